@@ -1,0 +1,1 @@
+//! Flat records to Parquet.

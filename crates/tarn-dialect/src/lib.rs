@@ -1,0 +1,1 @@
+//! Athena SQL on DataFusion.

@@ -1,0 +1,1 @@
+//! Nested JSON and DynamoDB JSON to flat records.

@@ -1,0 +1,1 @@
+//! Athena functions on Arrow arrays.

@@ -1,0 +1,1 @@
+//! Loads a published version into a relational mart.

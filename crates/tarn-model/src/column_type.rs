@@ -1,0 +1,3 @@
+//! The types of columns, under Athena's names.
+
+pub use tarn_flatten::ColumnType;

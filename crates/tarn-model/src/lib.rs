@@ -1,0 +1,52 @@
+//! The files of a lake: what its user wrote, read once, checked whole.
+//!
+//! [`Lake::load`] takes the text of every file and answers with the lake or with *all* mistakes at once, each with
+//! file, line, column, the offending text and a hint. From a loaded lake come the graph ([`Lake::graph`]), selections
+//! ([`Lake::select`]), the SQL of a model ([`Lake::compile`]), audits as SQL ([`Audit::sql`]), unit tests as one
+//! statement each ([`unit_test_sql`]) and the plan of a run ([`Lake::plan`]).
+//!
+//! Nothing here reads a file, a clock or the environment: the caller hands texts and times in, so that laptop and
+//! cloud, tests and editors see the same lake.
+
+mod audit;
+mod column_type;
+mod compile;
+mod config;
+mod diagnostic;
+mod graph;
+mod header;
+mod lake;
+mod model;
+mod name;
+mod plan;
+mod schema;
+mod seed;
+mod selection;
+mod source;
+mod sql_text;
+mod template;
+mod unit_test;
+mod variable;
+mod yaml;
+
+pub use audit::{Audit, AuditCheck};
+pub use column_type::ColumnType;
+pub use compile::{CompileContext, CompiledModel, QuotedNames, Relation, RelationKind, RelationNames};
+pub use config::{
+    AlertsConfig, AthenaConfig, FlattenArrays, FlattenConfig, FlattenOverrides, LakeConfig, MartConfig, Retention,
+    RunConfig, Schedule, SlackConfig,
+};
+pub use diagnostic::{Diagnostic, Diagnostics, Severity};
+pub use graph::{Graph, NodeKind};
+pub use lake::{Lake, LakeFiles};
+pub use model::{
+    Compression, Dependency, DependencyKind, MartMode, MartTarget, Materialization, MergeOrder, Model, OnEmpty,
+    Strategy,
+};
+pub use plan::{Plan, PlannedModel};
+pub use schema::schemas;
+pub use seed::{Seed, SeedColumn, SeedTable};
+pub use selection::Selected;
+pub use source::{PartitionRule, Source, SourceColumn, SourceKind};
+pub use unit_test::{Expectation, Row, RowValue, UnitTest, unit_test_sql};
+pub use variable::{VarDeclaration, VarType, VarValue};

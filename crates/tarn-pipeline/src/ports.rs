@@ -1,0 +1,35 @@
+//! What the steps need from the world, as narrow as they use it.
+//!
+//! On a laptop the ports are files, an embedded catalogue and an embedded engine (`tarn-local`); on AWS they are S3, Glue and
+//! Athena. The steps see no difference: the same statements, keys and catalogue changes go through both.
+
+mod catalogue;
+mod engine;
+mod mart;
+mod objects;
+mod observer;
+
+pub use catalogue::{Catalogue, CatalogueError, Column, Part, TableEntry, TableKind};
+pub use engine::{Attribution, EngineError, QueryEngine, QueryOutcome, QueryRequest};
+pub use mart::{Load, LoadMode, LoadOutcome, Mart, MartError, VersionFile};
+pub use objects::{Object, ObjectError, ObjectReader, ObjectStore, ObjectWriter};
+pub use observer::{Event, Observer, Silent};
+
+use chrono::{DateTime, Utc};
+
+/// The time, as a port so that a run can be repeated at the time it was meant for.
+pub trait Clock: Send + Sync {
+    /// The present moment.
+    fn now(&self) -> DateTime<Utc>;
+}
+
+/// The machine's own clock.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct SystemClock;
+
+impl Clock for SystemClock {
+    #[expect(clippy::disallowed_methods, reason = "this is the one place where the clock is read")]
+    fn now(&self) -> DateTime<Utc> {
+        Utc::now()
+    }
+}

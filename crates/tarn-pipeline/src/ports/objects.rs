@@ -1,0 +1,95 @@
+//! The bucket: whole objects under keys, visible at once or not at all.
+
+use std::io::{self, Write};
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use chrono::{DateTime, Utc};
+
+use crate::names::Key;
+
+/// One object of a listing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Object {
+    /// Its key in the bucket.
+    pub key: Key,
+    /// Its length in bytes.
+    pub size: u64,
+    /// When it was last written.
+    pub modified: DateTime<Utc>,
+}
+
+/// Why an object could not be read or written.
+#[derive(Debug, thiserror::Error)]
+pub enum ObjectError {
+    /// There is no object under this key.
+    #[error("there is no object `{0}`")]
+    NotFound(Key),
+    /// The store refused or failed.
+    #[error("object `{key}` could not be {action}: {source}")]
+    Io {
+        /// The object.
+        key: Key,
+        /// What was tried: `read`, `written`, `listed`, `deleted`.
+        action: &'static str,
+        /// What the store said.
+        #[source]
+        source: io::Error,
+    },
+}
+
+impl ObjectError {
+    /// Whether the same call may succeed later.
+    pub fn is_retryable(&self) -> bool {
+        match self {
+            Self::NotFound(_) => false,
+            Self::Io { source, .. } => matches!(
+                source.kind(),
+                io::ErrorKind::Interrupted | io::ErrorKind::TimedOut | io::ErrorKind::ConnectionReset | io::ErrorKind::WouldBlock
+            ),
+        }
+    }
+}
+
+/// An object being written; nobody sees it before [`ObjectWriter::finish`], and nobody ever does if it is dropped instead.
+pub trait ObjectWriter: Write + Send {
+    /// Makes the object visible, whole, in place of any older one; durable when it returns.
+    fn finish(self: Box<Self>) -> Result<(), ObjectError>;
+}
+
+/// Reads an object at any place: a Parquet reader asks for the footer first.
+pub trait ObjectReader: Send + Sync {
+    /// Length in bytes.
+    fn size(&self) -> u64;
+
+    /// Exactly `length` bytes from `offset`; an error if the object ends before.
+    fn read(&self, offset: u64, length: usize) -> Result<Bytes, ObjectError>;
+}
+
+/// The lake's bucket.
+#[async_trait]
+pub trait ObjectStore: Send + Sync {
+    /// Writes a small object whole; atomic: readers see the old bytes or the new ones.
+    async fn put(&self, key: &Key, bytes: Bytes) -> Result<(), ObjectError>;
+
+    /// Reads a small object whole.
+    async fn get(&self, key: &Key) -> Result<Bytes, ObjectError>;
+
+    /// All objects whose key starts with `prefix`, by key.
+    async fn list(&self, prefix: &Key) -> Result<Vec<Object>, ObjectError>;
+
+    /// Deletes these objects; those already gone are no error.
+    async fn delete(&self, keys: &[Key]) -> Result<(), ObjectError>;
+
+    /// Starts an object that is written in pieces, from a thread that may block.
+    fn create(&self, key: &Key) -> Result<Box<dyn ObjectWriter>, ObjectError>;
+
+    /// Opens an object for reading in pieces, from a thread that may block.
+    fn open(&self, key: &Key) -> Result<Box<dyn ObjectReader>, ObjectError>;
+
+    /// How the engine and people name this place, e.g. `s3://bucket/model/…`.
+    fn uri(&self, key: &Key) -> String;
+
+    /// The key behind such a name; `None` when it lies outside of the bucket.
+    fn key_of(&self, uri: &str) -> Option<Key>;
+}

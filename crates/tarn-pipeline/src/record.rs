@@ -1,0 +1,148 @@
+//! What a run leaves behind: one record with a result per model.
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+
+use crate::names::RunId;
+use crate::ports::{Attribution, Column};
+
+/// How a model ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Status {
+    /// Its version is published and loaded.
+    Done,
+    /// A step failed; readers see the version from before, unless only the load failed.
+    Failed,
+    /// A model it needs failed.
+    Skipped,
+    /// The run was stopped before it was done.
+    Cancelled,
+}
+
+/// One statement that was run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct QueryRecord {
+    /// The statement.
+    pub statement: String,
+    /// Who asked.
+    pub attribution: Attribution,
+    /// Whether it ended well.
+    pub succeeded: bool,
+    /// Bytes read.
+    pub bytes_scanned: u64,
+    /// Wall time.
+    pub milliseconds: u64,
+}
+
+/// What an audit found.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AuditRecord {
+    /// Its name, e.g. `not_null(day, device)`.
+    pub name: String,
+    /// The query that returns the failing rows.
+    pub query: String,
+    /// Failing rows; 0 is passed.
+    pub failures: u64,
+    /// The columns of the sample.
+    #[serde(default)]
+    pub columns: Vec<Column>,
+    /// The first few failing rows.
+    #[serde(default)]
+    pub sample: Vec<Vec<Option<String>>>,
+}
+
+/// Why a model failed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Failure {
+    /// The step that failed: `prepare`, `convert`, `audit`, `publish`, `load`.
+    pub step: String,
+    /// What is wrong, for people; may have several lines.
+    pub message: String,
+    /// What to do about it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hint: Option<String>,
+    /// Whether a second try may succeed.
+    pub retryable: bool,
+}
+
+/// What a run did with one model.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ModelRecord {
+    /// The model.
+    pub model: String,
+    /// How it ended.
+    pub status: Status,
+    /// `table`, `view`, `append`, `insert_overwrite`, `merge`.
+    pub materialized: String,
+    /// Whether all of it was computed anew.
+    pub full_refresh: bool,
+    /// Rows of the version.
+    pub rows: u64,
+    /// Files of the version.
+    pub files: u64,
+    /// Bytes of the version.
+    pub bytes: u64,
+    /// Partitions of the version; 0 for an unpartitioned one.
+    pub partitions: u64,
+    /// Wall time.
+    pub milliseconds: u64,
+    /// The mart's table and the rows loaded, when there is a mart.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub loaded: Option<LoadedRecord>,
+    /// All audits that were run.
+    #[serde(default)]
+    pub audits: Vec<AuditRecord>,
+    /// All statements that were run.
+    #[serde(default)]
+    pub queries: Vec<QueryRecord>,
+    /// Where the version lies when it was not published.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub inspect: Option<String>,
+    /// Why it failed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failure: Option<Failure>,
+}
+
+/// What went into a mart.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LoadedRecord {
+    /// `mart.table`.
+    pub table: String,
+    /// `replace`, `merge`, `append`, `partition`.
+    pub mode: String,
+    /// Rows read from the version.
+    pub rows: u64,
+    /// Wall time.
+    pub milliseconds: u64,
+}
+
+/// One run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RunRecord {
+    /// Its id.
+    pub run: RunId,
+    /// When it began.
+    pub started: DateTime<Utc>,
+    /// When it ended; none while it goes on, or when it was killed.
+    pub finished: Option<DateTime<Utc>>,
+    /// The selection as it was typed.
+    pub select: Vec<String>,
+    /// The exclusions as they were typed.
+    pub exclude: Vec<String>,
+    /// Variables given for this run.
+    pub vars: indexmap::IndexMap<String, String>,
+    /// Whether all was computed anew.
+    pub full_refresh: bool,
+    /// How it ended; none while it goes on.
+    pub status: Option<Status>,
+    /// One result per model, in the order they ended.
+    pub models: Vec<ModelRecord>,
+}
+
+impl RunRecord {
+    /// How many models ended in this way.
+    pub fn count(&self, status: Status) -> usize {
+        self.models.iter().filter(|model| model.status == status).count()
+    }
+}

@@ -1,0 +1,1 @@
+//! Fixtures, a scratch lake and servers for tests.
