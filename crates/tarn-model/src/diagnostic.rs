@@ -31,7 +31,7 @@ pub struct Diagnostic {
     /// What is wrong: one line, lower case, values in backticks.
     pub message: String,
     /// Path of the file, relative to the lake's folder.
-    pub file: Arc<str>,
+    pub file: String,
     /// Bytes of the file concerned; may be empty (a place between two characters).
     pub span: Range<usize>,
     /// Line of the first byte, from 1.
@@ -52,7 +52,7 @@ pub struct Diagnostic {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Related {
     /// Path of the file, relative to the lake's folder.
-    pub file: Arc<str>,
+    pub file: String,
     /// Bytes of the file concerned.
     pub span: Range<usize>,
     /// Line of the first byte, from 1.
@@ -97,7 +97,7 @@ impl Diagnostic {
     pub(crate) fn with_related(mut self, place: &Place, label: impl Into<String>) -> Diagnostic {
         let (line, _) = place.source.line_and_column(place.span.start);
         self.related.push(Related {
-            file: place.source.path.clone(),
+            file: place.source.path.to_string(),
             span: place.span.clone(),
             line,
             label: label.into(),
@@ -116,14 +116,14 @@ impl Diagnostic {
         if let Some(label) = &self.label {
             annotation = annotation.label(label.as_str());
         }
-        let mut snippet = Snippet::source(self.text.as_ref()).path(self.file.as_ref()).annotation(annotation);
+        let mut snippet = Snippet::source(self.text.as_ref()).path(self.file.as_str()).annotation(annotation);
         for related in self.related.iter().filter(|related| related.file == self.file) {
             snippet = snippet.annotation(related.annotation());
         }
         let mut group = title.element(snippet);
         for related in self.related.iter().filter(|related| related.file != self.file) {
             group = group.element(
-                Snippet::source(related.text.as_ref()).path(related.file.as_ref()).annotation(related.annotation()),
+                Snippet::source(related.text.as_ref()).path(related.file.as_str()).annotation(related.annotation()),
             );
         }
         if let Some(hint) = &self.hint {
@@ -315,7 +315,7 @@ impl SourceText {
             severity: Severity::Error,
             code,
             message: message.into(),
-            file: self.path.clone(),
+            file: self.path.to_string(),
             span,
             line,
             column,

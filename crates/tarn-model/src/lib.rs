@@ -12,13 +12,16 @@ mod audit;
 mod column_type;
 mod compile;
 mod config;
+mod csv;
 mod diagnostic;
 mod graph;
 mod header;
 mod lake;
 mod model;
 mod name;
+mod names;
 mod plan;
+mod resolve;
 mod schema;
 mod seed;
 mod selection;
@@ -26,17 +29,18 @@ mod source;
 mod sql_text;
 mod template;
 mod unit_test;
+mod value;
 mod variable;
 mod yaml;
 
-pub use audit::{Audit, AuditCheck};
+pub use audit::{AcceptedValue, Audit, AuditCheck};
 pub use column_type::ColumnType;
 pub use compile::{CompileContext, CompiledModel, QuotedNames, Relation, RelationKind, RelationNames};
 pub use config::{
     AlertsConfig, AthenaConfig, FlattenArrays, FlattenConfig, FlattenOverrides, LakeConfig, MartConfig, Retention,
     RunConfig, Schedule, SlackConfig,
 };
-pub use diagnostic::{Diagnostic, Diagnostics, Severity};
+pub use diagnostic::{Diagnostic, Diagnostics, Related, Severity};
 pub use graph::{Graph, NodeKind};
 pub use lake::{Lake, LakeFiles};
 pub use model::{

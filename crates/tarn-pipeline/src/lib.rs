@@ -4,6 +4,25 @@
 //! what it needs and decides nothing about where they lead: the same code runs in one process on a laptop and in Lambda
 //! functions on AWS.
 
+pub mod audit;
+pub mod check;
+pub mod columns;
+pub mod context;
+pub mod convert;
+pub mod error;
+pub mod ingest;
+pub mod layout;
+pub mod load;
+pub mod manifest;
 pub mod names;
 pub mod ports;
+pub mod prepare;
+pub mod publish;
 pub mod record;
+pub mod retention;
+pub mod rollback;
+pub mod run;
+pub mod seeds;
+pub mod sources;
+mod sql_error;
+pub mod unit_tests;

@@ -37,9 +37,7 @@ impl TryFrom<String> for RunId {
     fn try_from(text: String) -> Result<Self, NotARunId> {
         let fits = !text.is_empty()
             && text.len() <= 64
-            && text
-                .bytes()
-                .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_');
+            && text.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_');
         if fits { Ok(Self(text)) } else { Err(NotARunId(text)) }
     }
 }

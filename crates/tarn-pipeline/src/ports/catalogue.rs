@@ -22,11 +22,7 @@ pub struct Column {
 impl Column {
     /// A column without a comment.
     pub fn new(name: impl Into<String>, column_type: impl Into<String>) -> Self {
-        Self {
-            name: name.into(),
-            column_type: column_type.into(),
-            comment: None,
-        }
+        Self { name: name.into(), column_type: column_type.into(), comment: None }
     }
 }
 

@@ -64,13 +64,7 @@ pub struct EngineError {
 impl EngineError {
     /// An error without a position that a retry does not mend.
     pub fn permanent(message: impl Into<String>) -> Self {
-        Self {
-            message: message.into(),
-            line: None,
-            column: None,
-            hint: None,
-            retryable: false,
-        }
+        Self { message: message.into(), line: None, column: None, hint: None, retryable: false }
     }
 }
 

@@ -85,6 +85,16 @@ pub struct MartError {
 /// A relational database that receives versions.
 #[async_trait]
 pub trait Mart: Send + Sync {
+    /// The run whose load into this table was the last to commit; `None` when there was none, or when the table is gone.
+    ///
+    /// What is loaded next are the parts of newer runs, so a load that failed is made up for by the one after it.
+    async fn loaded(&self, table: &str) -> Result<Option<RunId>, MartError>;
+
     /// Loads a version in one transaction: readers see the table as before or as after. `progress` gets rows as they go.
-    async fn load(&self, load: &Load, objects: Arc<dyn ObjectStore>, progress: &(dyn Fn(u64) + Send + Sync)) -> Result<LoadOutcome, MartError>;
+    async fn load(
+        &self,
+        load: &Load,
+        objects: Arc<dyn ObjectStore>,
+        progress: &(dyn Fn(u64) + Send + Sync),
+    ) -> Result<LoadOutcome, MartError>;
 }

@@ -45,7 +45,10 @@ impl ObjectError {
             Self::NotFound(_) => false,
             Self::Io { source, .. } => matches!(
                 source.kind(),
-                io::ErrorKind::Interrupted | io::ErrorKind::TimedOut | io::ErrorKind::ConnectionReset | io::ErrorKind::WouldBlock
+                io::ErrorKind::Interrupted
+                    | io::ErrorKind::TimedOut
+                    | io::ErrorKind::ConnectionReset
+                    | io::ErrorKind::WouldBlock
             ),
         }
     }

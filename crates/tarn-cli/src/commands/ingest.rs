@@ -1,0 +1,88 @@
+//! `tarn ingest`: files of records become rows of a source.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Instant;
+
+use tarn_pipeline::ingest::{self, Ingested};
+use tarn_pipeline::ports::Observer;
+use tarn_pipeline::sources;
+
+use crate::args::GlobalArguments;
+use crate::lake::Place;
+use crate::outcome::{Outcome, Refusal};
+use crate::progress::Progress;
+use crate::terminal::{Style, Terminal, bytes, counted, duration};
+
+/// What to bring in.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// The source, as in `sources/`.
+    source: String,
+    /// Files of records; a file that was brought in before changes nothing.
+    #[arg(required = true, value_name = "FILE")]
+    files: Vec<PathBuf>,
+    /// How many threads interpret records; by default one per processor.
+    #[arg(long, short, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    jobs: Option<u16>,
+    /// Waits when another command holds the lake.
+    #[arg(long)]
+    wait: bool,
+}
+
+pub(crate) async fn run(args: &Args, global: &GlobalArguments, terminal: Terminal) -> anyhow::Result<Outcome> {
+    let place = Place::find(global)?;
+    let lake = place.read()?;
+    let source = lake.sources.get(&args.source).ok_or_else(|| {
+        let known: Vec<&str> = lake.sources.keys().map(String::as_str).collect();
+        Refusal::new(format!("there is no source `{}`", args.source)).with_hint(format!("known are {}", known.join(", ")))
+    })?;
+    if let Some(missing) = args.files.iter().find(|file| !file.is_file()) {
+        return Err(Refusal::new(format!("there is no file `{}`", missing.display())).into());
+    }
+    let _lock = place.lock("tarn ingest", args.wait, |line| terminal.say(line))?;
+    let progress = Arc::new(Progress::new(terminal));
+    let opened = place.open(Arc::clone(&progress) as Arc<dyn Observer>, &lake)?;
+    sources::register(source, opened.ports.catalogue.as_ref()).await?;
+    let threads = args.jobs.map_or_else(processors, usize::from);
+    let mut all = Vec::new();
+    for file in &args.files {
+        let started = Instant::now();
+        let ingested = ingest::ingest_file(&lake, source, file, threads, &opened.ports).await?;
+        progress.clear();
+        let took = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
+        terminal.say(&line(&args.source, file, &ingested, took, terminal));
+        all.push(ingested);
+    }
+    if terminal.json() {
+        terminal.print_json(&all)?;
+    }
+    if all.iter().any(|ingested| ingested.quarantined > 0) {
+        terminal.say(&format!(
+            "quarantined records are kept whole; see them with `tarn replay {} --list`, send them through again with `tarn replay {}`",
+            args.source, args.source
+        ));
+    }
+    Ok(Outcome::Done)
+}
+
+fn processors() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
+}
+
+fn line(source: &str, file: &std::path::Path, ingested: &Ingested, took: u64, terminal: Terminal) -> String {
+    let name = file.file_name().unwrap_or_default().to_string_lossy();
+    let quarantined = match ingested.quarantined {
+        0 => String::new(),
+        count => format!(", {}", terminal.paint(Style::Bad, &format!("{} quarantined", counted(count, "record")))),
+    };
+    let again = if ingested.repeated { ", brought in before" } else { "" };
+    format!(
+        "  {} {source:<16} {name}: {} in, {}{quarantined}{again}  {}  {}",
+        terminal.paint(Style::Good, "✓"),
+        counted(ingested.records, "record"),
+        counted(ingested.rows, "row"),
+        bytes(ingested.bytes),
+        duration(took),
+    )
+}

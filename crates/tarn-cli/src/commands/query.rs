@@ -1,0 +1,91 @@
+//! `tarn query`: a question in SQL, to the lake or to a mart.
+
+use std::io::{BufWriter, Read, Write};
+use std::sync::Arc;
+
+use clap::ValueEnum;
+use tarn_pipeline::ports::Silent;
+
+use crate::args::GlobalArguments;
+use crate::lake::Place;
+use crate::outcome::{Outcome, Refusal};
+use crate::rows::{CsvRows, JsonRows, RowWriter, TableRows};
+use crate::terminal::{Terminal, bytes, counted, duration};
+
+/// The question.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// One statement of Athena's SQL; from stdin when it is `-` or left out.
+    sql: Option<String>,
+    /// Asks this mart in its own SQL, instead of the lake.
+    #[arg(long, value_name = "MART")]
+    mart: Option<String>,
+    /// The form of the answer.
+    #[arg(long, short, value_name = "FORM", default_value = "table")]
+    format: Format,
+    /// Shows at most so many rows; 0 for all.
+    #[arg(long, short = 'n', default_value_t = 0)]
+    limit: u64,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Format {
+    /// For people.
+    Table,
+    /// With a header.
+    Csv,
+    /// One object a line.
+    Json,
+}
+
+pub(crate) async fn run(args: &Args, global: &GlobalArguments, terminal: Terminal) -> anyhow::Result<Outcome> {
+    let sql = statement(args)?;
+    let place = Place::find(global)?;
+    let lake = place.read()?;
+    let output: Box<dyn Write + Send> = Box::new(BufWriter::new(std::io::stdout()));
+    let format = if terminal.json() { Format::Json } else { args.format };
+    let mut writer: Box<dyn RowWriter> = match format {
+        Format::Table => Box::new(TableRows::new(output)),
+        Format::Csv => Box::new(CsvRows::new(output)),
+        Format::Json => Box::new(JsonRows::new(output)),
+    };
+    let started = std::time::Instant::now();
+    let limit = if args.limit == 0 { u64::MAX } else { args.limit };
+    let scanned = match &args.mart {
+        Some(mart) => {
+            let url = &lake.config.marts.get(mart).ok_or_else(|| no_mart(mart, &lake))?.url;
+            ask_mart(url, &place, &sql, limit, writer.as_mut())?;
+            None
+        }
+        None => {
+            let opened = place.open(Arc::new(Silent), &lake)?;
+            tarn_pipeline::sources::register_missing(&lake, opened.ports.catalogue.as_ref()).await?;
+            Some(ask_lake(&opened.local, &sql, limit, writer.as_mut()).await?)
+        }
+    };
+    let rows = writer.finish()?;
+    let took = duration(u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX));
+    let scanned = scanned.map(|scanned| format!(", {} scanned", bytes(scanned))).unwrap_or_default();
+    terminal.say(&format!("{} in {took}{scanned}", counted(rows, "row")));
+    Ok(Outcome::Done)
+}
+
+fn statement(args: &Args) -> anyhow::Result<String> {
+    match args.sql.as_deref() {
+        Some(sql) if sql != "-" => Ok(sql.to_owned()),
+        _ => {
+            let mut sql = String::new();
+            std::io::stdin().read_to_string(&mut sql)?;
+            Ok(sql)
+        }
+    }
+}
+
+fn no_mart(mart: &str, lake: &tarn_model::Lake) -> Refusal {
+    let known: Vec<&str> = lake.config.marts.keys().map(String::as_str).collect();
+    Refusal::new(format!("there is no mart `{mart}`")).with_hint(format!("known are {}", known.join(", ")))
+}
+
+fn ask_mart(url: &str, place: &Place, sql: &str, limit: u64, writer: &mut dyn RowWriter) -> anyhow::Result<()> {
+    todo_ask_mart(url, place, sql, limit, writer)
+}

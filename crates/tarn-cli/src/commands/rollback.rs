@@ -1,0 +1,49 @@
+//! `tarn rollback`: an older version of a model is published again.
+
+use std::sync::Arc;
+
+use tarn_pipeline::names::RunId;
+use tarn_pipeline::ports::Silent;
+use tarn_pipeline::rollback as pipeline_rollback;
+
+use crate::args::GlobalArguments;
+use crate::lake::Place;
+use crate::outcome::{Outcome, Refusal};
+use crate::terminal::{Terminal, counted};
+
+/// Which model, and to which version.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// The model.
+    model: String,
+    /// The run whose version to publish; by default the one before the published one.
+    #[arg(long, value_name = "RUN")]
+    to: Option<String>,
+    /// Waits when another command holds the lake.
+    #[arg(long)]
+    wait: bool,
+}
+
+pub(crate) async fn run(args: &Args, global: &GlobalArguments, terminal: Terminal) -> anyhow::Result<Outcome> {
+    let place = Place::find(global)?;
+    let lake = place.read()?;
+    let model = lake.models.get(&args.model).ok_or_else(|| {
+        Refusal::new(format!("there is no model `{}`", args.model)).with_hint("see `tarn ls`")
+    })?;
+    let to = args.to.clone().map(RunId::try_from).transpose().map_err(|error| Refusal::new(error.to_string()))?;
+    let _lock = place.lock("tarn rollback", args.wait, |line| terminal.say(line))?;
+    let opened = place.open(Arc::new(Silent), &lake)?;
+    let done = pipeline_rollback::rollback(model, to.as_ref(), &opened.ports).await?;
+    if terminal.json() {
+        terminal.print_json(&serde_json::json!({
+            "model": model.name, "from": done.from, "to": done.to, "loaded": done.loaded,
+        }))?;
+    } else {
+        let from = done.from.map_or_else(|| "none".to_owned(), |run| run.to_string());
+        terminal.say(&format!("`{}` shows the version of run {} again (it was {from})", model.name, done.to));
+        if let Some(loaded) = done.loaded {
+            terminal.say(&format!("`{}` holds its {} again", loaded.table, counted(loaded.rows, "row")));
+        }
+    }
+    Ok(Outcome::Done)
+}

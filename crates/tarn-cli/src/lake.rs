@@ -1,0 +1,163 @@
+//! The lake a command works on: its folder, its files, its data.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use indexmap::IndexMap;
+use tarn_local::{LakeLock, Local};
+use tarn_model::{Lake, LakeFiles};
+use tarn_pipeline::context::Ports;
+use tarn_pipeline::ports::{Clock, Mart, Observer, SystemClock};
+
+use crate::args::GlobalArguments;
+use crate::outcome::{Mistakes, Refusal};
+
+/// The file that makes a folder a lake.
+pub(crate) const LAKE_FILE: &str = "tarn.yaml";
+/// The folder of a lake's data, in the lake's folder.
+const DATA_FOLDER: &str = ".tarn";
+/// Folders of a lake that hold files of the project.
+const PROJECT_FOLDERS: [&str; 4] = ["sources", "seeds", "models", "tests"];
+/// Endings of the files that are read; others are left alone.
+const PROJECT_ENDINGS: [&str; 4] = ["yaml", "yml", "sql", "csv"];
+
+/// A lake's folder and where its data is kept.
+#[derive(Debug, Clone)]
+pub(crate) struct Place {
+    pub(crate) folder: PathBuf,
+    pub(crate) data: PathBuf,
+}
+
+impl Place {
+    /// The lake that is meant: the one named, else the nearest one upwards from here.
+    pub(crate) fn find(global: &GlobalArguments) -> anyhow::Result<Self> {
+        let folder = match &global.lake {
+            Some(folder) => named(folder)?,
+            None => nearest(&std::env::current_dir()?)?,
+        };
+        let data = global.data.clone().unwrap_or_else(|| folder.join(DATA_FOLDER));
+        Ok(Self { folder, data })
+    }
+
+    /// The lake's files, read and checked.
+    pub(crate) fn read(&self) -> anyhow::Result<Lake> {
+        let files = self.files()?;
+        Ok(Lake::load(&files).map_err(Mistakes)?)
+    }
+
+    fn files(&self) -> anyhow::Result<LakeFiles> {
+        let mut files = LakeFiles::new();
+        insert(&mut files, &self.folder, &self.folder.join(LAKE_FILE))?;
+        for folder in PROJECT_FOLDERS {
+            collect(&mut files, &self.folder, &self.folder.join(folder))?;
+        }
+        Ok(files)
+    }
+
+    /// Opens the lake's data, making its folder at the first time.
+    pub(crate) fn open(&self, observer: Arc<dyn Observer>, lake: &Lake) -> anyhow::Result<Opened> {
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let local = Local::open(&self.data, tarn_local::Settings::new(clock.now()))
+            .map_err(|error| Refusal { message: error.to_string(), hint: error.hint() })?;
+        let marts = lake
+            .config
+            .marts
+            .iter()
+            .map(|(name, mart)| {
+                let opened: Arc<dyn Mart> = Arc::from(
+                    tarn_mart::open(&mart.url, &self.data)
+                        .map_err(|error| Refusal { message: format!("mart `{name}`: {}", error.message), hint: error.hint })?,
+                );
+                Ok((name.clone(), opened))
+            })
+            .collect::<Result<IndexMap<_, _>, Refusal>>()?;
+        let ports = Ports {
+            objects: Arc::clone(&local.objects) as Arc<_>,
+            catalogue: Arc::clone(&local.catalogue) as Arc<_>,
+            engine: Arc::clone(&local.engine) as Arc<_>,
+            marts,
+            clock,
+            observer,
+        };
+        Ok(Opened { local, ports })
+    }
+
+    /// Takes the lake for a command that writes; a second one is told who holds it.
+    pub(crate) fn lock(&self, command: &str, wait: bool, say: impl Fn(&str)) -> anyhow::Result<LakeLock> {
+        std::fs::create_dir_all(&self.data).map_err(|error| {
+            Refusal::new(format!("the data folder `{}` cannot be made: {error}", self.data.display()))
+                .with_hint("make its parent writable, or name another folder with `--data`")
+        })?;
+        match LakeLock::try_acquire(&self.data, command) {
+            Ok(lock) => Ok(lock),
+            Err(error) if wait && error.is_held() => {
+                say(&format!("{error}; waiting"));
+                Ok(LakeLock::acquire(&self.data, command)?)
+            }
+            Err(error) => {
+                let refusal = Refusal::new(error.to_string());
+                Err(if error.is_held() { refusal.with_hint("wait for it to end, or start this one with `--wait`") } else { refusal }.into())
+            }
+        }
+    }
+}
+
+/// A lake's data, and the ports over it.
+pub(crate) struct Opened {
+    pub(crate) local: Local,
+    pub(crate) ports: Ports,
+}
+
+fn named(folder: &Path) -> anyhow::Result<PathBuf> {
+    if folder.join(LAKE_FILE).is_file() {
+        return Ok(folder.to_owned());
+    }
+    Err(Refusal::new(format!("`{}` is not a lake: it holds no `{LAKE_FILE}`", folder.display()))
+        .with_hint("make one with `tarn init DIR`")
+        .into())
+}
+
+fn nearest(from: &Path) -> anyhow::Result<PathBuf> {
+    let found = from.ancestors().find(|folder| folder.join(LAKE_FILE).is_file());
+    found.map(Path::to_owned).ok_or_else(|| {
+        Refusal::new(format!("no `{LAKE_FILE}` in `{}` nor in a folder above it", from.display()))
+            .with_hint("go into a lake, name it with `--lake DIR`, or make one with `tarn init DIR`")
+            .into()
+    })
+}
+
+/// Reads the project's files below a folder, in the order of their names.
+fn collect(files: &mut LakeFiles, root: &Path, folder: &Path) -> anyhow::Result<()> {
+    let entries = match std::fs::read_dir(folder) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(unreadable(folder, &error)),
+    };
+    let mut paths: Vec<PathBuf> =
+        entries.map(|entry| entry.map(|entry| entry.path())).collect::<Result<_, _>>().map_err(|error| unreadable(folder, &error))?;
+    paths.sort();
+    for path in paths {
+        let hidden = path.file_name().is_some_and(|name| name.to_string_lossy().starts_with('.'));
+        if hidden {
+            continue;
+        }
+        if path.is_dir() {
+            collect(files, root, &path)?;
+        } else if path.extension().is_some_and(|ending| PROJECT_ENDINGS.iter().any(|known| ending == *known)) {
+            insert(files, root, &path)?;
+        }
+    }
+    Ok(())
+}
+
+fn insert(files: &mut LakeFiles, root: &Path, path: &Path) -> anyhow::Result<()> {
+    let bytes = std::fs::read(path).map_err(|error| unreadable(path, &error))?;
+    let relative = path.strip_prefix(root).unwrap_or(path);
+    let name = relative.to_string_lossy().replace('\\', "/");
+    files.insert(name, bytes);
+    Ok(())
+}
+
+fn unreadable(path: &Path, error: &std::io::Error) -> anyhow::Error {
+    Refusal::new(format!("`{}` cannot be read: {error}", path.display())).into()
+}

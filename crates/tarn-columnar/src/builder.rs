@@ -1,0 +1,199 @@
+//! Rows to columns.
+
+use std::sync::Arc;
+
+use arrow::array::{
+    ArrayRef, BinaryBuilder, BooleanBuilder, Date32Builder, Decimal128Builder, Float32Builder,
+    Float64Builder, Int8Builder, Int16Builder, Int32Builder, Int64Builder, RecordBatch, StringBuilder,
+    TimestampMicrosecondBuilder,
+};
+use arrow::datatypes::{DataType, SchemaRef, TimeUnit};
+use arrow::error::ArrowError;
+use tarn_flatten::{Change, Row, Value};
+
+use crate::column::{AddedColumns, data_type};
+
+/// Bytes set aside per text value; the buffer grows where that is too few.
+const TEXT_BYTES: usize = 24;
+
+/// One column in the making.
+#[derive(Debug)]
+enum ColumnBuilder {
+    Boolean(BooleanBuilder),
+    TinyInt(Int8Builder),
+    SmallInt(Int16Builder),
+    Integer(Int32Builder),
+    BigInt(Int64Builder),
+    Real(Float32Builder),
+    Double(Float64Builder),
+    Decimal(Decimal128Builder),
+    Text(StringBuilder),
+    Date(Date32Builder),
+    Timestamp(TimestampMicrosecondBuilder),
+    Binary(BinaryBuilder),
+}
+
+impl ColumnBuilder {
+    fn new(data_type: &DataType, rows: usize) -> Self {
+        match data_type {
+            DataType::Boolean => Self::Boolean(BooleanBuilder::with_capacity(rows)),
+            DataType::Int8 => Self::TinyInt(Int8Builder::with_capacity(rows)),
+            DataType::Int16 => Self::SmallInt(Int16Builder::with_capacity(rows)),
+            DataType::Int32 => Self::Integer(Int32Builder::with_capacity(rows)),
+            DataType::Int64 => Self::BigInt(Int64Builder::with_capacity(rows)),
+            DataType::Float32 => Self::Real(Float32Builder::with_capacity(rows)),
+            DataType::Float64 => Self::Double(Float64Builder::with_capacity(rows)),
+            DataType::Decimal128(..) => {
+                Self::Decimal(Decimal128Builder::with_capacity(rows).with_data_type(data_type.clone()))
+            }
+            DataType::Date32 => Self::Date(Date32Builder::with_capacity(rows)),
+            DataType::Timestamp(TimeUnit::Microsecond, _) => {
+                Self::Timestamp(TimestampMicrosecondBuilder::with_capacity(rows))
+            }
+            DataType::Binary => Self::Binary(BinaryBuilder::with_capacity(rows, rows * TEXT_BYTES)),
+            _ => Self::Text(StringBuilder::with_capacity(rows, rows * TEXT_BYTES)),
+        }
+    }
+
+    #[inline]
+    fn append(&mut self, value: Value<'_>) {
+        match (self, value) {
+            (Self::Text(builder), Value::Text(text)) => builder.append_value(text),
+            (Self::BigInt(builder), Value::Integer(value)) => builder.append_value(value),
+            // The cast to the column's type kept these within range.
+            (Self::Integer(builder), Value::Integer(value)) => builder.append_option(i32::try_from(value).ok()),
+            (Self::SmallInt(builder), Value::Integer(value)) => builder.append_option(i16::try_from(value).ok()),
+            (Self::TinyInt(builder), Value::Integer(value)) => builder.append_option(i8::try_from(value).ok()),
+            (Self::Boolean(builder), Value::Boolean(value)) => builder.append_value(value),
+            (Self::Double(builder), Value::Double(value)) => builder.append_value(value),
+            (Self::Real(builder), Value::Real(value)) => builder.append_value(value),
+            (Self::Decimal(builder), Value::Decimal(value)) => builder.append_value(value),
+            (Self::Date(builder), Value::Date(value)) => builder.append_value(value),
+            (Self::Timestamp(builder), Value::Timestamp(value)) => builder.append_value(value),
+            (Self::Binary(builder), Value::Binary(value)) => builder.append_value(value),
+            (builder, _) => builder.append_null(),
+        }
+    }
+
+    fn append_null(&mut self) {
+        match self {
+            Self::Boolean(builder) => builder.append_null(),
+            Self::TinyInt(builder) => builder.append_null(),
+            Self::SmallInt(builder) => builder.append_null(),
+            Self::Integer(builder) => builder.append_null(),
+            Self::BigInt(builder) => builder.append_null(),
+            Self::Real(builder) => builder.append_null(),
+            Self::Double(builder) => builder.append_null(),
+            Self::Decimal(builder) => builder.append_null(),
+            Self::Text(builder) => builder.append_null(),
+            Self::Date(builder) => builder.append_null(),
+            Self::Timestamp(builder) => builder.append_null(),
+            Self::Binary(builder) => builder.append_null(),
+        }
+    }
+
+    fn finish(&mut self) -> ArrayRef {
+        match self {
+            Self::Boolean(builder) => Arc::new(builder.finish()),
+            Self::TinyInt(builder) => Arc::new(builder.finish()),
+            Self::SmallInt(builder) => Arc::new(builder.finish()),
+            Self::Integer(builder) => Arc::new(builder.finish()),
+            Self::BigInt(builder) => Arc::new(builder.finish()),
+            Self::Real(builder) => Arc::new(builder.finish()),
+            Self::Double(builder) => Arc::new(builder.finish()),
+            Self::Decimal(builder) => Arc::new(builder.finish()),
+            Self::Text(builder) => Arc::new(builder.finish()),
+            Self::Date(builder) => Arc::new(builder.finish()),
+            Self::Timestamp(builder) => Arc::new(builder.finish()),
+            Self::Binary(builder) => Arc::new(builder.finish()),
+        }
+    }
+}
+
+/// The added columns in the making.
+#[derive(Debug)]
+pub(crate) struct AddedBuilder {
+    added: AddedColumns,
+    columns: Vec<ColumnBuilder>,
+}
+
+impl AddedBuilder {
+    pub(crate) fn new(added: AddedColumns, capacity: usize) -> Self {
+        let types = added.fields().into_iter().map(|(_, column_type)| data_type(column_type));
+        Self { added, columns: types.map(|data_type| ColumnBuilder::new(&data_type, capacity)).collect() }
+    }
+
+    /// Appends one row; the id is computed only where it is a column.
+    #[inline]
+    pub(crate) fn append(&mut self, id: impl FnOnce() -> [u8; 16], change: Option<&Change>, extra: Option<&str>) {
+        let extra = Value::from_text(extra);
+        match (self.added, self.columns.as_mut_slice()) {
+            (AddedColumns::Stream, [id_column, extra_column]) => {
+                let mut hex = [0; 32];
+                id_column.append(Value::Text(hex_digits(id(), &mut hex)));
+                extra_column.append(extra);
+            }
+            (AddedColumns::Table, [operation, by_ttl, sequence, at, extra_column]) => {
+                operation.append(Value::from_text(change.map(|change| change.operation.as_str())));
+                by_ttl.append(change.map_or(Value::Null, |change| Value::Boolean(change.by_ttl)));
+                sequence.append(change.map_or(Value::Null, |change| Value::Decimal(change.sequence)));
+                at.append(change.and_then(|change| change.at).map_or(Value::Null, Value::Timestamp));
+                extra_column.append(extra);
+            }
+            _ => {}
+        }
+    }
+
+    pub(crate) fn finish(&mut self) -> impl Iterator<Item = ArrayRef> {
+        self.columns.iter_mut().map(ColumnBuilder::finish)
+    }
+}
+
+/// A batch in the making.
+#[derive(Debug)]
+pub(crate) struct BatchBuilder {
+    schema: SchemaRef,
+    columns: Vec<ColumnBuilder>,
+    added: AddedBuilder,
+    rows: usize,
+}
+
+impl BatchBuilder {
+    /// A builder for rows of `schema`, whose last columns are the added ones.
+    pub(crate) fn new(schema: SchemaRef, added: AddedColumns, capacity: usize) -> Self {
+        let own = schema.fields().len() - added.fields().len();
+        let columns = schema.fields().iter().take(own);
+        let columns = columns.map(|field| ColumnBuilder::new(field.data_type(), capacity)).collect();
+        Self { schema, columns, added: AddedBuilder::new(added, capacity), rows: 0 }
+    }
+
+    pub(crate) fn rows(&self) -> usize {
+        self.rows
+    }
+
+    #[inline]
+    pub(crate) fn append(&mut self, row: &Row<'_>) {
+        for (column, value) in self.columns.iter_mut().zip(row.values) {
+            column.append(*value);
+        }
+        self.added.append(|| row.id(), row.change, row.extra);
+        self.rows += 1;
+    }
+
+    /// The rows so far as a batch; the builder is empty afterwards.
+    pub(crate) fn finish(&mut self) -> Result<RecordBatch, ArrowError> {
+        self.rows = 0;
+        let columns = self.columns.iter_mut().map(ColumnBuilder::finish).chain(self.added.finish()).collect();
+        RecordBatch::try_new(Arc::clone(&self.schema), columns)
+    }
+}
+
+/// The digits of an id, as text.
+fn hex_digits(id: [u8; 16], target: &mut [u8; 32]) -> &str {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    let (pairs, _) = target.as_chunks_mut::<2>();
+    for (pair, byte) in pairs.iter_mut().zip(id) {
+        *pair = [DIGITS[usize::from(byte >> 4)], DIGITS[usize::from(byte & 15)]];
+    }
+    std::str::from_utf8(target).unwrap_or_default()
+}

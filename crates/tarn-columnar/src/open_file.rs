@@ -1,0 +1,155 @@
+//! One file in the making, and where files go.
+
+use std::io::{self, Write};
+use std::sync::Arc;
+
+use arrow::array::RecordBatch;
+use arrow::datatypes::SchemaRef;
+use parquet::arrow::arrow_writer::{ArrowWriter, ArrowWriterOptions};
+use parquet::errors::ParquetError;
+
+use crate::encoding::properties;
+use crate::error::ColumnarError;
+use crate::partition::Partition;
+use crate::settings::ParquetSettings;
+
+/// A file that is about to be written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewFile {
+    /// The partition it belongs to.
+    pub partition: Partition,
+    /// Its position among the files of that partition, from 0.
+    pub part: u32,
+    /// `<stem>-<part>.parquet`, unique within the partition.
+    pub name: String,
+}
+
+/// A file that was written whole.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FinishedFile {
+    /// The partition it belongs to.
+    pub partition: Partition,
+    /// Its name within the partition.
+    pub name: String,
+    /// Its rows.
+    pub rows: u64,
+    /// Its size.
+    pub bytes: u64,
+    /// Its columns.
+    pub schema: SchemaRef,
+}
+
+/// Gives the caller's files to write into.
+pub trait FileFactory {
+    /// What bytes are written into.
+    type File: Write + Send;
+
+    /// Begins a file.
+    ///
+    /// # Errors
+    ///
+    /// When the file cannot be created.
+    fn create(&mut self, new: &NewFile) -> io::Result<Self::File>;
+
+    /// Takes back a file whose last byte was written: the moment to sync, rename or upload it.
+    ///
+    /// # Errors
+    ///
+    /// When the file cannot be made durable.
+    fn finish(&mut self, file: Self::File, finished: &FinishedFile) -> io::Result<()>;
+}
+
+/// Keeps files in memory.
+#[derive(Debug, Default)]
+pub struct MemoryFiles {
+    /// The finished files and their bytes.
+    pub files: Vec<(FinishedFile, Vec<u8>)>,
+}
+
+impl FileFactory for MemoryFiles {
+    type File = Vec<u8>;
+
+    fn create(&mut self, _: &NewFile) -> io::Result<Vec<u8>> {
+        Ok(Vec::new())
+    }
+
+    fn finish(&mut self, file: Vec<u8>, finished: &FinishedFile) -> io::Result<()> {
+        self.files.push((finished.clone(), file));
+        Ok(())
+    }
+}
+
+/// A file in the making.
+pub(crate) struct OpenFile<W: Write + Send> {
+    new: NewFile,
+    schema: SchemaRef,
+    writer: ArrowWriter<W>,
+    rows: u64,
+}
+
+/// The name of a part of a file.
+pub(crate) fn part_name(stem: &str, part: u32) -> String {
+    format!("{stem}-{part:04}.parquet")
+}
+
+impl<W: Write + Send> OpenFile<W> {
+    /// Begins a file whose first rows decide how its columns are encoded.
+    pub(crate) fn create<F: FileFactory<File = W>>(
+        factory: &mut F,
+        new: NewFile,
+        first: &RecordBatch,
+        settings: &ParquetSettings,
+    ) -> Result<Self, ColumnarError> {
+        let file = factory
+            .create(&new)
+            .map_err(|source| ColumnarError::Io { name: new.name.clone(), source })?;
+        let schema = first.schema();
+        // The Arrow schema in the footer would tell other readers nothing that the Parquet schema does not.
+        let options = ArrowWriterOptions::new()
+            .with_properties(properties(first, settings))
+            .with_skip_arrow_metadata(true);
+        let writer = ArrowWriter::try_new_with_options(file, Arc::clone(&schema), options)
+            .map_err(|source| ColumnarError::Parquet { name: new.name.clone(), source })?;
+        Ok(Self { new, schema, writer, rows: 0 })
+    }
+
+    fn failure(&self, source: ParquetError) -> ColumnarError {
+        ColumnarError::Parquet { name: self.new.name.clone(), source }
+    }
+
+    pub(crate) fn rows(&self) -> u64 {
+        self.rows
+    }
+
+    pub(crate) fn write(&mut self, batch: &RecordBatch) -> Result<(), ColumnarError> {
+        self.rows += batch.num_rows() as u64;
+        self.writer.write(batch).map_err(|source| self.failure(source))
+    }
+
+    /// Bytes in memory that a flush would write out.
+    pub(crate) fn buffered_bytes(&self) -> usize {
+        self.writer.memory_size()
+    }
+
+    /// Ends the row group.
+    pub(crate) fn flush(&mut self) -> Result<(), ColumnarError> {
+        self.writer.flush().map_err(|source| self.failure(source))
+    }
+
+    /// Writes the footer and hands the file back.
+    pub(crate) fn finish<F: FileFactory<File = W>>(mut self, factory: &mut F) -> Result<FinishedFile, ColumnarError> {
+        self.writer.finish().map_err(|source| self.failure(source))?;
+        let finished = FinishedFile {
+            partition: self.new.partition,
+            name: self.new.name.clone(),
+            rows: self.rows,
+            bytes: self.writer.bytes_written() as u64,
+            schema: Arc::clone(&self.schema),
+        };
+        let Self { new, writer, .. } = self;
+        let file =
+            writer.into_inner().map_err(|source| ColumnarError::Parquet { name: new.name.clone(), source })?;
+        factory.finish(file, &finished).map_err(|source| ColumnarError::Io { name: new.name, source })?;
+        Ok(finished)
+    }
+}

@@ -1,0 +1,100 @@
+//! Names of result columns, and clauses of a query that Athena does not have.
+//!
+//! A column without a name gets a unique one that starts with [`ANONYMOUS`], because the engine refuses two
+//! columns of one name; the session turns those into `_col0`, `_col1`, … at the very end.
+
+use datafusion::sql::sqlparser::ast::{AccessExpr, Expr, Ident, Query, Select, SelectItem, Spanned};
+
+use crate::error::SqlError;
+use crate::rewrite::{group_numbers, restore_group};
+
+/// What the names of unnamed columns start with.
+pub(crate) const ANONYMOUS: &str = "$column";
+
+/// How the columns of one select are called, found before its expressions were rewritten.
+pub(crate) struct SelectNames {
+    items: Vec<Name>,
+    group: Vec<Option<Expr>>,
+}
+
+enum Name {
+    /// The item has a name, or the engine gives it the one Athena gives.
+    Own,
+    /// `row.field` is called `field`.
+    Field(String),
+    /// Athena calls it by its position.
+    None,
+}
+
+impl SelectNames {
+    pub(crate) fn of(select: &Select) -> Self {
+        Self {
+            items: select.projection.iter().map(name).collect(),
+            group: group_numbers(select),
+        }
+    }
+
+    /// Names the columns and puts the numbers in `GROUP BY` back.
+    pub(crate) fn restore(self, select: &mut Select, anonymous: &mut usize) {
+        for (item, name) in select.projection.iter_mut().zip(self.items) {
+            let SelectItem::UnnamedExpr(expr) = item else {
+                continue;
+            };
+            let alias = match name {
+                Name::Own => continue,
+                Name::Field(name) => name,
+                Name::None => {
+                    *anonymous += 1;
+                    format!("{ANONYMOUS}{anonymous}")
+                }
+            };
+            *item = SelectItem::ExprWithAlias {
+                expr: std::mem::replace(expr, Expr::Identifier(Ident::new(""))),
+                alias: Ident::new(alias),
+            };
+        }
+        restore_group(select, self.group);
+    }
+}
+
+fn name(item: &SelectItem) -> Name {
+    match item {
+        SelectItem::UnnamedExpr(expr) => match expr {
+            Expr::Identifier(_) | Expr::CompoundIdentifier(_) => Name::Own,
+            Expr::CompoundFieldAccess { access_chain, .. } => match access_chain.last() {
+                Some(AccessExpr::Dot(Expr::Identifier(ident))) => Name::Field(ident.value.clone()),
+                _ => Name::None,
+            },
+            _ => Name::None,
+        },
+        _ => Name::Own,
+    }
+}
+
+/// Refuses clauses that the parser knows and Athena does not.
+pub(crate) fn check_query(query: &Query) -> Result<(), SqlError> {
+    let foreign = [
+        (!query.locks.is_empty(), "FOR UPDATE"),
+        (query.for_clause.is_some(), "FOR"),
+        (query.settings.is_some(), "SETTINGS"),
+        (query.format_clause.is_some(), "FORMAT"),
+        (!query.pipe_operators.is_empty(), "|>"),
+    ];
+    for (found, clause) in foreign {
+        if found {
+            return Err(
+                SqlError::syntax(format!("`{clause}` is not part of Athena's SQL"))
+                    .at(query.span().start),
+            );
+        }
+    }
+    if let Some(fetch) = &query.fetch
+        && (fetch.with_ties || fetch.percent)
+    {
+        return Err(SqlError::not_supported(
+            "`FETCH FIRST … WITH TIES` does not run on the laptop: use `rank()`",
+        )
+        .at(query.span().start));
+    }
+    Ok(())
+}

@@ -1,0 +1,376 @@
+//! DynamoDB JSON, where every value carries its type (`{"N":"1"}`), to plain JSON.
+//!
+//! All ten types are exact: `S` is a string, `N` a number with its digits as written, `B` a string of base64, `BOOL` and
+//! `NULL` literals, `M` an object, `L` an array, and the sets `SS`, `NS` and `BS` arrays in the order given.
+
+use std::ops::Range;
+
+use crate::error::{RecordError, RecordErrorKind};
+use crate::scan::{byte, expected, literal, long_number, skip_space, string};
+use crate::simd::{Level, Scan, Work};
+
+/// A decoded item: plain JSON text, and where its attributes stand in it.
+#[derive(Debug, Default)]
+pub(crate) struct Item {
+    pub(crate) json: String,
+    pub(crate) attributes: Vec<Attribute>,
+}
+
+/// A top-level attribute of a decoded item.
+#[derive(Debug, Clone)]
+pub(crate) struct Attribute {
+    /// The key, in its quotes.
+    pub(crate) key: Range<usize>,
+    pub(crate) value: Range<usize>,
+}
+
+/// Decodes an item, a map of attribute names to typed values, to the text of a plain JSON object.
+///
+/// # Errors
+///
+/// Broken JSON, or a value whose type and content do not agree, with the byte offset in `item`.
+///
+/// ```
+/// let plain = tarn_flatten::plain_json(r#"{"id":{"N":"7"},"tags":{"SS":["a","b"]}}"#)?;
+/// assert_eq!(plain, r#"{"id":7,"tags":["a","b"]}"#);
+/// # Ok::<(), tarn_flatten::RecordError>(())
+/// ```
+pub fn plain_json(item: &str) -> Result<String, RecordError> {
+    let mut decoded = Item::default();
+    let start = skip_space(item.as_bytes(), 0);
+    let end = decode(Level::detect(), item, start, &mut decoded)?;
+    let rest = skip_space(item.as_bytes(), end);
+    if rest < item.len() {
+        return Err(expected(item.as_bytes(), rest, "the end"));
+    }
+    Ok(decoded.json)
+}
+
+/// Decodes the item at `at`; gives the position after it.
+pub(crate) fn decode(level: Level, text: &str, at: usize, item: &mut Item) -> Result<usize, RecordError> {
+    item.json.clear();
+    item.attributes.clear();
+    level.run(ItemWalk { text, at, item })
+}
+
+struct ItemWalk<'a> {
+    text: &'a str,
+    at: usize,
+    item: &'a mut Item,
+}
+
+/// The ten types of DynamoDB.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Tag {
+    String,
+    Number,
+    Binary,
+    Boolean,
+    Null,
+    Map,
+    List,
+    StringSet,
+    NumberSet,
+    BinarySet,
+}
+
+impl Work for ItemWalk<'_> {
+    type Output = Result<usize, RecordError>;
+
+    #[inline(always)]
+    fn run<S: Scan>(self) -> Self::Output {
+        let Self { text, at, item } = self;
+        let bytes = text.as_bytes();
+        if byte(bytes, at) != b'{' {
+            return Err(expected(bytes, at, "`{`"));
+        }
+        let Item { json, attributes } = item;
+        json.reserve(text.len().saturating_sub(at).min(1 << 20));
+        // Whether each open container is a map; the item itself is the outermost one, and has no type around it.
+        let mut open: Vec<bool> = vec![true];
+        let mut in_map = true;
+        json.push('{');
+        let mut position = skip_space(bytes, at + 1);
+        let mut ended = byte(bytes, position) == b'}';
+        loop {
+            if !ended {
+                // A member of the innermost container stands at `position`.
+                if in_map {
+                    let key = string_token::<S>(bytes, position)?;
+                    if open.len() == 1 {
+                        let start = json.len();
+                        attributes.push(Attribute { key: start..start + key - position, value: 0..0 });
+                    }
+                    json.push_str(slice(text, position, key));
+                    let colon = skip_space(bytes, key);
+                    if byte(bytes, colon) != b':' {
+                        return Err(expected(bytes, colon, "`:`"));
+                    }
+                    json.push(':');
+                    position = skip_space(bytes, colon + 1);
+                    if open.len() == 1
+                        && let Some(attribute) = attributes.last_mut()
+                    {
+                        attribute.value = json.len()..json.len();
+                    }
+                }
+                let (tag, content) = tag(bytes, position)?;
+                position = content;
+                if matches!(tag, Tag::Map | Tag::List) {
+                    let (bracket, missing) = if tag == Tag::Map { (b'{', "`{` of a map") } else { (b'[', "`[` of a list") };
+                    if byte(bytes, position) != bracket {
+                        return Err(expected(bytes, position, missing));
+                    }
+                    json.push(char::from(bracket));
+                    in_map = tag == Tag::Map;
+                    open.push(in_map);
+                    position = skip_space(bytes, position + 1);
+                    ended = byte(bytes, position) == bracket + 2;
+                    continue;
+                }
+                position = leaf::<S>(text, position, tag, json)?;
+                position = type_end(bytes, position)?;
+            }
+            // A member ended at `position`, or an empty container is about to.
+            loop {
+                if open.len() == 1
+                    && let Some(attribute) = attributes.last_mut()
+                {
+                    attribute.value.end = json.len();
+                }
+                position = skip_space(bytes, position);
+                let closing = if in_map { b'}' } else { b']' };
+                match byte(bytes, position) {
+                    b',' if !ended => {
+                        json.push(',');
+                        position = skip_space(bytes, position + 1);
+                        break;
+                    }
+                    found if found == closing => {
+                        ended = false;
+                        json.push(char::from(closing));
+                        position += 1;
+                        open.pop();
+                        match open.last() {
+                            None => return Ok(position),
+                            Some(map) => in_map = *map,
+                        }
+                        position = type_end(bytes, position)?;
+                    }
+                    _ if in_map => return Err(expected(bytes, position, "`,` or `}`")),
+                    _ => return Err(expected(bytes, position, "`,` or `]`")),
+                }
+            }
+        }
+    }
+}
+
+#[inline(always)]
+fn slice(text: &str, start: usize, end: usize) -> &str {
+    text.get(start..end).unwrap_or_default()
+}
+
+/// The end of the string that must stand at `at`.
+#[inline(always)]
+fn string_token<S: Scan>(bytes: &[u8], at: usize) -> Result<usize, RecordError> {
+    if byte(bytes, at) != b'"' {
+        return Err(expected(bytes, at, "a string"));
+    }
+    Ok(string::<S>(bytes, at)?.end)
+}
+
+/// Reads `{"T":` at `at`; gives the type and where its content stands.
+#[inline(always)]
+fn tag(bytes: &[u8], at: usize) -> Result<(Tag, usize), RecordError> {
+    if byte(bytes, at) != b'{' {
+        return Err(expected(bytes, at, "`{` of a typed value"));
+    }
+    let quote = skip_space(bytes, at + 1);
+    let rest = bytes.get(quote..).unwrap_or_default();
+    let (tag, length) = match rest {
+        [b'"', b'S', b'"', ..] => (Tag::String, 3),
+        [b'"', b'N', b'"', ..] => (Tag::Number, 3),
+        [b'"', b'M', b'"', ..] => (Tag::Map, 3),
+        [b'"', b'L', b'"', ..] => (Tag::List, 3),
+        [b'"', b'B', b'"', ..] => (Tag::Binary, 3),
+        [b'"', b'S', b'S', b'"', ..] => (Tag::StringSet, 4),
+        [b'"', b'N', b'S', b'"', ..] => (Tag::NumberSet, 4),
+        [b'"', b'B', b'S', b'"', ..] => (Tag::BinarySet, 4),
+        [b'"', b'B', b'O', b'O', b'L', b'"', ..] => (Tag::Boolean, 6),
+        [b'"', b'N', b'U', b'L', b'L', b'"', ..] => (Tag::Null, 6),
+        _ if rest.len() < 6 => return Err(RecordError::new(bytes.len(), RecordErrorKind::Truncated)),
+        _ => return Err(not_typed(quote, "a type is one of S, N, B, BOOL, NULL, M, L, SS, NS, BS")),
+    };
+    let colon = skip_space(bytes, quote + length);
+    if byte(bytes, colon) != b':' {
+        return Err(expected(bytes, colon, "`:`"));
+    }
+    Ok((tag, skip_space(bytes, colon + 1)))
+}
+
+/// Reads the bracket that ends a typed value.
+#[inline(always)]
+fn type_end(bytes: &[u8], at: usize) -> Result<usize, RecordError> {
+    let end = skip_space(bytes, at);
+    if byte(bytes, end) != b'}' {
+        return Err(expected(bytes, end, "`}` of a typed value"));
+    }
+    Ok(end + 1)
+}
+
+#[cold]
+fn not_typed(at: usize, reason: &'static str) -> RecordError {
+    RecordError::new(at, RecordErrorKind::NotDynamoDb(reason))
+}
+
+/// Reads the content of a value that holds no other values; gives the position after it.
+#[inline(always)]
+fn leaf<S: Scan>(text: &str, at: usize, tag: Tag, json: &mut String) -> Result<usize, RecordError> {
+    let bytes = text.as_bytes();
+    match tag {
+        Tag::Number => number(text, at, json),
+        Tag::Boolean => {
+            let end = literal(bytes, at)?;
+            if byte(bytes, at) == b'n' {
+                return Err(not_typed(at, "BOOL is true or false"));
+            }
+            json.push_str(slice(text, at, end));
+            Ok(end)
+        }
+        Tag::Null => {
+            let end = literal(bytes, at)?;
+            if byte(bytes, at) != b't' {
+                return Err(not_typed(at, "NULL is true"));
+            }
+            json.push_str("null");
+            Ok(end)
+        }
+        Tag::StringSet | Tag::NumberSet | Tag::BinarySet => set::<S>(text, at, tag == Tag::NumberSet, json),
+        _ => {
+            let end = string_token::<S>(bytes, at)?;
+            json.push_str(slice(text, at, end));
+            Ok(end)
+        }
+    }
+}
+
+/// Reads a number in quotes.
+#[inline(always)]
+fn number(text: &str, at: usize, json: &mut String) -> Result<usize, RecordError> {
+    let bytes = text.as_bytes();
+    if byte(bytes, at) != b'"' {
+        return Err(expected(bytes, at, "a number in quotes"));
+    }
+    let end = long_number(bytes, at + 1)?;
+    if byte(bytes, end) != b'"' {
+        return Err(expected(bytes, end, "the quote after a number"));
+    }
+    json.push_str(slice(text, at + 1, end));
+    Ok(end + 1)
+}
+
+/// Reads an array of strings, or of numbers in quotes.
+fn set<S: Scan>(text: &str, at: usize, numbers: bool, json: &mut String) -> Result<usize, RecordError> {
+    let bytes = text.as_bytes();
+    if byte(bytes, at) != b'[' {
+        return Err(expected(bytes, at, "`[` of a set"));
+    }
+    json.push('[');
+    let mut position = skip_space(bytes, at + 1);
+    if byte(bytes, position) == b']' {
+        json.push(']');
+        return Ok(position + 1);
+    }
+    loop {
+        if numbers {
+            position = number(text, position, json)?;
+        } else {
+            let end = string_token::<S>(bytes, position)?;
+            json.push_str(slice(text, position, end));
+            position = end;
+        }
+        position = skip_space(bytes, position);
+        match byte(bytes, position) {
+            b',' => {
+                json.push(',');
+                position = skip_space(bytes, position + 1);
+            }
+            b']' => {
+                json.push(']');
+                return Ok(position + 1);
+            }
+            _ => return Err(expected(bytes, position, "`,` or `]`")),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a failed test may panic")]
+    use super::*;
+
+    #[test]
+    fn all_ten_types_are_exact() {
+        let item = r#"{"s":{"S":"名\n\"x\""},"n":{"N":"12345678901234567890123456789012345678"},"e":{"N":"1E+125"},
+            "b":{"B":"AAEC/w=="},"t":{"BOOL":true},"f":{"BOOL":false},"z":{"NULL":true},
+            "m":{"M":{"S":{"S":"a"},"empty":{"M":{}},"n":{"N":"-0.10"}}},
+            "l":{"L":[{"N":"1"},{"L":[]},{"M":{"x":{"NULL":true}}},{"S":""}]},
+            "ss":{"SS":["b","a"]},"ns":{"NS":["1.50","2"]},"bs":{"BS":["AA==", "AQ=="]}}"#;
+        let expected = concat!(
+            r#"{"s":"名\n\"x\"","n":12345678901234567890123456789012345678,"e":1E+125,"#,
+            r#""b":"AAEC/w==","t":true,"f":false,"z":null,"#,
+            r#""m":{"S":"a","empty":{},"n":-0.10},"l":[1,[],{"x":null},""],"#,
+            r#""ss":["b","a"],"ns":[1.50,2],"bs":["AA==","AQ=="]}"#
+        );
+        assert_eq!(plain_json(item).unwrap(), expected);
+        assert_eq!(plain_json("{}").unwrap(), "{}");
+        assert_eq!(plain_json(" { } ").unwrap(), "{}");
+    }
+
+    #[test]
+    fn values_that_contradict_their_type_are_refused() {
+        for item in [
+            r#"{"a":1}"#,
+            r#"{"a":{"X":"1"}}"#,
+            r#"{"a":{}}      "#,
+            r#"{"a":{"N":1}}"#,
+            r#"{"a":{"N":"1x"}}"#,
+            r#"{"a":{"N":""}}"#,
+            r#"{"a":{"S":1}}"#,
+            r#"{"a":{"S":"1","N":"1"}}"#,
+            r#"{"a":{"BOOL":null}}"#,
+            r#"{"a":{"BOOL":"true"}}"#,
+            r#"{"a":{"NULL":false}}"#,
+            r#"{"a":{"M":[]}}"#,
+            r#"{"a":{"L":{}}}"#,
+            r#"{"a":{"L":[1]}}"#,
+            r#"{"a":{"L":[{"N":"1"},]}}"#,
+            r#"{"a":{"M":{,"x":{"N":"1"}}}}"#,
+            r#"{"a":{"SS":"x"}}"#,
+            r#"{"a":{"NS":["x"]}}"#,
+            r#"{"a":{"SS":["x",]}}"#,
+            r#"{,}"#,
+            "{} x",
+            "[]",
+        ] {
+            let error = plain_json(item).unwrap_err();
+            assert!(!matches!(error.kind, RecordErrorKind::Truncated), "{item}: {error}");
+        }
+    }
+
+    #[test]
+    fn deep_items_need_no_stack() {
+        let deep = format!("{{\"a\":{}{}}}", "{\"L\":[".repeat(50_000), "]}".repeat(50_000));
+        assert_eq!(plain_json(&deep).unwrap(), format!("{{\"a\":{}{}}}", "[".repeat(50_000), "]".repeat(50_000)));
+        assert!(plain_json(&"{\"a\":{\"M\":".repeat(50_000)).is_err());
+    }
+
+    #[test]
+    fn every_truncation_is_an_error() {
+        let item = r#"{"s":{"S":"x"},"n":{"N":"-1.5e3"},"l":{"L":[{"BOOL":true},{"NULL":true}]},"ss":{"SS":["a","b"]}}"#;
+        for length in 0..item.len() {
+            let error = plain_json(&item[..length]).unwrap_err();
+            assert_eq!(error.kind, RecordErrorKind::Truncated, "{}", &item[..length]);
+        }
+    }
+}

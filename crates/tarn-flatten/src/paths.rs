@@ -1,0 +1,465 @@
+//! The key paths of a stream, learned as they come.
+//!
+//! Records of one source look alike. So every path is learned once, as a node that knows its flat name and the column
+//! that wants it, and remembers which key came after it the last time. Reading the expected key is then one compare of
+//! 32 bytes, with no scan for its end, no hash and no allocation. A key that is not the expected one, nor the one
+//! expected after it (an optional field left out), is looked up; a new one is learned.
+//!
+//! What is learned changes speed only, never the result. It is bounded: past the limit it is forgotten between records.
+
+use hashbrown::{HashMap, HashTable};
+use xxhash_rust::xxh3::xxh3_64_with_seed;
+
+use crate::column_type::ColumnType;
+use crate::contract::{ColumnPath, Contract};
+use crate::escape::push_unescaped;
+use crate::names::{FoldedPath, PathHash, RESERVED_NAMES, colliding_name, fold};
+use crate::scan::equal;
+use crate::simd::{BLOCK, Scan};
+
+/// A path, as an index into [`Paths`].
+pub(crate) type NodeId = u32;
+/// A name, as an index into [`Paths`].
+pub(crate) type NameId = u32;
+/// The position of a column in its contract.
+pub(crate) type ColumnId = u32;
+
+/// The top of a document; as the answer to "which key comes next", nothing.
+pub(crate) const ROOT: NodeId = 0;
+/// No column.
+pub(crate) const NO_COLUMN: ColumnId = u32::MAX;
+
+/// Forget everything once this many paths, or bytes of keys, are known.
+const MAXIMUM_NODES: usize = 1 << 16;
+const MAXIMUM_KEY_BYTES: usize = 8 << 20;
+
+/// What is needed per key, in one and a half cache lines.
+#[derive(Debug, Clone)]
+struct Node {
+    /// The first bytes of `"key":` as first written.
+    spelling: [u8; BLOCK],
+    /// Which of them count.
+    mask: u32,
+    /// Bytes of `"key":` in all; 0 if nothing is ever spelled so.
+    length: u32,
+    /// The key that stood first below this path, the last time.
+    first: NodeId,
+    /// The key that came after this one, the last time.
+    next: NodeId,
+    name: NameId,
+    /// The column whose exact path this is.
+    exact: ColumnId,
+    /// Whether some column may be filled from below this path.
+    columns_below: bool,
+}
+
+/// What is needed to learn what lies below a path.
+#[derive(Debug, Clone)]
+struct Origin {
+    /// All of `"key":` if it is longer than a block.
+    long_spelling: Box<[u8]>,
+    parent: NodeId,
+    /// The key, unescaped.
+    key: Box<str>,
+    folded: FoldedPath,
+    hash: PathHash,
+    /// Where the path stands among the exact paths of the contract.
+    wanted: Option<u32>,
+}
+
+/// A key written with escapes; `"a"` and `"\u0061"` are two spellings of one path.
+#[derive(Debug, Clone)]
+struct Spelling {
+    parent: NodeId,
+    raw: Box<str>,
+    node: NodeId,
+}
+
+#[derive(Debug, Clone)]
+struct Name {
+    /// The document that took the name last.
+    document: u64,
+    /// The path that took it.
+    holder: NodeId,
+    /// The column that wants the leaf of this name.
+    column: ColumnId,
+    /// Whether that column takes a whole object as JSON text.
+    takes_objects: bool,
+    /// `"name":`, as it is written.
+    rendered: Box<str>,
+}
+
+/// The exact paths of a contract, as a tree.
+#[derive(Debug, Default)]
+struct Wanted {
+    children: HashMap<String, u32>,
+    column: Option<ColumnId>,
+}
+
+/// The columns that learned paths lead to.
+#[derive(Debug, Default)]
+struct Targets {
+    exact: Vec<Wanted>,
+    flat: HashMap<String, (ColumnId, bool)>,
+}
+
+impl Targets {
+    fn new(contract: &Contract) -> Self {
+        let mut targets = Self { exact: vec![Wanted::default()], flat: HashMap::new() };
+        for (column, position) in contract.columns().iter().zip(0..) {
+            match &column.path {
+                ColumnPath::FlatName => {
+                    let text = matches!(column.column_type, ColumnType::String | ColumnType::Json);
+                    targets.flat.insert(fold(&column.name), (position, text));
+                }
+                ColumnPath::Exact(keys) => targets.insert(keys, position),
+            }
+        }
+        targets
+    }
+
+    fn insert(&mut self, keys: &[String], column: ColumnId) {
+        let mut at = 0;
+        for key in keys {
+            let new = self.exact.len();
+            let Some(wanted) = self.exact.get_mut(at) else { return };
+            at = *wanted.children.entry(key.clone()).or_insert(u32::try_from(new).unwrap_or(u32::MAX)) as usize;
+            if at == new {
+                self.exact.push(Wanted::default());
+            }
+        }
+        if let Some(wanted) = self.exact.get_mut(at) {
+            wanted.column = Some(column);
+        }
+    }
+
+    fn wanted(&self, at: Option<u32>) -> Option<&Wanted> {
+        at.and_then(|at| self.exact.get(at as usize))
+    }
+}
+
+/// The learned paths and the names of the document at hand.
+#[derive(Debug)]
+pub(crate) struct Paths {
+    separator: String,
+    targets: Targets,
+    nodes: Vec<Node>,
+    origins: Vec<Origin>,
+    /// Paths by parent and unescaped key.
+    keys: HashTable<NodeId>,
+    /// Paths by parent and escaped key.
+    spellings: HashTable<Spelling>,
+    names: Vec<Name>,
+    name_index: HashTable<NameId>,
+    key_bytes: usize,
+    /// The document at hand, counted up; a name whose stamp is another number is free.
+    document: u64,
+    /// How often each path wanted a taken name in this document.
+    collided: HashMap<NodeId, u32>,
+}
+
+fn key_hash(parent: NodeId, raw: &str) -> u64 {
+    xxh3_64_with_seed(raw.as_bytes(), u64::from(parent))
+}
+
+fn name_hash(name: &str) -> u64 {
+    xxh3_64_with_seed(name.as_bytes(), u64::MAX)
+}
+
+impl Name {
+    /// The name itself, out of `"name":`.
+    fn text(&self) -> &str {
+        self.rendered.get(1..self.rendered.len().saturating_sub(2)).unwrap_or_default()
+    }
+}
+
+impl Paths {
+    pub(crate) fn new(separator: &str, contract: Option<&Contract>) -> Self {
+        let mut paths = Self {
+            separator: fold(separator),
+            targets: contract.map(Targets::new).unwrap_or_default(),
+            nodes: Vec::new(),
+            origins: Vec::new(),
+            keys: HashTable::new(),
+            spellings: HashTable::new(),
+            names: Vec::new(),
+            name_index: HashTable::new(),
+            key_bytes: 0,
+            document: 0,
+            collided: HashMap::new(),
+        };
+        paths.forget();
+        paths
+    }
+
+    fn forget(&mut self) {
+        self.nodes.clear();
+        self.origins.clear();
+        self.keys.clear();
+        self.spellings.clear();
+        self.names.clear();
+        self.name_index.clear();
+        self.key_bytes = 0;
+        for reserved in RESERVED_NAMES {
+            self.name(reserved.to_owned());
+        }
+        self.nodes.push(Node {
+            // No UTF-8 text has these bytes, so that the root, as "no prediction", never matches.
+            spelling: [0xff; BLOCK],
+            mask: u32::MAX,
+            length: 0,
+            first: ROOT,
+            next: ROOT,
+            name: 0,
+            exact: NO_COLUMN,
+            columns_below: true,
+        });
+        self.origins.push(Origin {
+            long_spelling: Box::default(),
+            parent: ROOT,
+            key: Box::default(),
+            folded: FoldedPath::default(),
+            hash: PathHash::ROOT,
+            wanted: Some(0),
+        });
+    }
+
+    /// Begins a document: all names but the reserved ones are free.
+    pub(crate) fn begin_document(&mut self) {
+        if self.nodes.len() > MAXIMUM_NODES || self.key_bytes > MAXIMUM_KEY_BYTES {
+            self.forget();
+        }
+        self.document += 1;
+        self.collided.clear();
+        for name in self.names.iter_mut().take(RESERVED_NAMES.len()) {
+            name.document = self.document;
+        }
+    }
+
+    fn node(&self, id: NodeId) -> Option<&Node> {
+        self.nodes.get(id as usize)
+    }
+
+    /// The key expected at `at`, below `parent` and after `previous`: its node and the position after its colon.
+    #[inline(always)]
+    pub(crate) fn expected_key<S: Scan>(
+        &self,
+        bytes: &[u8],
+        at: usize,
+        parent: NodeId,
+        previous: NodeId,
+    ) -> Option<(NodeId, usize)> {
+        let candidate =
+            if previous == ROOT { self.node(parent)?.first } else { self.node(previous)?.next };
+        if let Some(after) = self.spelled::<S>(bytes, at, candidate) {
+            return Some((candidate, after));
+        }
+        // An optional key left out: the one after it.
+        let candidate = self.node(candidate)?.next;
+        self.spelled::<S>(bytes, at, candidate).map(|after| (candidate, after))
+    }
+
+    #[inline(always)]
+    fn spelled<S: Scan>(&self, bytes: &[u8], at: usize, candidate: NodeId) -> Option<usize> {
+        let node = self.node(candidate)?;
+        let same = equal::<S>(bytes, at, &node.spelling);
+        if same & node.mask != node.mask {
+            return None;
+        }
+        let length = node.length as usize;
+        (length <= BLOCK || self.long_spelled(bytes, at, candidate)).then_some(at + length)
+    }
+
+    #[inline(never)]
+    fn long_spelled(&self, bytes: &[u8], at: usize, candidate: NodeId) -> bool {
+        let Some(origin) = self.origins.get(candidate as usize) else { return false };
+        bytes.get(at..).is_some_and(|rest| rest.starts_with(&origin.long_spelling))
+    }
+
+    /// The node of a key that was not expected. `raw` is the key as written, without its quotes.
+    #[inline(never)]
+    pub(crate) fn key(&mut self, parent: NodeId, previous: NodeId, raw: &str, escaped: bool) -> NodeId {
+        let node = if escaped { self.escaped_key(parent, raw) } else { self.plain_key(parent, raw, raw) };
+        let expecting = if previous == ROOT { parent } else { previous };
+        if let Some(expecting) = self.nodes.get_mut(expecting as usize) {
+            if previous == ROOT {
+                expecting.first = node;
+            } else {
+                expecting.next = node;
+            }
+        }
+        node
+    }
+
+    /// The node of an array's element, which is named like the key of its index.
+    #[inline(never)]
+    pub(crate) fn element(&mut self, parent: NodeId, previous: NodeId, index: u32) -> NodeId {
+        self.key(parent, previous, &index.to_string(), false)
+    }
+
+    fn plain_key(&mut self, parent: NodeId, key: &str, raw: &str) -> NodeId {
+        let hash = key_hash(parent, key);
+        let origins = &self.origins;
+        let known = self.keys.find(hash, |id| {
+            origins.get(*id as usize).is_some_and(|origin| origin.parent == parent && *origin.key == *key)
+        });
+        match known {
+            Some(id) => *id,
+            None => self.add(parent, key, raw),
+        }
+    }
+
+    fn escaped_key(&mut self, parent: NodeId, raw: &str) -> NodeId {
+        let hash = key_hash(parent, raw);
+        let known = self.spellings.find(hash, |spelling| spelling.parent == parent && *spelling.raw == *raw);
+        if let Some(spelling) = known {
+            return spelling.node;
+        }
+        let mut key = String::with_capacity(raw.len());
+        push_unescaped(raw, &mut key);
+        let node = self.plain_key(parent, &key, raw);
+        self.key_bytes += raw.len();
+        let spelling = Spelling { parent, raw: raw.into(), node };
+        self.spellings.insert_unique(hash, spelling, |known| key_hash(known.parent, &known.raw));
+        node
+    }
+
+    /// Adds the path of a key below a parent.
+    #[cold]
+    fn add(&mut self, parent: NodeId, key: &str, raw: &str) -> NodeId {
+        let id = NodeId::try_from(self.nodes.len()).unwrap_or(NodeId::MAX);
+        let (folded, hash, wanted) = match self.origins.get(parent as usize) {
+            Some(above) => (
+                above.folded.child(key, &self.separator, parent == ROOT),
+                above.hash.child(key),
+                self.targets.wanted(above.wanted).and_then(|wanted| wanted.children.get(key)).copied(),
+            ),
+            None => (FoldedPath::default(), PathHash::ROOT, None),
+        };
+        let name = self.name(folded.name(hash));
+        let target = self.targets.wanted(wanted);
+        let below_exact = target.is_some_and(|target| !target.children.is_empty());
+        let columns_below = below_exact || self.targets.flat.keys().any(|name| name.starts_with(folded.prefix()));
+        let exact = target.and_then(|target| target.column).unwrap_or(NO_COLUMN);
+
+        let written = format!("\"{raw}\":");
+        let mut spelling = [0; BLOCK];
+        for (target, source) in spelling.iter_mut().zip(written.bytes()) {
+            *target = source;
+        }
+        let mask = if written.len() >= BLOCK { u32::MAX } else { (1 << written.len()) - 1 };
+        let length = u32::try_from(written.len()).unwrap_or(u32::MAX);
+        let long_spelling = if written.len() > BLOCK { written.into_bytes().into() } else { Box::default() };
+        self.key_bytes += raw.len() + key.len();
+        self.nodes.push(Node { spelling, mask, length, first: ROOT, next: ROOT, name, exact, columns_below });
+        self.origins.push(Origin { long_spelling, parent, key: key.into(), folded, hash, wanted });
+        let origins = &self.origins;
+        self.keys.insert_unique(key_hash(parent, key), id, |id| {
+            origins.get(*id as usize).map_or(0, |origin| key_hash(origin.parent, &origin.key))
+        });
+        id
+    }
+
+    /// The id of a name, new or known.
+    fn name(&mut self, text: String) -> NameId {
+        let hash = name_hash(&text);
+        let names = &self.names;
+        let same = |id: &NameId| names.get(*id as usize).is_some_and(|name| name.text() == text);
+        if let Some(id) = self.name_index.find(hash, same) {
+            return *id;
+        }
+        let id = NameId::try_from(self.names.len()).unwrap_or(NameId::MAX);
+        let (column, takes_objects) = self.targets.flat.get(&text).copied().unwrap_or((NO_COLUMN, false));
+        self.key_bytes += text.len();
+        let rendered = format!("\"{text}\":").into();
+        self.names.push(Name { document: 0, holder: ROOT, column, takes_objects, rendered });
+        let names = &self.names;
+        self.name_index.insert_unique(hash, id, |id| names.get(*id as usize).map_or(0, |name| name_hash(name.text())));
+        id
+    }
+
+    /// The column whose exact path this is, or [`NO_COLUMN`].
+    #[inline(always)]
+    pub(crate) fn exact_column(&self, node: NodeId) -> ColumnId {
+        self.node(node).map_or(NO_COLUMN, |node| node.exact)
+    }
+
+    /// The column that takes the object at this path whole, by exact path or by its name, or [`NO_COLUMN`].
+    #[inline(always)]
+    pub(crate) fn object_column(&self, node: NodeId) -> ColumnId {
+        let Some(node) = self.node(node) else { return NO_COLUMN };
+        if node.exact != NO_COLUMN {
+            return node.exact;
+        }
+        match self.names.get(node.name as usize) {
+            Some(name) if name.takes_objects && name.document != self.document => name.column,
+            _ => NO_COLUMN,
+        }
+    }
+
+    /// Whether some column may be filled from below this path.
+    pub(crate) fn columns_below(&self, node: NodeId) -> bool {
+        self.node(node).is_some_and(|node| node.columns_below)
+    }
+
+    /// Takes the name of a leaf: its own, or if that is taken in this document, the next one of its kind that is free.
+    #[inline(always)]
+    pub(crate) fn claim(&mut self, node: NodeId) -> NameId {
+        let own = self.node(node).map_or(0, |node| node.name);
+        match self.names.get_mut(own as usize) {
+            Some(name) if name.document != self.document => {
+                name.document = self.document;
+                name.holder = node;
+                own
+            }
+            _ => self.claim_other(node, own, false),
+        }
+    }
+
+    /// Takes another name than its own for a leaf whose path already filled its column in this document.
+    #[cold]
+    pub(crate) fn claim_repeated(&mut self, node: NodeId) -> NameId {
+        let own = self.node(node).map_or(0, |node| node.name);
+        self.claim_other(node, own, true)
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn claim_other(&mut self, node: NodeId, own: NameId, filled_column: bool) -> NameId {
+        let held = self.names.get(own as usize).is_some_and(|name| name.holder == node && name.document == self.document);
+        let collided = self.collided.entry(node).or_insert(0);
+        let occurrence = *collided + u32::from(held || filled_column);
+        *collided += 1;
+        let hash = self.origins.get(node as usize).map_or(PathHash::ROOT, |origin| origin.hash);
+        let text = self.names.get(own as usize).map(|name| name.text().to_owned()).unwrap_or_default();
+        for attempt in 0.. {
+            let id = self.name(colliding_name(&text, hash, occurrence, attempt));
+            if let Some(name) = self.names.get_mut(id as usize)
+                && name.document != self.document
+            {
+                name.document = self.document;
+                name.holder = node;
+                return id;
+            }
+        }
+        own
+    }
+
+    /// The column that wants the leaf of this name, or [`NO_COLUMN`].
+    #[inline(always)]
+    pub(crate) fn named_column(&self, name: NameId) -> ColumnId {
+        self.names.get(name as usize).map_or(NO_COLUMN, |name| name.column)
+    }
+
+    /// The name.
+    #[inline(always)]
+    pub(crate) fn name_text(&self, name: NameId) -> &str {
+        self.names.get(name as usize).map_or("", Name::text)
+    }
+
+    /// `"name":`, as it is written.
+    #[inline(always)]
+    pub(crate) fn rendered(&self, name: NameId) -> &str {
+        self.names.get(name as usize).map_or("", |name| &name.rendered)
+    }
+}

@@ -1,0 +1,60 @@
+//! An object being written.
+
+use std::io::{self, Write};
+use std::path::PathBuf;
+
+use tarn_pipeline::names::Key;
+use tarn_pipeline::ports::{ObjectError, ObjectWriter};
+use tempfile::NamedTempFile;
+
+use super::LocalObjects;
+use crate::disk;
+
+/// Writes to a temporary file, which dropping removes and finishing renames.
+pub(super) struct LocalWriter {
+    objects: LocalObjects,
+    key: Key,
+    target: PathBuf,
+    file: NamedTempFile,
+}
+
+impl LocalWriter {
+    pub(super) fn start(objects: LocalObjects, key: Key, target: PathBuf) -> io::Result<Self> {
+        let file = NamedTempFile::new_in(objects.unfinished()?)?;
+        make_readable(&file)?;
+        Ok(Self { objects, key, target, file })
+    }
+
+    pub(super) fn finish_in_place(self) -> io::Result<()> {
+        disk::put_in_place(self.file, &self.target)
+    }
+}
+
+/// Temporary files are private by default; objects are as readable as any other file a user makes.
+#[cfg(unix)]
+fn make_readable(file: &NamedTempFile) -> io::Result<()> {
+    use std::os::unix::fs::PermissionsExt;
+    file.as_file().set_permissions(std::fs::Permissions::from_mode(0o644))
+}
+
+#[cfg(not(unix))]
+fn make_readable(_file: &NamedTempFile) -> io::Result<()> {
+    Ok(())
+}
+
+impl Write for LocalWriter {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.file.as_file_mut().write(bytes).map_err(|error| disk::explain(error, self.objects.root()))
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.as_file_mut().flush()
+    }
+}
+
+impl ObjectWriter for LocalWriter {
+    fn finish(self: Box<Self>) -> Result<(), ObjectError> {
+        let (objects, key) = (self.objects.clone(), self.key.clone());
+        self.finish_in_place().map_err(|error| objects.failed(&key, "written", error))
+    }
+}

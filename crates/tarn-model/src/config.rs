@@ -1,0 +1,414 @@
+//! `tarn.yaml`: the lake's name, time zone, variables, marts and how it runs.
+
+use chrono_tz::Tz;
+use indexmap::IndexMap;
+use serde::{Serialize, Serializer};
+
+use crate::name;
+use crate::value;
+use crate::variable::{self, VarDeclaration};
+use crate::yaml::{Node, Reader, Spanned, values};
+
+/// The configuration of a lake.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct LakeConfig {
+    /// The lake's name; the database of its tables.
+    pub name: String,
+    /// For people.
+    pub description: Option<String>,
+    /// The zone in which days begin, `today` is meant and schedules fire; UTC unless written.
+    #[serde(serialize_with = "zone_name")]
+    pub timezone: Tz,
+    /// Variables by name, in the order written.
+    pub vars: IndexMap<String, VarDeclaration>,
+    /// Relational databases that models are loaded into, by name.
+    pub marts: IndexMap<String, MartConfig>,
+    /// How many old versions of a model are kept.
+    pub retention: Retention,
+    /// How a run goes about its work.
+    pub run: RunConfig,
+    /// How nested records become flat, unless a source says otherwise.
+    pub flatten: FlattenConfig,
+    /// Runs that start by themselves once deployed.
+    pub schedules: IndexMap<String, Schedule>,
+    /// Settings of Athena, used once deployed.
+    pub athena: AthenaConfig,
+    /// Where messages go, used once deployed.
+    pub alerts: AlertsConfig,
+}
+
+fn zone_name<S: Serializer>(zone: &Tz, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(zone.name())
+}
+
+/// A relational database that models are loaded into.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct MartConfig {
+    /// `sqlite:<path>` (relative to the lake's data folder), `mysql://…` or `postgresql://…`.
+    pub url: String,
+}
+
+/// How many old versions of a model are kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct Retention {
+    /// Old versions kept per model besides the published one.
+    pub versions: u32,
+}
+
+impl Default for Retention {
+    fn default() -> Retention {
+        Retention { versions: 3 }
+    }
+}
+
+/// How a run goes about its work.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct RunConfig {
+    /// Models built at the same time, at least 1.
+    pub parallel: u32,
+}
+
+impl Default for RunConfig {
+    fn default() -> RunConfig {
+        RunConfig { parallel: 2 }
+    }
+}
+
+/// What becomes of an array in a record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum FlattenArrays {
+    /// One column that holds the array as JSON text.
+    #[default]
+    Json,
+    /// One column per place: `a_0`, `a_1`.
+    Index,
+}
+
+/// How nested records become flat.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct FlattenConfig {
+    /// What joins the keys of a path to a column name.
+    pub separator: String,
+    /// What becomes of an array.
+    pub arrays: FlattenArrays,
+    /// Levels of nesting that are taken apart; what lies deeper is kept as JSON text.
+    pub depth: u32,
+}
+
+impl Default for FlattenConfig {
+    fn default() -> FlattenConfig {
+        FlattenConfig { separator: "_".to_owned(), arrays: FlattenArrays::Json, depth: 64 }
+    }
+}
+
+/// What one source changes in [`FlattenConfig`].
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+#[non_exhaustive]
+pub struct FlattenOverrides {
+    /// In place of the lake's separator.
+    pub separator: Option<String>,
+    /// In place of the lake's handling of arrays.
+    pub arrays: Option<FlattenArrays>,
+    /// In place of the lake's depth.
+    pub depth: Option<u32>,
+}
+
+impl FlattenConfig {
+    /// These settings with what a source changes.
+    #[must_use]
+    pub fn with_overrides(&self, overrides: &FlattenOverrides) -> FlattenConfig {
+        FlattenConfig {
+            separator: overrides.separator.clone().unwrap_or_else(|| self.separator.clone()),
+            arrays: overrides.arrays.unwrap_or(self.arrays),
+            depth: overrides.depth.unwrap_or(self.depth),
+        }
+    }
+}
+
+/// A run that starts by itself once deployed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct Schedule {
+    /// Six fields as EventBridge Scheduler reads them, in the lake's time zone; kept as text.
+    pub cron: String,
+    /// Selectors; empty means everything.
+    pub select: Vec<String>,
+    /// Variables given to the run.
+    pub vars: IndexMap<String, String>,
+}
+
+/// Settings of Athena.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+#[non_exhaustive]
+pub struct AthenaConfig {
+    /// The workgroup that queries run in; the lake's name unless written.
+    pub workgroup: Option<String>,
+    /// Bytes that one query may scan.
+    pub scan_limit_bytes: Option<u64>,
+    /// Price of a scanned terabyte as a decimal number, for cost reports.
+    pub price_per_tb: Option<String>,
+}
+
+/// Where messages go.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+#[non_exhaustive]
+pub struct AlertsConfig {
+    /// Messages to Slack.
+    pub slack: Option<SlackConfig>,
+}
+
+/// Messages to Slack.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct SlackConfig {
+    /// Name of the secret that holds the webhook's address; never the address.
+    pub secret: String,
+    /// Cost of one query from which on it is told, as a decimal number.
+    pub query_cost: Option<String>,
+}
+
+pub(crate) const CONFIG_KEYS: &[&str] = &[
+    "name", "description", "timezone", "vars", "marts", "retention", "run", "flatten", "schedules", "athena", "alerts",
+];
+pub(crate) const MART_KEYS: &[&str] = &["url"];
+pub(crate) const RETENTION_KEYS: &[&str] = &["versions"];
+pub(crate) const RUN_KEYS: &[&str] = &["parallel"];
+pub(crate) const FLATTEN_KEYS: &[&str] = &["separator", "arrays", "depth"];
+pub(crate) const SCHEDULE_KEYS: &[&str] = &["cron", "select", "vars"];
+pub(crate) const ATHENA_KEYS: &[&str] = &["workgroup", "scan_limit", "price_per_tb"];
+pub(crate) const ALERTS_KEYS: &[&str] = &["slack"];
+pub(crate) const SLACK_KEYS: &[&str] = &["secret", "query_cost"];
+pub(crate) const MART_SCHEMES: &[&str] = &["sqlite", "mysql", "postgresql", "postgres"];
+
+impl Default for LakeConfig {
+    fn default() -> LakeConfig {
+        LakeConfig {
+            name: "lake".to_owned(),
+            description: None,
+            timezone: Tz::UTC,
+            vars: IndexMap::new(),
+            marts: IndexMap::new(),
+            retention: Retention::default(),
+            run: RunConfig::default(),
+            flatten: FlattenConfig::default(),
+            schedules: IndexMap::new(),
+            athena: AthenaConfig::default(),
+            alerts: AlertsConfig::default(),
+        }
+    }
+}
+
+/// Where in `tarn.yaml` things stand that can be checked only when the whole lake is known.
+#[derive(Debug, Default)]
+pub(crate) struct ConfigPlaces {
+    /// Selectors of schedules.
+    pub(crate) selectors: Vec<Spanned<String>>,
+}
+
+/// Reads `tarn.yaml`; what is wrong is reported and keeps its default.
+pub(crate) fn read(reader: &mut Reader) -> (LakeConfig, ConfigPlaces) {
+    let mut config = LakeConfig::default();
+    let mut places = ConfigPlaces::default();
+    let before = reader.diagnostics.len();
+    let Some(root) = reader.parse() else {
+        if reader.diagnostics.len() == before {
+            reader.error("missing-key", 0..0, "`tarn.yaml` needs the key `name`");
+        }
+        return (config, places);
+    };
+    let Some(fields) = reader.fields(&root, "`tarn.yaml`", CONFIG_KEYS) else { return (config, places) };
+    if let Some(node) = reader.required(&fields, "name", "`tarn.yaml`")
+        && let Some(name) = reader.text(node, "`name`")
+    {
+        if let Some(problem) = name::problem(&name) {
+            let mistake = reader
+                .source
+                .error("bad-name", node.span.clone(), format!("a lake cannot be called `{name}`: {problem}"))
+                .with_hint_if(name::allowed_form(&name).map(|name| format!("`{name}` would be allowed")));
+            reader.report(mistake);
+        }
+        config.name = name;
+    }
+    config.description = reader.optional_text(&fields, "description");
+    if let Some(node) = fields.get("timezone") {
+        config.timezone = read_timezone(reader, node).unwrap_or(config.timezone);
+    }
+    if let Some(node) = fields.get("vars") {
+        config.vars = variable::read_declarations(reader, node);
+    }
+    if let Some(node) = fields.get("marts") {
+        config.marts = read_marts(reader, node);
+    }
+    if let Some(node) = fields.get("retention") {
+        config.retention = read_retention(reader, node).unwrap_or_default();
+    }
+    if let Some(node) = fields.get("run") {
+        config.run = read_run(reader, node).unwrap_or_default();
+    }
+    if let Some(node) = fields.get("flatten") {
+        config.flatten = config.flatten.with_overrides(&read_flatten(reader, node));
+    }
+    if let Some(node) = fields.get("schedules") {
+        config.schedules = read_schedules(reader, node, &config.vars, &mut places);
+    }
+    if let Some(node) = fields.get("athena") {
+        config.athena = read_athena(reader, node).unwrap_or_default();
+    }
+    if let Some(node) = fields.get("alerts") {
+        config.alerts = read_alerts(reader, node).unwrap_or_default();
+    }
+    (config, places)
+}
+
+fn read_timezone(reader: &mut Reader, node: &Node) -> Option<Tz> {
+    let text = reader.text(node, "`timezone`")?;
+    let zone = text.parse().ok();
+    if zone.is_none() {
+        let known = chrono_tz::TZ_VARIANTS.iter().map(|zone| zone.name());
+        let nearest = name::nearest(&text, known).map(|name| format!("did you mean `{name}`?"));
+        let mistake = reader
+            .source
+            .error("bad-value", node.span.clone(), format!("there is no time zone `{text}`"))
+            .with_hint("write a name of the IANA database, like `Asia/Tokyo`")
+            .with_hint_if(nearest);
+        reader.report(mistake);
+    }
+    zone
+}
+
+fn read_marts(reader: &mut Reader, node: &Node) -> IndexMap<String, MartConfig> {
+    let mut marts = IndexMap::new();
+    for (name, node) in reader.named(node, "`marts`") {
+        let url = read_mart_url(reader, node);
+        // A mart with a mistake is still there, or every model that is loaded into it would be a second mistake.
+        marts.insert(name.value, MartConfig { url: url.unwrap_or_default() });
+    }
+    marts
+}
+
+fn read_mart_url(reader: &mut Reader, node: &Node) -> Option<String> {
+    let fields = reader.fields(node, "a mart", MART_KEYS)?;
+    let node = reader.required(&fields, "url", "a mart")?;
+    let url = reader.text(node, "`url`")?;
+    let scheme = url.split_once(':').map_or("", |(scheme, _)| scheme);
+    if !MART_SCHEMES.contains(&scheme) {
+        let mistake = reader
+            .source
+            .error("bad-value", node.span.clone(), format!("`{url}` is not the address of a mart"))
+            .with_hint("it begins with `sqlite:`, `mysql://` or `postgresql://`");
+        reader.report(mistake);
+        return None;
+    }
+    Some(url)
+}
+
+fn read_retention(reader: &mut Reader, node: &Node) -> Option<Retention> {
+    let fields = reader.fields(node, "`retention`", RETENTION_KEYS)?;
+    let versions = reader.integer(fields.get("versions")?, "`versions`", 0, 10_000)?;
+    Some(Retention { versions })
+}
+
+fn read_run(reader: &mut Reader, node: &Node) -> Option<RunConfig> {
+    let fields = reader.fields(node, "`run`", RUN_KEYS)?;
+    let parallel = reader.integer(fields.get("parallel")?, "`parallel`", 1, 1_000)?;
+    Some(RunConfig { parallel })
+}
+
+/// Reads `flatten:` of the lake or of a source.
+pub(crate) fn read_flatten(reader: &mut Reader, node: &Node) -> FlattenOverrides {
+    let mut overrides = FlattenOverrides::default();
+    let Some(fields) = reader.fields(node, "`flatten`", FLATTEN_KEYS) else { return overrides };
+    overrides.separator = reader.optional_text(&fields, "separator");
+    overrides.arrays = fields.get("arrays").and_then(|node| {
+        reader.one_of(node, "`arrays`", &[("json", FlattenArrays::Json), ("index", FlattenArrays::Index)])
+    });
+    overrides.depth = fields.get("depth").and_then(|node| reader.integer(node, "`depth`", 1, 1_000));
+    overrides
+}
+
+fn read_schedules(
+    reader: &mut Reader,
+    node: &Node,
+    vars: &IndexMap<String, VarDeclaration>,
+    places: &mut ConfigPlaces,
+) -> IndexMap<String, Schedule> {
+    let mut schedules = IndexMap::new();
+    for (name, node) in reader.named(node, "`schedules`") {
+        let Some(fields) = reader.fields(node, "a schedule", SCHEDULE_KEYS) else { continue };
+        let cron = reader.required(&fields, "cron", "a schedule").and_then(|node| reader.text(node, "`cron`"));
+        let select = fields.get("select").map(|node| reader.texts(node, "`select`")).unwrap_or_default();
+        let vars = fields.get("vars").map(|node| variable::read_values(reader, node, vars)).unwrap_or_default();
+        places.selectors.extend(select.iter().cloned());
+        let Some(cron) = cron else { continue };
+        schedules.insert(name.value, Schedule { cron, select: values(select), vars });
+    }
+    schedules
+}
+
+fn read_athena(reader: &mut Reader, node: &Node) -> Option<AthenaConfig> {
+    let fields = reader.fields(node, "`athena`", ATHENA_KEYS)?;
+    Some(AthenaConfig {
+        workgroup: reader.optional_text(&fields, "workgroup"),
+        scan_limit_bytes: fields.get("scan_limit").and_then(|node| read_bytes(reader, node)),
+        price_per_tb: fields.get("price_per_tb").and_then(|node| read_amount(reader, node, "`price_per_tb`")),
+    })
+}
+
+fn read_alerts(reader: &mut Reader, node: &Node) -> Option<AlertsConfig> {
+    let fields = reader.fields(node, "`alerts`", ALERTS_KEYS)?;
+    let slack = fields.get("slack").and_then(|node| {
+        let fields = reader.fields(node, "`slack`", SLACK_KEYS)?;
+        let query_cost = fields.get("query_cost").and_then(|node| read_amount(reader, node, "`query_cost`"));
+        let secret = reader.required(&fields, "secret", "`slack`")?;
+        Some(SlackConfig { secret: reader.text(secret, "`secret`")?, query_cost })
+    });
+    Some(AlertsConfig { slack })
+}
+
+/// `100 GB`, `1.5 TB` or a plain number of bytes; units are decimal, as Athena bills.
+fn read_bytes(reader: &mut Reader, node: &Node) -> Option<u64> {
+    let bytes = node.scalar().and_then(bytes);
+    if bytes.is_none() {
+        reader.error("bad-value", node.span.clone(), "an amount of data is a number and a unit, like `100 GB`");
+    }
+    bytes
+}
+
+fn bytes(text: &str) -> Option<u64> {
+    let digits = text.find(|character: char| !character.is_ascii_digit() && character != '.').unwrap_or(text.len());
+    let (number, unit) = text.split_at(digits);
+    let unit: u64 = match unit.trim().to_ascii_uppercase().as_str() {
+        "" | "B" => 1,
+        "KB" => 1_000,
+        "MB" => 1_000_000,
+        "GB" => 1_000_000_000,
+        "TB" => 1_000_000_000_000,
+        _ => return None,
+    };
+    let (whole, fraction) = number.split_once('.').unwrap_or((number, ""));
+    if whole.is_empty() {
+        return None;
+    }
+    let mut bytes = whole.parse::<u64>().ok()?.checked_mul(unit)?;
+    let mut place = unit;
+    for digit in fraction.chars() {
+        place /= 10;
+        bytes = bytes.checked_add(u64::from(digit.to_digit(10)?) * place)?;
+    }
+    Some(bytes)
+}
+
+fn read_amount(reader: &mut Reader, node: &Node, what: &str) -> Option<String> {
+    let text = reader.text(node, what)?;
+    if !value::is_number(&text) || text.starts_with('-') {
+        reader.error("bad-value", node.span.clone(), format!("{what} is an amount of money like `5.00`"));
+        return None;
+    }
+    Some(text)
+}

@@ -1,0 +1,247 @@
+//! The header of a model: the block comment at the top of the file, which is YAML, and where the SQL begins.
+
+use std::ops::Range;
+
+use crate::audit::{self, Audit};
+use crate::config::LakeConfig;
+use crate::model::{Compression, MartMode, MartTarget, Materialization, MergeOrder, OnEmpty, Strategy};
+use crate::name;
+use crate::yaml::{Fields, Node, NodeValue, Reader, values};
+
+/// What a header says; all defaults where there is none.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Header {
+    pub(crate) description: Option<String>,
+    pub(crate) materialization: Materialization,
+    pub(crate) partitioned_by: Vec<String>,
+    pub(crate) compression: Compression,
+    pub(crate) tags: Vec<String>,
+    pub(crate) on_empty: OnEmpty,
+    pub(crate) audits: Vec<Audit>,
+    pub(crate) mart: Option<MartTarget>,
+}
+
+impl Default for Header {
+    fn default() -> Header {
+        Header {
+            description: None,
+            materialization: Materialization::Table,
+            partitioned_by: Vec::new(),
+            compression: Compression::default(),
+            tags: Vec::new(),
+            on_empty: OnEmpty::default(),
+            audits: Vec::new(),
+            mart: None,
+        }
+    }
+}
+
+pub(crate) const HEADER_KEYS: &[&str] = &[
+    "description",
+    "materialized",
+    "strategy",
+    "unique_key",
+    "merge_order",
+    "partitioned_by",
+    "compression",
+    "tags",
+    "on_empty",
+    "audits",
+    "mart",
+];
+pub(crate) const MART_KEYS: &[&str] = &["to", "table", "mode", "key"];
+
+/// Where the parts of a model's file lie.
+pub(crate) struct Parts {
+    /// The YAML between `/*` and `*/`.
+    pub(crate) header: Option<Range<usize>>,
+    pub(crate) sql_offset: usize,
+}
+
+/// Finds header and SQL; a header without an end is reported.
+pub(crate) fn split(reader: &mut Reader) -> Option<Parts> {
+    let text = reader.source.text.clone();
+    let start = text.len() - text.trim_start_matches(|character: char| character.is_whitespace() || character == '\u{FEFF}').len();
+    if !text[start..].starts_with("/*") {
+        return Some(Parts { header: None, sql_offset: start });
+    }
+    let yaml = start + 2;
+    match text[yaml..].find("*/") {
+        Some(length) => Some(Parts { header: Some(yaml..yaml + length), sql_offset: yaml + length + 2 }),
+        None => {
+            reader.error("bad-header", start..start + 2, "the header has no end: `*/` is missing");
+            None
+        }
+    }
+}
+
+/// Reads the YAML of a header.
+pub(crate) fn read(reader: &mut Reader, yaml: Range<usize>, config: &LakeConfig, model: &str) -> Header {
+    let mut header = Header::default();
+    let text = reader.source.text.clone();
+    let Some(root) = reader.parse_part(&text[yaml.clone()], yaml.start) else { return header };
+    if !matches!(root.value, NodeValue::Mapping(_)) {
+        let mistake = reader
+            .source
+            .error("bad-header", root.span.clone(), "the header of a model is YAML with keys")
+            .with_hint("write `description: …`; a comment for readers of the SQL stands further down, after `--`");
+        reader.report(mistake);
+        return header;
+    }
+    let Some(fields) = reader.fields(&root, "a model", HEADER_KEYS) else { return header };
+    header.description = reader.optional_text(&fields, "description");
+    header.materialization = read_materialization(reader, &fields);
+    header.partitioned_by = read_names(reader, &fields, "partitioned_by");
+    header.tags = read_names(reader, &fields, "tags");
+    if let Some(node) = fields.get("compression") {
+        let choices = [("zstd", Compression::Zstd), ("snappy", Compression::Snappy)];
+        header.compression = reader.one_of(node, "`compression`", &choices).unwrap_or_default();
+    }
+    if let Some(node) = fields.get("on_empty") {
+        let choices = [("publish", OnEmpty::Publish), ("fail", OnEmpty::Fail)];
+        header.on_empty = reader.one_of(node, "`on_empty`", &choices).unwrap_or_default();
+    }
+    if let Some(node) = fields.get("audits") {
+        header.audits = audit::read(reader, node);
+    }
+    check_partitions(reader, &fields, &header);
+    if let Some(node) = fields.get("mart") {
+        header.mart = read_mart(reader, node, config, model, !header.partitioned_by.is_empty());
+    }
+    header
+}
+
+fn read_names(reader: &mut Reader, fields: &Fields<'_>, key: &str) -> Vec<String> {
+    fields.get(key).map(|node| values(reader.texts(node, &format!("`{key}`")))).unwrap_or_default()
+}
+
+fn read_materialization(reader: &mut Reader, fields: &Fields<'_>) -> Materialization {
+    #[derive(Clone, Copy, PartialEq)]
+    enum Word {
+        Table,
+        View,
+        Incremental,
+    }
+    let choices = [("table", Word::Table), ("view", Word::View), ("incremental", Word::Incremental)];
+    let written = fields.get("materialized");
+    let word = match written {
+        Some(node) => match reader.one_of(node, "`materialized`", &choices) {
+            Some(word) => word,
+            // Reported; what depends on it cannot be judged.
+            None => return Materialization::Table,
+        },
+        None => Word::Table,
+    };
+    if word == Word::Incremental {
+        return read_strategy(reader, fields).map_or(Materialization::Table, Materialization::Incremental);
+    }
+    for key in ["strategy", "unique_key", "merge_order"] {
+        if let Some(span) = fields.key_span(key) {
+            let mistake = reader
+                .source
+                .error("bad-strategy", span, format!("`{key}` is for incremental models only"))
+                .with_hint("write `materialized: incremental`, or take this key away");
+            reader.report(mistake);
+        }
+    }
+    if word == Word::View { Materialization::View } else { Materialization::Table }
+}
+
+fn read_strategy(reader: &mut Reader, fields: &Fields<'_>) -> Option<Strategy> {
+    let Some(node) = fields.get("strategy") else {
+        let span = fields.get("materialized").map_or_else(|| fields.span(), |node| node.span.clone());
+        let mistake = reader
+            .source
+            .error("bad-strategy", span, "an incremental model needs a `strategy`")
+            .with_hint("possible values: `append`, `insert_overwrite`, `merge`");
+        reader.report(mistake);
+        return None;
+    };
+    let choices = [("append", "append"), ("insert_overwrite", "insert_overwrite"), ("merge", "merge")];
+    let word = reader.one_of(node, "`strategy`", &choices)?;
+    let unique_key = read_names(reader, fields, "unique_key");
+    let order = reader.optional_text(fields, "merge_order").map(|column| MergeOrder { column });
+    if word == "merge" {
+        if unique_key.is_empty() {
+            let mistake = reader
+                .source
+                .error("bad-strategy", node.span.clone(), "`merge` needs a `unique_key`")
+                .with_hint("name the columns that identify a row: `unique_key: [day, device]`");
+            reader.report(mistake);
+        }
+        return Some(Strategy::Merge { unique_key, order });
+    }
+    for key in ["unique_key", "merge_order"] {
+        if let Some(span) = fields.key_span(key) {
+            reader.error("bad-strategy", span, format!("`{key}` is for `strategy: merge` only"));
+        }
+    }
+    Some(if word == "append" { Strategy::Append } else { Strategy::InsertOverwrite })
+}
+
+fn check_partitions(reader: &mut Reader, fields: &Fields<'_>, header: &Header) {
+    match &header.materialization {
+        Materialization::Incremental(Strategy::InsertOverwrite) if fields.get("partitioned_by").is_none() => {
+            let span = fields.get("strategy").map_or_else(|| fields.span(), |node| node.span.clone());
+            let mistake = reader
+                .source
+                .error("bad-strategy", span, "`insert_overwrite` needs `partitioned_by`")
+                .with_hint("without partitions there is nothing to overwrite; `materialized: table` replaces the whole table");
+            reader.report(mistake);
+        }
+        Materialization::View => {
+            for key in ["partitioned_by", "compression", "on_empty"] {
+                if let Some(span) = fields.key_span(key) {
+                    reader.error("bad-strategy", span, format!("a view has no files, so `{key}` means nothing"));
+                }
+            }
+        }
+        _ => {}
+    }
+}
+
+fn read_mart(
+    reader: &mut Reader,
+    node: &Node,
+    config: &LakeConfig,
+    model: &str,
+    is_partitioned: bool,
+) -> Option<MartTarget> {
+    let fields = reader.fields(node, "`mart`", MART_KEYS)?;
+    let to = reader.required(&fields, "to", "`mart`");
+    let to_name = to.and_then(|node| reader.text(node, "`to`"));
+    if let (Some(node), Some(name)) = (to, &to_name)
+        && !config.marts.contains_key(name)
+    {
+        let mistake = reader
+            .source
+            .error("unknown-mart", node.span.clone(), format!("`tarn.yaml` has no mart `{name}`"))
+            .with_hint_if(name::suggestion(name, config.marts.keys().map(String::as_str), "marts"));
+        reader.report(mistake);
+    }
+    let table = reader.optional_text(&fields, "table").unwrap_or_else(|| model.to_owned());
+    let key = read_names(reader, &fields, "key");
+    let choices = [
+        ("replace", MartMode::Replace),
+        ("merge", MartMode::Merge),
+        ("append", MartMode::Append),
+        ("partition", MartMode::Partition),
+    ];
+    let mode_node = fields.get("mode");
+    let mode = match mode_node {
+        Some(node) => reader.one_of(node, "`mode`", &choices)?,
+        None => MartMode::Replace,
+    };
+    let mode_span = mode_node.map_or_else(|| fields.span(), |node| node.span.clone());
+    if mode == MartMode::Merge && key.is_empty() {
+        let mistake = reader
+            .source
+            .error("bad-mart", mode_span.clone(), "`mode: merge` needs a `key`")
+            .with_hint("without a key every load would add all rows again; name the columns that identify a row");
+        reader.report(mistake);
+    }
+    if mode == MartMode::Partition && !is_partitioned {
+        reader.error("bad-mart", mode_span, "`mode: partition` needs a model with `partitioned_by`");
+    }
+    Some(MartTarget { to: to_name?, table, mode, key })
+}

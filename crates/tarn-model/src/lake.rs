@@ -1,0 +1,371 @@
+//! A lake: all its files read, all its names resolved.
+
+use std::collections::BTreeMap;
+
+use indexmap::IndexMap;
+use serde::Serialize;
+
+use crate::config::{self, ConfigPlaces, LakeConfig};
+use crate::diagnostic::{Diagnostic, Diagnostics, Place, SourceText};
+use crate::graph::{Graph, NodeKind};
+use crate::header;
+use crate::model::Model;
+use crate::names::Names;
+use crate::resolve::{DependencyPlaces, Resolver};
+use crate::seed::{self, Seed};
+use crate::source::{self, Source};
+use crate::unit_test::{self, UnitTest};
+use crate::yaml::{Reader, Spanned};
+
+/// The texts of a lake's files by path relative to its folder, with `/` between folders.
+///
+/// Hand in everything under `tarn.yaml`, `sources/`, `seeds/`, `models/` and `tests/`; other files are ignored.
+#[derive(Debug, Clone, Default)]
+pub struct LakeFiles {
+    files: BTreeMap<String, Vec<u8>>,
+}
+
+impl LakeFiles {
+    /// No files yet.
+    #[must_use]
+    pub fn new() -> LakeFiles {
+        LakeFiles::default()
+    }
+
+    /// Adds a file; what is not UTF-8 is reported by [`Lake::load`].
+    pub fn insert(&mut self, path: impl Into<String>, bytes: impl Into<Vec<u8>>) {
+        self.files.insert(path.into(), bytes.into());
+    }
+
+    /// Whether a path is one of a lake's files, so that the caller need not read others.
+    #[must_use]
+    pub fn is_lake_file(path: &str) -> bool {
+        path == CONFIG_FILE || FOLDERS.iter().any(|folder| path.starts_with(folder))
+    }
+}
+
+impl<P: Into<String>, B: Into<Vec<u8>>> FromIterator<(P, B)> for LakeFiles {
+    fn from_iter<I: IntoIterator<Item = (P, B)>>(files: I) -> LakeFiles {
+        LakeFiles { files: files.into_iter().map(|(path, bytes)| (path.into(), bytes.into())).collect() }
+    }
+}
+
+const CONFIG_FILE: &str = "tarn.yaml";
+const FOLDERS: [&str; 4] = ["sources/", "seeds/", "models/", "tests/"];
+
+/// A lake without mistakes.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct Lake {
+    /// What `tarn.yaml` says.
+    pub config: LakeConfig,
+    /// Sources by name, in the order of their files.
+    pub sources: IndexMap<String, Source>,
+    /// Seeds by name, in the order of their files.
+    pub seeds: IndexMap<String, Seed>,
+    /// Models by name, in the order of their files.
+    pub models: IndexMap<String, Model>,
+    /// Unit tests in the order of their files.
+    pub unit_tests: Vec<UnitTest>,
+    /// What works, but probably not as meant.
+    pub warnings: Diagnostics,
+    #[serde(skip)]
+    graph: Graph,
+}
+
+impl Lake {
+    /// Reads all files; `Err` holds every mistake of every file, warnings too.
+    pub fn load(files: &LakeFiles) -> Result<Lake, Diagnostics> {
+        let mut loader = Loader::default();
+        let folders = loader.sorted_files(files);
+        let places = loader.read_config(folders.config.as_ref());
+        loader.read_sources(&folders.sources);
+        loader.read_seeds(&folders.seeds);
+        loader.read_models(&folders.models);
+        let dependency_places = loader.resolve_models();
+        loader.read_unit_tests(&folders.tests);
+        let graph = loader.build_graph(&dependency_places);
+        let mut lake = Lake {
+            config: loader.config,
+            sources: loader.sources,
+            seeds: loader.seeds,
+            models: loader.models,
+            unit_tests: loader.unit_tests,
+            warnings: Diagnostics::new(),
+            graph,
+        };
+        let mut diagnostics = loader.diagnostics;
+        diagnostics.extend(lake.unit_test_mistakes(&loader.names));
+        if !diagnostics.has_errors() {
+            diagnostics.extend(lake.schedule_mistakes(folders.config.as_ref(), &places));
+        }
+        let diagnostics = diagnostics.sorted();
+        if diagnostics.has_errors() {
+            return Err(diagnostics);
+        }
+        lake.warnings = diagnostics;
+        Ok(lake)
+    }
+
+    /// What reads what.
+    #[must_use]
+    pub fn graph(&self) -> &Graph {
+        &self.graph
+    }
+
+    /// The source that a relation belongs to: its table, or the view of its latest images.
+    pub(crate) fn source_of(&self, relation: &str) -> Option<&Source> {
+        self.sources.get(relation).or_else(|| self.sources.get(relation.strip_suffix("_current")?))
+    }
+
+    fn unit_test_mistakes(&self, names: &Names) -> Diagnostics {
+        let mut diagnostics = Diagnostics::new();
+        for (place, test) in self.unit_tests.iter().enumerate() {
+            if let Some(first) = self.unit_tests[..place].iter().find(|first| first.name == test.name) {
+                let mistake = test.places.name.error("duplicate-name", format!("two unit tests are called `{}`", test.name));
+                diagnostics.push(mistake.with_related(&first.places.name, "the first one"));
+            }
+            diagnostics.extend(test.mistakes(self, names));
+        }
+        diagnostics
+    }
+
+    /// Selectors of schedules that match nothing.
+    fn schedule_mistakes(&self, config: Option<&SourceText>, places: &ConfigPlaces) -> Diagnostics {
+        let Some(config) = config else { return Diagnostics::new() };
+        let mut diagnostics = Diagnostics::new();
+        for selector in &places.selectors {
+            let Err(mistakes) = self.select(std::slice::from_ref(&selector.value), &[]) else { continue };
+            for mistake in mistakes {
+                let moved = config.error(mistake.code, selector.span.clone(), mistake.message.clone());
+                diagnostics.push(moved.with_hint_if(mistake.hint));
+            }
+        }
+        diagnostics
+    }
+}
+
+/// Files by what they are.
+#[derive(Default)]
+struct Folders {
+    config: Option<SourceText>,
+    sources: Vec<SourceText>,
+    /// CSV file and contract by stem.
+    seeds: BTreeMap<String, (Option<SourceText>, Option<SourceText>)>,
+    models: Vec<SourceText>,
+    tests: Vec<SourceText>,
+}
+
+/// A lake that is being read.
+#[derive(Default)]
+struct Loader {
+    config: LakeConfig,
+    sources: IndexMap<String, Source>,
+    seeds: IndexMap<String, Seed>,
+    models: IndexMap<String, Model>,
+    unit_tests: Vec<UnitTest>,
+    names: Names,
+    diagnostics: Diagnostics,
+}
+
+impl Loader {
+    fn sorted_files(&mut self, files: &LakeFiles) -> Folders {
+        let mut folders = Folders::default();
+        for (path, bytes) in &files.files {
+            let path = path.replace('\\', "/");
+            if !LakeFiles::is_lake_file(&path) {
+                continue;
+            }
+            let Some(file) = self.text(&path, bytes) else { continue };
+            let (_, extension) = path.rsplit_once('.').unwrap_or((&path, ""));
+            let is_yaml = matches!(extension, "yaml" | "yml");
+            match path.split('/').next().unwrap_or_default() {
+                CONFIG_FILE => folders.config = Some(file),
+                "sources" if is_yaml => folders.sources.push(file),
+                "tests" if is_yaml => folders.tests.push(file),
+                "models" if extension == "sql" => folders.models.push(file),
+                "seeds" if extension == "csv" => folders.seeds.entry(stem(&path).to_owned()).or_default().0 = Some(file),
+                "seeds" if is_yaml => folders.seeds.entry(stem(&path).to_owned()).or_default().1 = Some(file),
+                folder => {
+                    let wanted = match folder {
+                        "models" => "`.sql`",
+                        "seeds" => "`.csv` or `.yaml`",
+                        _ => "`.yaml`",
+                    };
+                    let message = format!("this file is not read: in `{folder}/` a file ends in {wanted}");
+                    let is_hidden = path.split('/').any(|part| part.starts_with('.'));
+                    let is_prose = matches!(extension, "md" | "txt");
+                    if !is_hidden && !is_prose {
+                        self.diagnostics.push(file.error("unread-file", 0..0, message).as_warning());
+                    }
+                }
+            }
+        }
+        folders
+    }
+
+    /// The text of a file; bytes that are not UTF-8 are reported where they stand.
+    fn text(&mut self, path: &str, bytes: &[u8]) -> Option<SourceText> {
+        match std::str::from_utf8(bytes) {
+            Ok(text) => Some(SourceText::new(path, text)),
+            Err(error) => {
+                let text = String::from_utf8_lossy(bytes);
+                let start = error.valid_up_to();
+                let source = SourceText::new(path, text.as_ref());
+                let mistake = source.error("not-utf8", start..start + '\u{FFFD}'.len_utf8(), "this byte is not UTF-8");
+                self.diagnostics.push(mistake.with_hint("save the file as UTF-8"));
+                None
+            }
+        }
+    }
+
+    fn read_config(&mut self, file: Option<&SourceText>) -> ConfigPlaces {
+        let Some(file) = file else {
+            if !self.diagnostics.iter().any(|mistake| mistake.file == CONFIG_FILE) {
+                let mistake = SourceText::new(CONFIG_FILE, "").error("missing-file", 0..0, "the lake has no `tarn.yaml`");
+                self.diagnostics.push(mistake.with_hint("a lake is a folder with a `tarn.yaml` in it: `tarn init` makes one"));
+            }
+            return ConfigPlaces::default();
+        };
+        let mut reader = Reader::new(file.clone());
+        let (config, places) = config::read(&mut reader);
+        self.config = config;
+        self.diagnostics.extend(reader.diagnostics);
+        places
+    }
+
+    fn read_sources(&mut self, files: &[SourceText]) {
+        for file in files {
+            let mut reader = Reader::new(file.clone());
+            let stem = Spanned { value: stem(&file.path).to_owned(), span: 0..0 };
+            let (name, source) = source::read(&mut reader, &stem);
+            let place = file.at(name.span);
+            self.names.claim(&name.value, "a source", &place, &mut reader.diagnostics);
+            self.diagnostics.extend(reader.diagnostics);
+            if let Some(view) = source.as_ref().and_then(Source::current_view) {
+                self.names.claim(&view, "the view of a source", &place, &mut self.diagnostics);
+            }
+            self.names.sources.insert(name.value.clone(), source.as_ref().map(|source| source.kind));
+            if let Some(source) = source {
+                self.sources.insert(name.value, source);
+            }
+        }
+    }
+
+    fn read_seeds(&mut self, files: &BTreeMap<String, (Option<SourceText>, Option<SourceText>)>) {
+        for (name, (csv, yaml)) in files {
+            let mut contract_reader = yaml.clone().map(Reader::new);
+            let contract = contract_reader.as_mut().map(seed::read_contract);
+            match csv {
+                Some(csv) => {
+                    let mut reader = Reader::new(csv.clone());
+                    let contract = contract.zip(contract_reader.as_mut());
+                    let seed = seed::read(&mut reader, name, contract);
+                    self.names.claim(name, "a seed", &csv.at(0..0), &mut reader.diagnostics);
+                    self.diagnostics.extend(reader.diagnostics);
+                    self.seeds.insert(name.clone(), seed);
+                }
+                None => {
+                    if let Some(reader) = &mut contract_reader {
+                        let message = format!("there is no `seeds/{name}.csv` that this file could describe");
+                        reader.error("missing-file", 0..0, message);
+                    }
+                }
+            }
+            self.names.seeds.insert(name.clone());
+            self.diagnostics.extend(contract_reader.map(|reader| reader.diagnostics).unwrap_or_default());
+        }
+    }
+
+    fn read_models(&mut self, files: &[SourceText]) {
+        for file in files {
+            let name = stem(&file.path).to_owned();
+            let mut reader = Reader::new(file.clone());
+            self.names.claim(&name, "a model", &file.at(0..0), &mut reader.diagnostics);
+            self.names.models.insert(name.clone());
+            if let Some(parts) = header::split(&mut reader) {
+                let header = parts.header.map(|yaml| header::read(&mut reader, yaml, &self.config, &name));
+                let header = header.unwrap_or_default();
+                let model = Model {
+                    name: name.clone(),
+                    file: file.path.to_string(),
+                    description: header.description,
+                    materialization: header.materialization,
+                    partitioned_by: header.partitioned_by,
+                    compression: header.compression,
+                    tags: header.tags,
+                    on_empty: header.on_empty,
+                    audits: header.audits,
+                    mart: header.mart,
+                    sql: file.text[parts.sql_offset..].to_owned(),
+                    sql_offset: parts.sql_offset,
+                    depends_on: Vec::new(),
+                    vars: Vec::new(),
+                    source_text: file.clone(),
+                };
+                self.models.entry(name).or_insert(model);
+            }
+            self.diagnostics.extend(reader.diagnostics);
+        }
+    }
+
+    fn resolve_models(&mut self) -> IndexMap<String, DependencyPlaces> {
+        let resolver = Resolver::new(&self.config, &self.names, &self.sources);
+        let mut places = IndexMap::new();
+        for (name, model) in &mut self.models {
+            places.insert(name.clone(), resolver.resolve(model, &mut self.diagnostics));
+        }
+        places
+    }
+
+    fn read_unit_tests(&mut self, files: &[SourceText]) {
+        for file in files {
+            let mut reader = Reader::new(file.clone());
+            self.unit_tests.extend(unit_test::read(&mut reader, &self.config));
+            self.diagnostics.extend(reader.diagnostics);
+        }
+    }
+
+    /// The graph; every cycle is reported, and cut at its first edge to find the next.
+    fn build_graph(&mut self, places: &IndexMap<String, DependencyPlaces>) -> Graph {
+        let sources = self.sources.keys().map(|name| (name.clone(), NodeKind::Source, Vec::new()));
+        let seeds = self.seeds.keys().map(|name| (name.clone(), NodeKind::Seed, Vec::new()));
+        let models = self.models.values().map(|model| {
+            let parents = model.depends_on.iter().map(|dependency| dependency.name.clone());
+            (model.name.clone(), NodeKind::Model, parents.filter(|parent| *parent != model.name).collect())
+        });
+        let mut nodes: Vec<(String, NodeKind, Vec<String>)> = sources.chain(seeds).chain(models).collect();
+        loop {
+            let cycle = match Graph::build(nodes.clone()) {
+                Ok(graph) => return graph,
+                Err(cycle) => cycle,
+            };
+            self.diagnostics.extend(cycle_mistake(&cycle, places).into_iter().collect());
+            let (Some(child), Some(parent)) = (cycle.first(), cycle.get(1)) else { return Graph::default() };
+            for (name, _, parents) in &mut nodes {
+                if name == child {
+                    parents.retain(|other| other != parent);
+                }
+            }
+        }
+    }
+}
+
+/// `a` reads `b`, which reads `a`: shown where `a` reads `b`, with the other places.
+fn cycle_mistake(cycle: &[String], places: &IndexMap<String, DependencyPlaces>) -> Option<Diagnostic> {
+    let place_of = |child: &str, parent: &str| -> Option<&Place> { places.get(child)?.get(parent) };
+    let mut edges = cycle.windows(2).filter_map(|edge| Some((edge, place_of(&edge[0], &edge[1])?)));
+    let (_, first) = edges.next()?;
+    let path = cycle.join(" -> ");
+    let mut mistake = first.error("cycle", format!("the models read each other in a circle: {path}"));
+    for (edge, place) in edges {
+        mistake = mistake.with_related(place, format!("`{}` reads `{}` here", edge[0], edge[1]));
+    }
+    Some(mistake)
+}
+
+/// The name of a file without folders and ending.
+fn stem(path: &str) -> &str {
+    let file = path.rsplit('/').next().unwrap_or(path);
+    file.rsplit_once('.').map_or(file, |(stem, _)| stem)
+}

@@ -1,0 +1,163 @@
+//! `models/**/*.sql`: one `SELECT` each, with a YAML header that says how it becomes a table.
+
+
+use serde::Serialize;
+
+use crate::audit::Audit;
+
+/// A model.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct Model {
+    /// The model's name (the file's stem); its table's name too.
+    pub name: String,
+    /// Path of the file, relative to the lake's folder.
+    pub file: String,
+    /// For people.
+    pub description: Option<String>,
+    /// What it becomes.
+    pub materialization: Materialization,
+    /// Partition columns: the last columns of the `SELECT`.
+    pub partitioned_by: Vec<String>,
+    /// Compression of the Parquet files.
+    pub compression: Compression,
+    /// For selection.
+    pub tags: Vec<String>,
+    /// What an empty result means.
+    pub on_empty: OnEmpty,
+    /// Checks before readers see a version, in the order written.
+    pub audits: Vec<Audit>,
+    /// The relational table it is loaded into.
+    pub mart: Option<MartTarget>,
+    /// The template: the file's text after the header.
+    pub sql: String,
+    /// Byte of the file where [`Model::sql`] begins.
+    pub sql_offset: usize,
+    /// What it reads, each once, in the order of first mention; what only its audits read comes last.
+    pub depends_on: Vec<Dependency>,
+    /// Variables that it reads.
+    pub vars: Vec<String>,
+    #[serde(skip)]
+    pub(crate) source_text: crate::diagnostic::SourceText,
+}
+
+impl Model {
+    /// Whether runs add to or change the model's table.
+    #[must_use]
+    pub fn is_incremental(&self) -> bool {
+        matches!(self.materialization, Materialization::Incremental(_))
+    }
+}
+
+/// What a model becomes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Materialization {
+    /// A table, made anew by every run.
+    Table,
+    /// A view.
+    View,
+    /// A table that runs add to or change.
+    Incremental(Strategy),
+}
+
+/// How a run changes an incremental table.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Strategy {
+    /// New rows are added.
+    Append,
+    /// The partitions that the result touches are replaced whole.
+    InsertOverwrite,
+    /// Rows replace those of the same key.
+    Merge {
+        /// The columns of the key, at least one.
+        unique_key: Vec<String>,
+        /// Which of two rows of one key stays; `None`: the new one.
+        order: Option<MergeOrder>,
+    },
+}
+
+/// Which of two rows of one key stays.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct MergeOrder {
+    /// The row with the highest value in this column stays: a late row loses.
+    pub column: String,
+}
+
+/// Compression of Parquet files.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Compression {
+    /// Zstandard.
+    #[default]
+    Zstd,
+    /// Snappy.
+    Snappy,
+}
+
+/// What an empty result means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum OnEmpty {
+    /// It is published like any other.
+    #[default]
+    Publish,
+    /// The model has failed; readers keep the old version.
+    Fail,
+}
+
+/// The relational table that a model is loaded into.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct MartTarget {
+    /// A mart of `tarn.yaml`.
+    pub to: String,
+    /// The table's name; the model's unless written.
+    pub table: String,
+    /// How its rows are changed.
+    pub mode: MartMode,
+    /// Columns that identify a row; never empty for [`MartMode::Merge`].
+    pub key: Vec<String>,
+}
+
+/// How the rows of a mart's table are changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum MartMode {
+    /// All rows are replaced.
+    Replace,
+    /// Rows replace those of the same key.
+    Merge,
+    /// Rows are added.
+    Append,
+    /// The rows of the model's touched partitions are replaced.
+    Partition,
+}
+
+/// Something that a model reads.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize)]
+#[non_exhaustive]
+pub struct Dependency {
+    /// What kind of thing it is.
+    pub kind: DependencyKind,
+    /// Its name; of a view of the latest images, the source's name.
+    pub name: String,
+    /// Whether only the model's audits read it.
+    pub audits_only: bool,
+}
+
+/// What kind of thing a model reads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DependencyKind {
+    /// A model.
+    Model,
+    /// A seed.
+    Seed,
+    /// A source's table.
+    Source,
+    /// The view `<source>_current` of a table source.
+    CurrentView,
+}

@@ -1,0 +1,81 @@
+//! Why a step failed: what is wrong, what to do, and whether a retry may help.
+
+use tarn_model::Diagnostics;
+
+use crate::names::NotARunId;
+use crate::ports::{CatalogueError, EngineError, MartError, ObjectError};
+use crate::record::Failure;
+
+/// A step that failed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+pub struct StepError {
+    /// What is wrong; may have several lines.
+    pub message: String,
+    /// What to do about it.
+    pub hint: Option<String>,
+    /// Whether the same step may succeed later.
+    pub retryable: bool,
+}
+
+impl StepError {
+    /// An error that a retry does not mend.
+    pub fn permanent(message: impl Into<String>) -> Self {
+        Self { message: message.into(), hint: None, retryable: false }
+    }
+
+    /// The same error with what to do about it.
+    pub fn with_hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+
+    /// The error as a run's record keeps it.
+    pub fn at(self, step: &str) -> Failure {
+        Failure { step: step.to_owned(), message: self.message, hint: self.hint, retryable: self.retryable }
+    }
+}
+
+impl From<ObjectError> for StepError {
+    fn from(error: ObjectError) -> Self {
+        let retryable = error.is_retryable();
+        Self { message: error.to_string(), hint: None, retryable }
+    }
+}
+
+impl From<CatalogueError> for StepError {
+    fn from(error: CatalogueError) -> Self {
+        let retryable = error.is_retryable();
+        Self { message: error.to_string(), hint: None, retryable }
+    }
+}
+
+impl From<EngineError> for StepError {
+    fn from(error: EngineError) -> Self {
+        let place = match (error.line, error.column) {
+            (Some(line), Some(column)) => format!("line {line}:{column}: "),
+            (Some(line), None) => format!("line {line}: "),
+            _ => String::new(),
+        };
+        Self { message: format!("{place}{}", error.message), hint: error.hint, retryable: error.retryable }
+    }
+}
+
+impl From<MartError> for StepError {
+    fn from(error: MartError) -> Self {
+        Self { message: error.message, hint: error.hint, retryable: error.retryable }
+    }
+}
+
+/// Mistakes in the lake's files, rendered whole.
+impl From<Diagnostics> for StepError {
+    fn from(diagnostics: Diagnostics) -> Self {
+        Self::permanent(diagnostics.render(false).trim_end().to_owned())
+    }
+}
+
+impl From<NotARunId> for StepError {
+    fn from(error: NotARunId) -> Self {
+        Self::permanent(error.to_string())
+    }
+}

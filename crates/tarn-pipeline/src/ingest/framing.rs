@@ -1,0 +1,204 @@
+//! From a raw object to its records, in units that are interpreted each on its own.
+//!
+//! A unit is a stretch of the (unpacked) object; a record belongs to the unit its first byte lies in. Units are the same for
+//! every reader and every number of threads, so what is made from them lies under the same keys each time.
+
+use std::io::{self, Read};
+use std::sync::Arc;
+
+use flate2::read::MultiGzDecoder;
+
+use crate::error::StepError;
+use crate::names::Key;
+use crate::ports::{ObjectError, ObjectReader, ObjectStore};
+
+/// Bytes of a unit.
+pub(crate) const UNIT: u64 = 128 << 20;
+/// How much is read at a time.
+const BLOCK: usize = 1 << 20;
+/// The largest file that is read as one JSON text.
+const LARGEST_JSON: u64 = 256 << 20;
+
+/// How records stand in an object.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Framing {
+    /// One record a line; units can be read at any place.
+    Lines,
+    /// One record a line, in a gzip file that can only be read from its beginning.
+    ZippedLines,
+    /// A file that is one JSON text over several lines: its records.
+    Records(Vec<Vec<u8>>),
+}
+
+impl Framing {
+    /// Finds out how the records of an object stand in it, by its name and its first bytes.
+    pub(crate) fn of(key: &Key, objects: &dyn ObjectStore) -> Result<Self, StepError> {
+        let zipped = is_zipped(key, objects)?;
+        let name = key.file_name().trim_end_matches(".gz");
+        if name.ends_with(".json")
+            && let Some(records) = whole_text(key, zipped, objects)?
+        {
+            return Ok(Self::Records(records));
+        }
+        Ok(if zipped { Self::ZippedLines } else { Self::Lines })
+    }
+}
+
+/// Whether the object begins as gzip does, whatever its name says.
+fn is_zipped(key: &Key, objects: &dyn ObjectStore) -> Result<bool, StepError> {
+    let reader = objects.open(key)?;
+    Ok(reader.size() >= 2 && reader.read(0, 2)?.as_ref() == [0x1f, 0x8b])
+}
+
+/// The records of a file that is one JSON text: the elements of an array, or the text itself when it goes over several lines.
+/// `None` when every line is a record.
+fn whole_text(key: &Key, zipped: bool, objects: &dyn ObjectStore) -> Result<Option<Vec<Vec<u8>>>, StepError> {
+    let mut text = Vec::new();
+    let mut reader = open(key, zipped, objects)?.take(LARGEST_JSON + 1);
+    reader.read_to_end(&mut text).map_err(|error| unreadable(key, &error))?;
+    let first_line = text.split(|byte| *byte == b'\n').next().unwrap_or_default();
+    let array = text.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'[');
+    if !array && serde_json::from_slice::<serde::de::IgnoredAny>(first_line).is_ok() {
+        return Ok(None);
+    }
+    if text.len() as u64 > LARGEST_JSON {
+        return Err(StepError::permanent(format!("`{key}` is one JSON text of more than {LARGEST_JSON} bytes"))
+            .with_hint("write one record a line (NDJSON); such files may have any size"));
+    }
+    if array && let Ok(elements) = serde_json::from_slice::<Vec<&serde_json::value::RawValue>>(&text) {
+        return Ok(Some(elements.into_iter().map(|element| element.get().as_bytes().to_vec()).collect()));
+    }
+    Ok(Some(vec![text]))
+}
+
+/// The object's bytes from the beginning, unpacked.
+fn open(key: &Key, zipped: bool, objects: &dyn ObjectStore) -> Result<Box<dyn Read>, StepError> {
+    let bytes = ObjectBytes::new(Arc::from(objects.open(key)?), 0);
+    Ok(if zipped { Box::new(MultiGzDecoder::new(bytes)) } else { Box::new(bytes) })
+}
+
+fn unreadable(key: &Key, error: &io::Error) -> StepError {
+    StepError::permanent(format!("`{key}` cannot be read: {error}"))
+        .with_hint("the file may be cut off or damaged; bring in a whole one")
+}
+
+/// An object as a stream of bytes from some place on.
+struct ObjectBytes {
+    object: Arc<dyn ObjectReader>,
+    offset: u64,
+    block: bytes::Bytes,
+}
+
+impl ObjectBytes {
+    fn new(object: Arc<dyn ObjectReader>, offset: u64) -> Self {
+        Self { object, offset, block: bytes::Bytes::new() }
+    }
+}
+
+impl Read for ObjectBytes {
+    fn read(&mut self, target: &mut [u8]) -> io::Result<usize> {
+        if self.block.is_empty() {
+            let left = self.object.size().saturating_sub(self.offset);
+            let length = usize::try_from(left).unwrap_or(BLOCK).min(BLOCK);
+            if length == 0 {
+                return Ok(0);
+            }
+            self.block = self.object.read(self.offset, length).map_err(|error| match error {
+                ObjectError::Io { source, .. } => source,
+                error @ ObjectError::NotFound(_) => io::Error::new(io::ErrorKind::NotFound, error),
+            })?;
+            self.offset += length as u64;
+        }
+        let length = self.block.len().min(target.len());
+        let taken = self.block.split_to(length);
+        target.get_mut(..length).unwrap_or_default().copy_from_slice(&taken);
+        Ok(length)
+    }
+}
+
+/// The lines of an object, or of a stretch of it.
+pub(crate) struct Lines {
+    key: Key,
+    bytes: Box<dyn Read>,
+    buffer: Vec<u8>,
+    /// Where the next line begins in the buffer.
+    start: usize,
+    /// Where what was read ends in the buffer.
+    end: usize,
+    /// The place of the next line in the (unpacked) object.
+    offset: u64,
+    at_end: bool,
+}
+
+impl Lines {
+    /// All lines of a gzip object.
+    pub(crate) fn zipped(key: &Key, objects: &dyn ObjectStore) -> Result<Self, StepError> {
+        Ok(Self::over(key, open(key, true, objects)?, 0))
+    }
+
+    /// The lines of a plain object that begin at `from` or after it.
+    pub(crate) fn from(key: &Key, from: u64, objects: &dyn ObjectStore) -> Result<Self, StepError> {
+        let object: Arc<dyn ObjectReader> = Arc::from(objects.open(key)?);
+        if from == 0 {
+            return Ok(Self::over(key, Box::new(ObjectBytes::new(object, 0)), 0));
+        }
+        // A line begins at `from` if a line ends just before it.
+        let mut lines = Self::over(key, Box::new(ObjectBytes::new(object, from - 1)), from - 1);
+        lines.next()?;
+        Ok(lines)
+    }
+
+    fn over(key: &Key, bytes: Box<dyn Read>, offset: u64) -> Self {
+        Self { key: key.clone(), bytes, buffer: vec![0; 2 * BLOCK], start: 0, end: 0, offset, at_end: false }
+    }
+
+    /// The place of the next line in the (unpacked) object.
+    pub(crate) fn offset(&self) -> u64 {
+        self.offset
+    }
+
+    /// Whether there is no further line.
+    pub(crate) fn is_at_end(&self) -> bool {
+        self.at_end && self.start == self.end
+    }
+
+    /// The next line without its end, and its place; `None` at the end of the object.
+    pub(crate) fn next(&mut self) -> Result<Option<(u64, &[u8])>, StepError> {
+        let mut searched = self.start;
+        loop {
+            let unsearched = self.buffer.get(searched..self.end).unwrap_or_default();
+            if let Some(length) = memchr::memchr(b'\n', unsearched) {
+                return Ok(Some(self.take(searched + length, 1)));
+            }
+            if self.at_end {
+                return Ok((self.start < self.end).then(|| self.take(self.end, 0)));
+            }
+            searched = self.end - self.start;
+            self.fill()?;
+        }
+    }
+
+    /// Takes the line that ends at `end` in the buffer, followed by `separator` bytes.
+    fn take(&mut self, end: usize, separator: usize) -> (u64, &[u8]) {
+        let (start, offset) = (self.start, self.offset);
+        self.start = end + separator;
+        self.offset += (self.start - start) as u64;
+        let line = self.buffer.get(start..end).unwrap_or_default();
+        (offset, line.strip_suffix(b"\r").unwrap_or(line))
+    }
+
+    /// Moves what is left to the front and reads more behind it; a line longer than the buffer makes it grow.
+    fn fill(&mut self) -> Result<(), StepError> {
+        self.buffer.copy_within(self.start..self.end, 0);
+        self.end -= self.start;
+        self.start = 0;
+        if self.buffer.len() - self.end < BLOCK {
+            self.buffer.resize(self.buffer.len() * 2, 0);
+        }
+        let free = self.buffer.get_mut(self.end..).unwrap_or_default();
+        let length = self.bytes.read(free).map_err(|error| unreadable(&self.key, &error))?;
+        self.end += length;
+        self.at_end = length == 0;
+        Ok(())
+    }
+}

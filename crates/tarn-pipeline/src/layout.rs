@@ -1,0 +1,80 @@
+//! Where things lie in the bucket. The same keys on a laptop's disk and on S3.
+//!
+//! ```text
+//! raw/<source>/day=<arrival>/<hash>.<ext>         every byte that arrived, before it is interpreted
+//! source/<name>/day=<day>/<hash>-….parquet        records that fit their contract
+//! quarantine/<source>/<hash>-….ndjson             records that did not, whole, with the reason
+//! seed/<name>/<hash>.parquet                      the project's own small tables
+//! model/<name>/run=<id>/…                         a version: the immutable output of one model in one run
+//! model/<name>/_tarn/<id>.json                    the version's manifest; Tarn deletes a version only where this marker stands
+//! runs/<id>.json                                  the record of a run
+//! ```
+//!
+//! The manifest lies beside the version and not in it, because Athena writes a table only into an empty folder.
+
+use crate::names::{Key, RunId};
+
+/// The folder of all versions of all models.
+pub fn models() -> Key {
+    Key::new("model/")
+}
+
+/// The folder of a model's version.
+pub fn version(model: &str, run: &RunId) -> Key {
+    Key::new(format!("model/{model}/run={run}/"))
+}
+
+/// The folder of the rows that a merge brings, before they are merged.
+pub fn delta(model: &str, run: &RunId) -> Key {
+    Key::new(format!("model/{model}/delta={run}/"))
+}
+
+/// The folder of the manifests of a model's versions.
+pub fn manifests(model: &str) -> Key {
+    Key::new(format!("model/{model}/_tarn/"))
+}
+
+/// The manifest of a version.
+pub fn manifest(model: &str, run: &RunId) -> Key {
+    manifests(model).join(&format!("{run}.json"))
+}
+
+/// The catalogue's name of a version that is not published.
+pub fn staging_table(model: &str, run: &RunId) -> String {
+    format!("{model}__{run}")
+}
+
+/// The catalogue's name of the rows that a merge brings, before they are merged.
+pub fn delta_table(model: &str, run: &RunId) -> String {
+    format!("{model}__{run}__delta")
+}
+
+/// The folder of a source's raw objects.
+pub fn raw(source: &str) -> Key {
+    Key::new(format!("raw/{source}/"))
+}
+
+/// The folder of a source's rows.
+pub fn source(source: &str) -> Key {
+    Key::new(format!("source/{source}/"))
+}
+
+/// The folder of a source's quarantine.
+pub fn quarantine(source: &str) -> Key {
+    Key::new(format!("quarantine/{source}/"))
+}
+
+/// The folder of a seed.
+pub fn seed(seed: &str) -> Key {
+    Key::new(format!("seed/{seed}/"))
+}
+
+/// The folder of the run records.
+pub fn runs() -> Key {
+    Key::new("runs/")
+}
+
+/// The record of a run.
+pub fn run(run: &RunId) -> Key {
+    runs().join(&format!("{run}.json"))
+}

@@ -1,0 +1,173 @@
+//! The tables of sources: their columns by contract, their parts by what ingest wrote, and the view of the latest images.
+
+use std::collections::BTreeMap;
+
+use tarn_model::{Lake, Source, SourceKind};
+
+use crate::error::StepError;
+use crate::ports::{Catalogue, CatalogueError, Column, Part, TableEntry, TableKind};
+use crate::prepare::identifier;
+
+/// How often a change is tried again when somebody else changed the entry meanwhile.
+const TRIES: usize = 10;
+
+/// Brings the catalogue's entries of all sources in line with the project: a source without any record is an empty table, and
+/// a changed contract is a changed table.
+pub async fn register_all(lake: &Lake, catalogue: &dyn Catalogue) -> Result<(), StepError> {
+    for source in lake.sources.values() {
+        register(source, catalogue).await?;
+    }
+    Ok(())
+}
+
+/// Brings the entries of one source in line with its contract.
+pub async fn register(source: &Source, catalogue: &dyn Catalogue) -> Result<(), StepError> {
+    add(source, &[], &[], catalogue).await?;
+    if let Some(sql) = current_view(source) {
+        publish_view(source, sql, catalogue).await?;
+    }
+    Ok(())
+}
+
+/// Adds parts that ingest wrote to a source's table, and, for a source without contract, the columns it found.
+pub async fn add(
+    source: &Source,
+    parts: &[Part],
+    discovered: &[Column],
+    catalogue: &dyn Catalogue,
+) -> Result<(), StepError> {
+    change_entry(&source.name, catalogue, |current| merged(source, current, parts, discovered)).await
+}
+
+/// Replaces all parts of a source's table: a snapshot is the whole of a table at one time.
+pub async fn replace(
+    source: &Source,
+    part: Part,
+    columns: Vec<Column>,
+    catalogue: &dyn Catalogue,
+) -> Result<(), StepError> {
+    change_entry(&source.name, catalogue, |_| TableEntry {
+        kind: TableKind::Table { parts: vec![part.clone()] },
+        columns: columns.clone(),
+        partition_keys: Vec::new(),
+        ..empty_entry(source)
+    })
+    .await
+}
+
+/// The entry of a source before any record came in.
+pub fn empty_entry(source: &Source) -> TableEntry {
+    let (columns, partition_keys) = contract_columns(source);
+    TableEntry {
+        name: source.name.clone(),
+        kind: TableKind::Table { parts: Vec::new() },
+        columns,
+        partition_keys,
+        description: source.description.clone(),
+        run: None,
+        parameters: BTreeMap::from([("tarn.kind".to_owned(), "source".to_owned())]),
+        version: 0,
+    }
+}
+
+/// The query of the view `<table>_current`: the latest image of each key, removed items left out.
+///
+/// The highest sequence number wins, so that late and repeated changes change nothing.
+pub fn current_view(source: &Source) -> Option<String> {
+    source.current_view()?;
+    let (columns, partition_keys) = contract_columns(source);
+    let columns: Vec<String> = columns.iter().chain(&partition_keys).map(|column| identifier(&column.name)).collect();
+    let key: Vec<String> = source.key.iter().map(|column| identifier(column)).collect();
+    Some(format!(
+        "select\n  {columns}\nfrom (\n  select\n    *,\n    row_number() over (\n      partition by {key}\n      order by \"_seq\" desc\n    ) as \"_tarn_rank\"\n  from {table}\n) as ranked\nwhere \"_tarn_rank\" = 1\n  and \"_op\" <> 'remove'",
+        columns = columns.join(",\n  "),
+        key = key.join(", "),
+        table = identifier(&source.name),
+    ))
+}
+
+/// The columns in a source's files and its partition keys.
+fn contract_columns(source: &Source) -> (Vec<Column>, Vec<Column>) {
+    let described = source.columns.as_deref().unwrap_or_default().iter().map(|column| Column {
+        name: column.name.clone(),
+        column_type: column.column_type.stored().to_string(),
+        comment: column.description.clone(),
+    });
+    let added = source.added_columns().into_iter();
+    let added = added.map(|(name, column_type)| Column::new(name, column_type.stored().to_string()));
+    let partition = source.partition_name().map(|name| Column::new(name, "date"));
+    (described.chain(added).collect(), partition.into_iter().collect())
+}
+
+/// One change of an entry, made anew when somebody else changed it meanwhile, and left out when it would change nothing.
+async fn change_entry(
+    name: &str,
+    catalogue: &dyn Catalogue,
+    wanted: impl Fn(Option<&TableEntry>) -> TableEntry,
+) -> Result<(), StepError> {
+    let mut attempt = 1;
+    loop {
+        let current = catalogue.get(name).await?;
+        let entry =
+            TableEntry { version: current.as_ref().map_or(0, |current| current.version), ..wanted(current.as_ref()) };
+        if current.as_ref() == Some(&entry) {
+            return Ok(());
+        }
+        match catalogue.publish(entry).await {
+            Err(CatalogueError::Conflict { .. }) if attempt < TRIES => attempt += 1,
+            published => return published.map(|_| ()).map_err(StepError::from),
+        }
+    }
+}
+
+/// The entry with the contract's columns, the discovered ones after those known before, and the new parts after the old.
+fn merged(source: &Source, current: Option<&TableEntry>, parts: &[Part], discovered: &[Column]) -> TableEntry {
+    let empty = empty_entry(source);
+    let Some(current) = current else {
+        return TableEntry {
+            kind: TableKind::Table { parts: parts.to_vec() },
+            columns: with_new(&empty.columns, discovered),
+            ..empty
+        };
+    };
+    let mut all = current.parts().to_vec();
+    all.extend(parts.iter().filter(|part| !current.parts().contains(part)).cloned());
+    // Without a contract the columns are those found so far; a snapshot's are those of its files.
+    let known = match source.columns.is_some() && source.kind != SourceKind::Snapshot {
+        true => &empty.columns,
+        false if current.columns.is_empty() => &empty.columns,
+        false => &current.columns,
+    };
+    TableEntry { kind: TableKind::Table { parts: all }, columns: with_new(known, discovered), ..empty }
+}
+
+fn with_new(known: &[Column], discovered: &[Column]) -> Vec<Column> {
+    let new = discovered.iter().filter(|column| known.iter().all(|before| before.name != column.name));
+    known.iter().chain(new).cloned().collect()
+}
+
+async fn publish_view(source: &Source, sql: String, catalogue: &dyn Catalogue) -> Result<(), StepError> {
+    let Some(name) = source.current_view() else {
+        return Ok(());
+    };
+    change_entry(&name, catalogue, |_| TableEntry {
+        name: name.clone(),
+        kind: TableKind::View { sql: sql.clone() },
+        columns: empty_entry(source).all_columns().cloned().collect(),
+        partition_keys: Vec::new(),
+        description: Some(format!("The latest image of each item of `{}`.", source.name)),
+        ..empty_entry(source)
+    })
+    .await
+}
+
+/// Registers the sources that the catalogue does not know yet; those it knows are left as they are. For readers, which change
+/// nothing else.
+pub async fn register_missing(lake: &Lake, catalogue: &dyn Catalogue) -> Result<(), StepError> {
+    for source in lake.sources.values() {
+        if catalogue.get(&source.name).await?.is_none() {
+            register(source, catalogue).await?;
+        }
+    }
+    Ok(())
+}

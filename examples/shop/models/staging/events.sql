@@ -1,0 +1,43 @@
+/*
+description: Site events, each once. A view, so that a question about one day reads the files of one day only.
+materialized: view
+tags: [staging, nightly]
+audits:
+  - not_null: [event_id, visitor_id, occurred_at, day]
+  - unique: [event_id]
+  - accepted_values: {column: event_type, values: [page_view, product_view, search, add_to_cart, checkout, purchase]}
+  - accepted_values: {column: device, values: [mobile, desktop, tablet]}
+*/
+select
+    event_id,
+    event_type,
+    occurred_at,
+    visitor_id,
+    user_id,
+    plan,
+    age_group,
+    prefecture,
+    device,
+    page_url,
+    page_title,
+    referrer,
+    utm_source,
+    utm_campaign,
+    product_id,
+    category,
+    price,
+    tags,
+    quantity,
+    experiment,
+    variant,
+    order_id,
+    order_total,
+    day
+from (
+    select
+        *,
+        -- A repeat has the same day and type as the first copy. Naming both lets a filter on them reach the files.
+        row_number() over (partition by day, event_type, event_id order by occurred_at) as copy_number
+    from {{ source('site_events') }}
+) as copies
+where copy_number = 1
