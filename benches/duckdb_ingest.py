@@ -1,6 +1,6 @@
 """What an engineer would write with DuckDB in place of `tarn ingest`: the nested columns of the contract, partitioned by Tokyo day.
 
-    python duckdb_ingest.py site_events.ndjson OUT_DIR THREADS
+python duckdb_ingest.py site_events.ndjson OUT_DIR THREADS
 """
 
 import sys

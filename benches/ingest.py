@@ -1,6 +1,6 @@
 """`tarn ingest` beside DuckDB: NDJSON of the shop's events to Parquet by day.
 
-    python3 benches/ingest.py [--events 1000000] [--runs 3] [--threads 2]
+python3 benches/ingest.py [--events 1000000] [--runs 3] [--threads 2]
 """
 
 import argparse

@@ -127,7 +127,7 @@ class Results:
         require_success(result, subject)
         kept = {key: value for key, value in result.items() if key not in ("output", "exit")}
         self.runs.setdefault(subject, []).append(kept)
-        with open(self.path, "a", encoding="utf-8") as lines:
+        with self.path.open("a", encoding="utf-8") as lines:
             lines.write(json.dumps(self.common | {"subject": subject} | kept) + "\n")
         say(f"  {subject}: {kept['wall']:.2f} s, {kept['cpu']:.2f} s of CPU, {kept['peak_mb']:.0f} MB")
 
@@ -144,8 +144,9 @@ class Results:
             ratios = [f"{wall / self.median(baseline, 'wall'):.2f}", f"{cpu / self.median(baseline, 'cpu'):.2f}"]
             rows.append([subject, f"{wall:.3f}", f"{cpu:.3f}", f"{peak:.0f}", *rates, *ratios])
         widths = [max(len(row[place]) for row in rows) for place in range(len(header))]
-        for row in rows:
-            print("  ".join(cell.ljust(width) if place == 0 else cell.rjust(width) for place, (cell, width) in enumerate(zip(row, widths, strict=True))))
+        for name, *cells in rows:
+            aligned = [cell.rjust(width) for cell, width in zip(cells, widths[1:], strict=True)]
+            print("  ".join([name.ljust(widths[0]), *aligned]))
 
 
 def empty_folder(path):

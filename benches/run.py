@@ -1,6 +1,6 @@
 """`tarn run` of the whole shop lake beside `dbt build` of the same models on the same Parquet files, and what each takes to do nothing.
 
-    python3 benches/run.py [--events 1000000] [--runs 3] [--tables native|external]
+python3 benches/run.py [--events 1000000] [--runs 3] [--tables native|external]
 """
 
 import argparse

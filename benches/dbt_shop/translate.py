@@ -30,10 +30,7 @@ def with_dbt_references(sql):
 
 
 def default_variables(configuration):
-    return {
-        name: value["default"] if isinstance(value, dict) else value
-        for name, value in configuration.get("vars", {}).items()
-    }
+    return {name: value["default"] if isinstance(value, dict) else value for name, value in configuration.get("vars", {}).items()}
 
 
 def render(template, variables, this):
@@ -74,9 +71,7 @@ def translate_audits(model, audits, variables, project):
             keys = ", ".join(what)
             query = f"select {keys} from {{{{ ref('{model}') }}}} group by {keys} having count(*) > 1"
         elif kind == "accepted_values":
-            columns.setdefault(what["column"], []).append(
-                {"accepted_values": {"arguments": {"values": what["values"]}}}
-            )
+            columns.setdefault(what["column"], []).append({"accepted_values": {"arguments": {"values": what["values"]}}})
         elif kind == "relationships":
             is_source = (project / "sources" / f"{what['to']}.yaml").exists()
             to = f"source('lake', '{what['to']}')" if is_source else f"ref('{what['to']}')"
@@ -109,7 +104,8 @@ def translate(lake, project, tables):
                 "name": file.stem,
                 "config": {
                     "meta": {
-                        "external_location": "read_parquet('{{ env_var(\"LAKE_SOURCES\") }}/" + file.stem
+                        "external_location": 'read_parquet(\'{{ env_var("LAKE_SOURCES") }}/'
+                        + file.stem
                         + "/**/*.parquet', hive_partitioning = true, union_by_name = true)"
                     }
                 },

@@ -1,1 +1,1 @@
-//! Tests of the whole system.
+//! Tests of the whole system; each suite is a folder beside this one.

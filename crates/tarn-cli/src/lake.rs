@@ -2,20 +2,24 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use indexmap::IndexMap;
-use tarn_local::{LakeLock, Local};
+use tarn_local::{LakeLock, Local, LockError};
 use tarn_model::{Lake, LakeFiles};
 use tarn_pipeline::context::Ports;
 use tarn_pipeline::ports::{Clock, Mart, Observer, SystemClock};
 
 use crate::args::GlobalArguments;
 use crate::outcome::{Mistakes, Refusal};
+use crate::terminal::Terminal;
 
 /// The file that makes a folder a lake.
 pub(crate) const LAKE_FILE: &str = "tarn.yaml";
 /// The folder of a lake's data, in the lake's folder.
 const DATA_FOLDER: &str = ".tarn";
+/// How long `--wait` waits.
+const LONGEST_WAIT: Duration = Duration::from_secs(24 * 60 * 60);
 /// Folders of a lake that hold files of the project.
 const PROJECT_FOLDERS: [&str; 4] = ["sources", "seeds", "models", "tests"];
 /// Endings of the files that are read; others are left alone.
@@ -82,23 +86,25 @@ impl Place {
         Ok(Opened { local, ports })
     }
 
-    /// Takes the lake for a command that writes; a second one is told who holds it.
-    pub(crate) fn lock(&self, command: &str, wait: bool, say: impl Fn(&str)) -> anyhow::Result<LakeLock> {
-        std::fs::create_dir_all(&self.data).map_err(|error| {
-            Refusal::new(format!("the data folder `{}` cannot be made: {error}", self.data.display()))
-                .with_hint("make its parent writable, or name another folder with `--data`")
-        })?;
-        match LakeLock::try_acquire(&self.data, command) {
+    /// Takes the lake for a command that writes; a second one is told who holds it, or waits.
+    pub(crate) async fn lock(&self, command: &str, wait: bool, terminal: Terminal) -> anyhow::Result<LakeLock> {
+        let now = SystemClock.now();
+        match LakeLock::try_acquire(&self.data, command, now) {
             Ok(lock) => Ok(lock),
-            Err(error) if wait && error.is_held() => {
-                say(&format!("{error}; waiting"));
-                Ok(LakeLock::acquire(&self.data, command)?)
+            Err(held @ LockError::Held(_)) if wait => {
+                terminal.say(&format!("{held}; waiting for it to end"));
+                Ok(LakeLock::acquire(&self.data, command, now, LONGEST_WAIT).await.map_err(refused)?)
             }
-            Err(error) => {
-                let refusal = Refusal::new(error.to_string());
-                Err(if error.is_held() { refusal.with_hint("wait for it to end, or start this one with `--wait`") } else { refusal }.into())
-            }
+            Err(error) => Err(refused(error).into()),
         }
+    }
+}
+
+fn refused(error: LockError) -> Refusal {
+    let refusal = Refusal::new(error.to_string());
+    match error {
+        LockError::Held(_) => refusal.with_hint("let it end, or start this one with `--wait`"),
+        LockError::Io(_) => refusal,
     }
 }
 

@@ -8,7 +8,9 @@ mod commands;
 mod lake;
 mod outcome;
 mod progress;
+mod rows;
 mod terminal;
+mod variables;
 
 use std::process::ExitCode;
 

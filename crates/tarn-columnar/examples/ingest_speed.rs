@@ -1,6 +1,12 @@
 //! Megabytes of click events per processor second, stage by stage:
 //! `cargo run --release -p tarn-columnar --example ingest_speed [megabytes]`.
-#![allow(clippy::print_stdout, missing_docs, unreachable_pub, reason = "a measuring program")]
+#![allow(
+    clippy::print_stdout,
+    clippy::disallowed_methods,
+    missing_docs,
+    unreachable_pub,
+    reason = "a measuring program"
+)]
 
 #[path = "../../tarn-flatten/examples/click/mod.rs"]
 mod click;
@@ -58,8 +64,10 @@ fn feed(megabytes: usize, sink: &mut impl RowSink) -> Result<(usize, u64), Box<d
         let block = click::events(seed, 20_000);
         seed += 1;
         let start = click::processor_nanoseconds();
-        for line in block.lines() {
-            flattener.record(line.as_bytes(), sink)?;
+        let mut line_start = 0;
+        for line_end in memchr::memchr_iter(b'\n', block.as_bytes()) {
+            flattener.record(&block.as_bytes()[line_start..line_end], sink)?;
+            line_start = line_end + 1;
         }
         nanoseconds += click::processor_nanoseconds() - start;
         bytes += block.len();

@@ -41,7 +41,8 @@ impl AddedColumns {
 #[must_use]
 pub fn schema(contract: &Contract, added: AddedColumns) -> SchemaRef {
     let columns = contract.columns().iter().map(|column| (column.name.as_str(), column.column_type));
-    let fields = columns.chain(added.fields()).map(|(name, column_type)| Field::new(name, data_type(column_type), true));
+    let fields =
+        columns.chain(added.fields()).map(|(name, column_type)| Field::new(name, data_type(column_type), true));
     Arc::new(Schema::new(fields.collect::<Vec<_>>()))
 }
 

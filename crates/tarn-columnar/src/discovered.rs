@@ -179,7 +179,11 @@ impl<F: FileFactory> DiscoveredFiles<F> {
         let batch = RecordBatch::try_new(Arc::new(Schema::new(fields)), arrays)?;
 
         let columns = self.columns.len();
-        if self.file.as_ref().is_some_and(|(file, had)| *had != columns || file.rows() >= self.settings.file_rows as u64) {
+        if self
+            .file
+            .as_ref()
+            .is_some_and(|(file, had)| *had != columns || file.rows() >= self.settings.file_rows as u64)
+        {
             self.close()?;
         }
         let (file, _) = match &mut self.file {
@@ -216,6 +220,10 @@ impl<F: FileFactory> FlatSink for DiscoveredFiles<F> {
 impl<F: FileFactory> std::fmt::Debug for DiscoveredFiles<F> {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let columns = self.columns.len();
-        formatter.debug_struct("DiscoveredFiles").field("stem", &self.stem).field("columns", &columns).finish_non_exhaustive()
+        formatter
+            .debug_struct("DiscoveredFiles")
+            .field("stem", &self.stem)
+            .field("columns", &columns)
+            .finish_non_exhaustive()
     }
 }

@@ -16,6 +16,9 @@ use crate::settings::ParquetSettings;
 /// Rows that are looked at.
 const SAMPLE_ROWS: usize = 2_048;
 
+/// Rows that are encoded in one go; a page ends only between two of them.
+const WRITE_ROWS: usize = 4_096;
+
 /// The writer properties for a file that begins with these rows.
 pub(crate) fn properties(first: &RecordBatch, settings: &ParquetSettings) -> WriterProperties {
     let mut properties = WriterProperties::builder()
@@ -23,12 +26,17 @@ pub(crate) fn properties(first: &RecordBatch, settings: &ParquetSettings) -> Wri
         .set_created_by("tarn".to_owned())
         .set_compression(settings.compression.parquet())
         .set_max_row_group_row_count(Some(settings.row_group_rows.max(1)))
+        .set_write_batch_size(WRITE_ROWS)
         .set_statistics_enabled(EnabledStatistics::Chunk);
     for (field, column) in first.schema().fields().iter().zip(first.columns()) {
         if repeats(column.as_ref()) {
             continue;
         }
         let path = ColumnPath::new(vec![field.name().clone()]);
+        if !is_sorted(column.as_ref()) {
+            // The smallest and the largest of unordered ids or texts exclude nothing, and finding them is dear.
+            properties = properties.set_column_statistics_enabled(path.clone(), EnabledStatistics::None);
+        }
         properties = properties.set_column_dictionary_enabled(path.clone(), false);
         if matches!(field.data_type(), DataType::Int32 | DataType::Int64 | DataType::Timestamp(..) | DataType::Date32) {
             properties = properties.set_column_encoding(path, Encoding::DELTA_BINARY_PACKED);
@@ -59,6 +67,15 @@ fn repeats(column: &dyn Array) -> bool {
         _ => return true,
     };
     different * 2 <= seen
+}
+
+/// Whether text is in order, as far as sampled; other types are taken for ordered, their comparison is cheap.
+fn is_sorted(column: &dyn Array) -> bool {
+    match column.data_type() {
+        DataType::Utf8 => column.as_string::<i32>().iter().take(SAMPLE_ROWS).is_sorted(),
+        DataType::Binary => false,
+        _ => true,
+    }
 }
 
 fn count<T: std::hash::Hash + Eq>(values: impl Iterator<Item = T>) -> (usize, usize) {

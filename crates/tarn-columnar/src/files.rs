@@ -206,6 +206,10 @@ impl<F: FileFactory> RowSink for ParquetFiles<F> {
 
 impl<F: FileFactory> std::fmt::Debug for ParquetFiles<F> {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.debug_struct("ParquetFiles").field("stem", &self.stem).field("open", &self.open.len()).finish_non_exhaustive()
+        formatter
+            .debug_struct("ParquetFiles")
+            .field("stem", &self.stem)
+            .field("open", &self.open.len())
+            .finish_non_exhaustive()
     }
 }

@@ -32,8 +32,9 @@ pub fn parquet_columns(size: u64, read: &ReadAt<'_>) -> ParquetResult<(Vec<Parqu
     let rows = u64::try_from(metadata.file_metadata().num_rows()).unwrap_or_default();
     let schema = parquet_to_arrow_schema(metadata.file_metadata().schema_descr(), None)?;
     let columns = schema.fields().iter().map(|field| {
-        let hive_type = hive_type(field.data_type())
-            .ok_or_else(|| ParquetError::General(format!("column `{}` has the type {}", field.name(), field.data_type())))?;
+        let hive_type = hive_type(field.data_type()).ok_or_else(|| {
+            ParquetError::General(format!("column `{}` has the type {}", field.name(), field.data_type()))
+        })?;
         Ok(ParquetColumn { name: field.name().to_lowercase(), hive_type })
     });
     Ok((columns.collect::<ParquetResult<_>>()?, rows))
@@ -58,9 +59,10 @@ fn hive_type(data_type: &DataType) -> Option<String> {
             "binary".to_owned()
         }
         DataType::Date32 | DataType::Date64 => "date".to_owned(),
-        DataType::Timestamp(TimeUnit::Second | TimeUnit::Millisecond | TimeUnit::Microsecond | TimeUnit::Nanosecond, _) => {
-            "timestamp".to_owned()
-        }
+        DataType::Timestamp(
+            TimeUnit::Second | TimeUnit::Millisecond | TimeUnit::Microsecond | TimeUnit::Nanosecond,
+            _,
+        ) => "timestamp".to_owned(),
         DataType::List(item) | DataType::LargeList(item) => format!("array<{}>", hive_type(item.data_type())?),
         DataType::Struct(fields) => {
             let fields: Option<Vec<String>> = fields

@@ -83,8 +83,26 @@ impl FileFactory for MemoryFiles {
 pub(crate) struct OpenFile<W: Write + Send> {
     new: NewFile,
     schema: SchemaRef,
-    writer: ArrowWriter<W>,
+    writer: ArrowWriter<Counted<W>>,
     rows: u64,
+}
+
+/// A file that knows how much was written: the writer tells it before the footer only.
+struct Counted<W> {
+    file: W,
+    bytes: u64,
+}
+
+impl<W: Write> Write for Counted<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let written = self.file.write(bytes)?;
+        self.bytes += written as u64;
+        Ok(written)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.flush()
+    }
 }
 
 /// The name of a part of a file.
@@ -100,15 +118,12 @@ impl<W: Write + Send> OpenFile<W> {
         first: &RecordBatch,
         settings: &ParquetSettings,
     ) -> Result<Self, ColumnarError> {
-        let file = factory
-            .create(&new)
-            .map_err(|source| ColumnarError::Io { name: new.name.clone(), source })?;
+        let file = factory.create(&new).map_err(|source| ColumnarError::Io { name: new.name.clone(), source })?;
         let schema = first.schema();
         // The Arrow schema in the footer would tell other readers nothing that the Parquet schema does not.
-        let options = ArrowWriterOptions::new()
-            .with_properties(properties(first, settings))
-            .with_skip_arrow_metadata(true);
-        let writer = ArrowWriter::try_new_with_options(file, Arc::clone(&schema), options)
+        let options =
+            ArrowWriterOptions::new().with_properties(properties(first, settings)).with_skip_arrow_metadata(true);
+        let writer = ArrowWriter::try_new_with_options(Counted { file, bytes: 0 }, Arc::clone(&schema), options)
             .map_err(|source| ColumnarError::Parquet { name: new.name.clone(), source })?;
         Ok(Self { new, schema, writer, rows: 0 })
     }
@@ -137,19 +152,17 @@ impl<W: Write + Send> OpenFile<W> {
     }
 
     /// Writes the footer and hands the file back.
-    pub(crate) fn finish<F: FileFactory<File = W>>(mut self, factory: &mut F) -> Result<FinishedFile, ColumnarError> {
-        self.writer.finish().map_err(|source| self.failure(source))?;
-        let finished = FinishedFile {
-            partition: self.new.partition,
-            name: self.new.name.clone(),
-            rows: self.rows,
-            bytes: self.writer.bytes_written() as u64,
-            schema: Arc::clone(&self.schema),
+    pub(crate) fn finish<F: FileFactory<File = W>>(self, factory: &mut F) -> Result<FinishedFile, ColumnarError> {
+        let Self { new, schema, writer, rows } = self;
+        let name = new.name;
+        let Counted { file, bytes } = match writer.into_inner() {
+            Ok(counted) => counted,
+            Err(source) => return Err(ColumnarError::Parquet { name, source }),
         };
-        let Self { new, writer, .. } = self;
-        let file =
-            writer.into_inner().map_err(|source| ColumnarError::Parquet { name: new.name.clone(), source })?;
-        factory.finish(file, &finished).map_err(|source| ColumnarError::Io { name: new.name, source })?;
-        Ok(finished)
+        let finished = FinishedFile { partition: new.partition, name, rows, bytes, schema };
+        match factory.finish(file, &finished) {
+            Ok(()) => Ok(finished),
+            Err(source) => Err(ColumnarError::Io { name: finished.name, source }),
+        }
     }
 }

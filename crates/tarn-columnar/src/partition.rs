@@ -46,7 +46,9 @@ impl fmt::Debug for PartitionRule {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::None => formatter.write_str("None"),
-            Self::DateOf { source, .. } => formatter.debug_struct("DateOf").field("source", source).finish_non_exhaustive(),
+            Self::DateOf { source, .. } => {
+                formatter.debug_struct("DateOf").field("source", source).finish_non_exhaustive()
+            }
         }
     }
 }

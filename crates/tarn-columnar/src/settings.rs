@@ -33,7 +33,7 @@ impl Default for ParquetSettings {
     fn default() -> Self {
         Self {
             compression: Compression::Zstd { level: 1 },
-            batch_rows: 8_192,
+            batch_rows: 4_096,
             row_group_rows: 1 << 20,
             memory_bytes: 64 << 20,
             open_partitions: 16,

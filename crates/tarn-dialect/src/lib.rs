@@ -1,1 +1,28 @@
 //! Athena SQL on DataFusion.
+//!
+//! The way of a statement: `syntax` makes tokens and a tree of the text; `rewrite` turns each node that Athena means
+//! otherwise into a form; the engine's planner resolves names and scopes and asks `plan` what each form is, now
+//! with types; `relation` handles `UNNEST` and samples; the engine optimizes and runs what came out, with operators
+//! (`operator`, `cast`, `temporal`, `lambda`) and functions that behave as Athena's do.
+
+mod cast;
+mod coercion;
+mod display;
+mod error;
+mod form;
+mod functions;
+mod lambda;
+mod operator;
+mod plan;
+mod relation;
+mod rewrite;
+mod session;
+mod syntax;
+mod temporal;
+mod types;
+
+pub use display::display_value;
+pub use error::{SqlError, SqlErrorKind};
+pub use session::{Session, Settings};
+pub use syntax::statement::{CreateTableAs, PropertyValue, Query, Statement};
+pub use types::{athena_field_type, athena_type, hive_type};

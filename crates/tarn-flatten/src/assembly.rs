@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::cast::{Scratch, Slot, cast};
+use crate::cast::{Scratch, Slot, cast_into};
 use crate::column_type::ColumnType;
 use crate::contract::Contract;
 use crate::error::{CastRefusal, RecordErrorKind};
@@ -77,13 +77,7 @@ impl RowAssembly {
     fn fill(&mut self, column: ColumnId, leaf: Leaf<'_>) -> Result<(), RecordErrorKind> {
         let column = column as usize;
         let (Some(slot), Some(wanted)) = (self.slots.get_mut(column), self.types.get(column)) else { return Ok(()) };
-        match cast(leaf, *wanted, &mut self.scratch) {
-            Some(value) => {
-                *slot = value;
-                Ok(())
-            }
-            None => Err(self.refusal(column, leaf)),
-        }
+        if cast_into(slot, leaf, *wanted, &mut self.scratch) { Ok(()) } else { Err(self.refusal(column, leaf)) }
     }
 
     #[cold]
@@ -168,7 +162,8 @@ impl<K: RowSink> Assembly for Rows<'_, K> {
             let slot = self.assembly.slots.get(*required as usize);
             if matches!(slot, Some(Slot::Absent | Slot::Null)) {
                 let columns = self.assembly.contract.columns();
-                let column = columns.get(*required as usize).map(|column| column.name.as_str()).unwrap_or_default().into();
+                let column =
+                    columns.get(*required as usize).map(|column| column.name.as_str()).unwrap_or_default().into();
                 return Err(match slot {
                     Some(Slot::Null) => RecordErrorKind::Null { column },
                     _ => RecordErrorKind::Absent { column },
@@ -272,11 +267,12 @@ impl<K: FlatSink> Assembly for Fields<'_, K> {
     #[inline]
     fn emit(&mut self, document: Document<'_>) {
         let FieldAssembly { fields, compacted, recycled: room } = &mut *self.assembly;
-        let mut flat: Vec<Field<'_>> = recycled(std::mem::take(room), |_| Field { name: "", json: "" });
+        let mut flat: Vec<Field<'_>> = recycled(std::mem::take(room), |_| Field::EMPTY);
         flat.extend(fields.iter().map(|field| {
             let text = if field.compacted { compacted.as_str() } else { document.text };
             Field {
                 name: document.paths.name_text(field.name),
+                key: document.paths.rendered(field.name),
                 json: text.get(field.start..field.end).unwrap_or_default(),
             }
         }));
@@ -286,6 +282,6 @@ impl<K: FlatSink> Assembly for Fields<'_, K> {
             record: document.record,
             document: document.position,
         });
-        *room = recycled(flat, |_| Field { name: "", json: "" });
+        *room = recycled(flat, |_| Field::EMPTY);
     }
 }

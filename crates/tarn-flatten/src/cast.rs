@@ -61,9 +61,24 @@ impl Scratch {
     }
 }
 
-/// Casts a leaf; `None` if the type cannot hold it exactly.
+/// Casts a leaf into a slot; `false` if the type cannot hold it exactly.
+///
+/// The slot is written in place: to return it and copy it whole would wait for its parts to reach memory.
 #[inline]
-pub(crate) fn cast(leaf: Leaf<'_>, wanted: ColumnType, scratch: &mut Scratch) -> Option<Slot> {
+#[must_use]
+pub(crate) fn cast_into(slot: &mut Slot, leaf: Leaf<'_>, wanted: ColumnType, scratch: &mut Scratch) -> bool {
+    match cast(leaf, wanted, scratch) {
+        Some(value) => {
+            *slot = value;
+            true
+        }
+        None => false,
+    }
+}
+
+/// Casts a leaf; `None` if the type cannot hold it exactly.
+#[inline(always)]
+fn cast(leaf: Leaf<'_>, wanted: ColumnType, scratch: &mut Scratch) -> Option<Slot> {
     match leaf.kind {
         Kind::Null => Some(Slot::Null),
         Kind::String { escaped } => {
@@ -118,7 +133,9 @@ fn cast_text(text: &str, wanted: ColumnType, scratch: &mut Scratch) -> Option<Sl
         }
         ColumnType::Decimal { precision, scale } => decimal(text, precision, scale).map(Slot::Decimal),
         // Rust also reads `inf` and `nan`, which are no numbers in JSON.
-        ColumnType::Real if is_number(text) => text.parse().ok().filter(|value: &f32| value.is_finite()).map(Slot::Real),
+        ColumnType::Real if is_number(text) => {
+            text.parse().ok().filter(|value: &f32| value.is_finite()).map(Slot::Real)
+        }
         ColumnType::Double if is_number(text) => {
             text.parse().ok().filter(|value: &f64| value.is_finite()).map(Slot::Double)
         }

@@ -336,10 +336,7 @@ mod tests {
             (r#"{"eventName":"INSERT","dynamodb":{}}"#, "`dynamodb.SequenceNumber` is absent"),
             (r#"{"eventName":"INSERT","dynamodb":{"SequenceNumber":"1"}}"#, "`dynamodb.Keys` is absent"),
             (r#"{"eventName":"INSERT","eventName":"INSERT"}"#, "a member stands twice"),
-            (
-                r#"{"dynamodb":{"SequenceNumber":"1e3"}}"#,
-                "`SequenceNumber` is a string of at most 38 digits",
-            ),
+            (r#"{"dynamodb":{"SequenceNumber":"1e3"}}"#, "`SequenceNumber` is a string of at most 38 digits"),
         ] {
             let error = read(Level::detect(), text, 0, &mut Images::default()).unwrap_err();
             assert_eq!(error.kind, RecordErrorKind::NotAChange(kind), "{text}");

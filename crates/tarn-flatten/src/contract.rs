@@ -135,10 +135,7 @@ mod tests {
             Err(ContractError::DuplicatePath { .. })
         ));
         assert!(matches!(Contract::new(vec![column("a", exact(&[]))]), Err(ContractError::EmptyPath { .. })));
-        assert!(matches!(
-            Contract::new(vec![column("", ColumnPath::FlatName)]),
-            Err(ContractError::NameLength { .. })
-        ));
+        assert!(matches!(Contract::new(vec![column("", ColumnPath::FlatName)]), Err(ContractError::NameLength { .. })));
         assert!(Contract::new(vec![column("a", exact(&["x"])), column("x", ColumnPath::FlatName)]).is_ok());
     }
 }

@@ -67,10 +67,8 @@ pub(crate) fn decimal(text: &str, precision: u8, scale: u8) -> Option<i128> {
     if significant > usize::from(precision) {
         return None;
     }
-    let magnitude = digits()
-        .skip(leading)
-        .take(significant)
-        .fold(0i128, |value, digit| value * 10 + i128::from(digit - b'0'));
+    let magnitude =
+        digits().skip(leading).take(significant).fold(0i128, |value, digit| value * 10 + i128::from(digit - b'0'));
     let last_digit = i64::try_from(trailing).ok()? - i64::try_from(number.fraction.len()).ok()?;
     let shift = u32::try_from(last_digit + number.exponent + i64::from(scale)).ok()?;
     if u64::from(shift) + significant as u64 > u64::from(precision) {

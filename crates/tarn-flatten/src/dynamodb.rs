@@ -117,7 +117,8 @@ impl Work for ItemWalk<'_> {
                 let (tag, content) = tag(bytes, position)?;
                 position = content;
                 if matches!(tag, Tag::Map | Tag::List) {
-                    let (bracket, missing) = if tag == Tag::Map { (b'{', "`{` of a map") } else { (b'[', "`[` of a list") };
+                    let (bracket, missing) =
+                        if tag == Tag::Map { (b'{', "`{` of a map") } else { (b'[', "`[` of a list") };
                     if byte(bytes, position) != bracket {
                         return Err(expected(bytes, position, missing));
                     }
@@ -367,7 +368,8 @@ mod tests {
 
     #[test]
     fn every_truncation_is_an_error() {
-        let item = r#"{"s":{"S":"x"},"n":{"N":"-1.5e3"},"l":{"L":[{"BOOL":true},{"NULL":true}]},"ss":{"SS":["a","b"]}}"#;
+        let item =
+            r#"{"s":{"S":"x"},"n":{"N":"-1.5e3"},"l":{"L":[{"BOOL":true},{"NULL":true}]},"ss":{"SS":["a","b"]}}"#;
         for length in 0..item.len() {
             let error = plain_json(&item[..length]).unwrap_err();
             assert_eq!(error.kind, RecordErrorKind::Truncated, "{}", &item[..length]);

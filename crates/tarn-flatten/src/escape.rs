@@ -1,6 +1,6 @@
 //! The inside of JSON strings: to text and back.
 
-use crate::scan::{byte, code_unit};
+use crate::scan::{byte, code_unit, plain_end};
 
 /// Appends the text of a well-formed string body (without its quotes).
 pub(crate) fn push_unescaped(body: &str, target: &mut String) {
@@ -40,14 +40,14 @@ fn unescape(bytes: &[u8], at: usize) -> (char, usize) {
 
 /// Appends text as the body of a JSON string: quotes, backslashes and control characters escaped, the rest as it is.
 pub(crate) fn push_escaped(text: &str, target: &mut String) {
+    let bytes = text.as_bytes();
     let mut kept = 0;
-    for (at, byte) in text.bytes().enumerate() {
-        if byte >= 0x20 && byte != b'"' && byte != b'\\' {
-            continue;
-        }
+    loop {
+        let at = plain_end(bytes, kept);
         target.push_str(text.get(kept..at).unwrap_or_default());
+        let Some(special) = bytes.get(at) else { return };
         kept = at + 1;
-        match byte {
+        match special {
             b'"' => target.push_str("\\\""),
             b'\\' => target.push_str("\\\\"),
             b'\n' => target.push_str("\\n"),
@@ -61,7 +61,6 @@ pub(crate) fn push_escaped(text: &str, target: &mut String) {
             }
         }
     }
-    target.push_str(text.get(kept..).unwrap_or_default());
 }
 
 /// The text that a JSON value stands for in a text column: the text of a string, nothing for null, and the JSON text
@@ -110,9 +109,13 @@ mod tests {
     #[test]
     fn plain_text_of_each_kind_of_value() {
         let mut scratch = String::new();
-        for (json, expected) in
-            [("null", None), ("\"\"", Some("")), ("\"a\\nb\"", Some("a\nb")), ("1.10", Some("1.10")), ("[1]", Some("[1]"))]
-        {
+        for (json, expected) in [
+            ("null", None),
+            ("\"\"", Some("")),
+            ("\"a\\nb\"", Some("a\nb")),
+            ("1.10", Some("1.10")),
+            ("[1]", Some("[1]")),
+        ] {
             assert_eq!(plain_text(json, &mut scratch), expected);
         }
     }

@@ -163,14 +163,7 @@ impl Reader {
         Ok(result)
     }
 
-    fn emit(
-        &self,
-        record: &[u8],
-        text: &str,
-        change: Option<ChangeRecord>,
-        position: u32,
-        output: &mut impl Assembly,
-    ) {
+    fn emit(&self, record: &[u8], text: &str, change: Option<ChangeRecord>, position: u32, output: &mut impl Assembly) {
         let text = match (&self.images, &change) {
             (Some(images), Some(change)) => images.item(change),
             _ => text,

@@ -19,7 +19,6 @@ impl<'a> NdjsonWriter<'a> {
     }
 
     fn name(&mut self, name: &str) {
-        // Names hold no character that needs an escape.
         self.target.push_str(if self.target.ends_with('{') { "\"" } else { ",\"" });
         self.target.push_str(name);
         self.target.push_str("\":");
@@ -28,9 +27,13 @@ impl<'a> NdjsonWriter<'a> {
 
 impl FlatSink for NdjsonWriter<'_> {
     fn flat(&mut self, flat: &FlatRecord<'_>) {
+        self.target.reserve(flat.fields.iter().map(|field| field.key.len() + field.json.len() + 4).sum());
         self.target.push('{');
-        for field in flat.fields {
-            self.name(field.name);
+        for (position, field) in flat.fields.iter().enumerate() {
+            if position > 0 {
+                self.target.push(',');
+            }
+            self.target.push_str(field.key);
             if field.json.starts_with(['[', '{']) {
                 self.target.push('"');
                 push_escaped(field.json, self.target);

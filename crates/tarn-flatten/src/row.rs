@@ -107,6 +107,12 @@ pub struct Field<'a> {
     pub name: &'a str,
     /// The value's JSON text, as it was written; white space between the tokens of an array or object is dropped.
     pub json: &'a str,
+    /// `"name":`, ready to be written.
+    pub(crate) key: &'a str,
+}
+
+impl Field<'_> {
+    pub(crate) const EMPTY: Self = Self { name: "", json: "", key: "" };
 }
 
 /// One document of a record, flattened without a contract.

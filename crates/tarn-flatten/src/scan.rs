@@ -3,7 +3,7 @@
 //! Positions go in and come out; nothing is copied. Past the end every byte reads as 0, which no token continues with.
 
 use crate::error::{RecordError, RecordErrorKind};
-use crate::simd::{BLOCK, Scan};
+use crate::simd::{BLOCK, Portable, Scan};
 
 type Result<T> = std::result::Result<T, RecordError>;
 
@@ -77,6 +77,17 @@ fn padded(bytes: &[u8], at: usize) -> [u8; BLOCK] {
         *target = *source;
     }
     block
+}
+
+/// The position of the first byte from `at` on that cannot stand in a JSON string as it is; the length if there is none.
+pub(crate) fn plain_end(bytes: &[u8], mut at: usize) -> usize {
+    loop {
+        let stops = string_stops::<Portable>(bytes, at);
+        if stops != 0 {
+            return (at + stops.trailing_zeros() as usize).min(bytes.len());
+        }
+        at += BLOCK;
+    }
 }
 
 /// A string token: the position after its closing quote, and whether it has escapes.

@@ -19,9 +19,10 @@ use tarn_pipeline::ports::{Object, ObjectError, ObjectReader, ObjectStore, Objec
 
 use crate::disk;
 use crate::scratch::Scratch;
-pub(crate) use listing::{Found, list_files};
+pub(crate) use listing::list_files;
 use reader::LocalReader;
-use writer::LocalWriter;
+pub(crate) use reader::read_at;
+pub(crate) use writer::{ClosedObject, LocalWriter};
 
 /// The folder of unfinished objects, at the root of the bucket and so in the same file system.
 pub(crate) const UNFINISHED: &str = ".tarn-tmp";
@@ -70,7 +71,7 @@ impl LocalObjects {
         Ok(self.unfinished.get_or_init(|| scratch).path())
     }
 
-    fn start(&self, key: &Key) -> io::Result<LocalWriter> {
+    pub(crate) fn start(&self, key: &Key) -> io::Result<LocalWriter> {
         let target = self.path(key)?;
         if key.as_str().is_empty() || key.as_str().ends_with('/') {
             return Err(io::Error::new(io::ErrorKind::InvalidInput, format!("`{key}` is a folder, not an object")));
@@ -84,6 +85,13 @@ impl LocalObjects {
         }
         let source = if matches!(action, "written" | "deleted") { disk::explain(error, &self.root) } else { error };
         ObjectError::Io { key: key.clone(), action, source }
+    }
+
+    /// Removes an object that was placed a moment ago, as well as that goes.
+    pub(crate) fn take_back(&self, key: &Key) {
+        if let Err(error) = self.delete_one(key) {
+            tracing::warn!(%key, %error, "an object of a statement that failed could not be removed");
+        }
     }
 
     fn delete_one(&self, key: &Key) -> io::Result<()> {

@@ -4,11 +4,7 @@ use tarn_pipeline::ports::MartError;
 
 /// A load that will fail in the same way again.
 pub(crate) fn refused(message: impl Into<String>) -> MartError {
-    MartError {
-        message: message.into(),
-        hint: None,
-        retryable: false,
-    }
+    MartError { message: message.into(), hint: None, retryable: false }
 }
 
 /// Adds what to do about it.

@@ -26,7 +26,13 @@ pub(crate) enum Decision {
 ///
 /// # Errors
 /// A newer run was loaded, and nobody forces; or rows would be appended a second time.
-pub(crate) fn decide(run: &RunId, table: &str, mode: &LoadMode, force: bool, last: Option<&str>) -> Result<Decision, MartError> {
+pub(crate) fn decide(
+    run: &RunId,
+    table: &str,
+    mode: &LoadMode,
+    force: bool,
+    last: Option<&str>,
+) -> Result<Decision, MartError> {
     let Some(last) = last else {
         return Ok(Decision::Load);
     };

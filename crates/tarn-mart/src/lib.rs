@@ -53,17 +53,15 @@ pub fn query(url: &str, base: &Path, sql: &str) -> Result<QueryRows, MartError> 
     Ok(QueryRows { columns, rows })
 }
 
-/// Like [`query`], handing each row to `receive` with the names of the columns; [`ControlFlow::Break`] ends the query.
+/// Gets the names of the columns and the values of one row; [`ControlFlow::Break`] ends the query.
+pub type RowReceiver<'a> = dyn FnMut(&[String], &[Option<String>]) -> ControlFlow<()> + 'a;
+
+/// Like [`query`], handing each row to `receive`.
 /// Returns the names of the columns.
 ///
 /// # Errors
 /// As for [`query`].
-pub fn query_each(
-    url: &str,
-    base: &Path,
-    sql: &str,
-    receive: &mut dyn FnMut(&[String], &[Option<String>]) -> ControlFlow<()>,
-) -> Result<Vec<String>, MartError> {
+pub fn query_each(url: &str, base: &Path, sql: &str, receive: &mut RowReceiver<'_>) -> Result<Vec<String>, MartError> {
     match url::parse(url, base)? {
         Location::Sqlite(path) => sqlite::query(&path, sql, receive),
     }

@@ -13,7 +13,9 @@ use arrow::array::{ArrayRef, RecordBatch, StringArray, new_empty_array};
 use arrow::compute::{CastOptions, cast_with_options};
 use arrow::datatypes::{DataType, Field, Fields, Schema, SchemaRef, TimeUnit};
 use parquet::arrow::ProjectionMask;
-use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
+use parquet::arrow::arrow_reader::{
+    ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder,
+};
 use parquet::basic::Type as PhysicalType;
 use tarn_pipeline::names::Key;
 use tarn_pipeline::ports::{MartError, ObjectError, ObjectStore, VersionFile};
@@ -56,7 +58,10 @@ impl VersionRows<'_> {
     ///
     /// # Errors
     /// What `visit` says, a file that cannot be read, or one whose columns are of other types than the catalogue says.
-    pub(crate) fn visit<E: From<MartError>>(&self, mut visit: impl FnMut(&RowBatch<'_>) -> Result<(), E>) -> Result<(), E> {
+    pub(crate) fn visit<E: From<MartError>>(
+        &self,
+        mut visit: impl FnMut(&RowBatch<'_>) -> Result<(), E>,
+    ) -> Result<(), E> {
         for file in self.files {
             let mut source = FileSource::open(self, file)?;
             while let Some(batch) = source.next()? {
@@ -92,13 +97,7 @@ impl<'a> FileSource<'a> {
         let builder = ParquetRecordBatchReaderBuilder::new_with_metadata(object, metadata);
         let mask = ProjectionMask::roots(builder.parquet_schema(), wanted.iter().flatten().copied());
         let reader = builder.with_projection(mask).with_batch_size(BATCH_ROWS).build().map_err(damaged)?;
-        Ok(Self {
-            version,
-            file,
-            reader,
-            places: places_in_projection(&wanted),
-            rows_read: 0,
-        })
+        Ok(Self { version, file, reader, places: places_in_projection(&wanted), rows_read: 0 })
     }
 
     fn next(&mut self) -> Result<Option<RowBatch<'a>>, MartError> {
@@ -115,15 +114,15 @@ impl<'a> FileSource<'a> {
         for (column, value) in self.version.partition_keys.iter().zip(&self.file.partition_values) {
             columns.push(partition_value(column, value.as_deref())?);
         }
-        Ok(Some(RowBatch {
-            file: &self.file.key,
-            first_row,
-            rows: batch.num_rows(),
-            columns,
-        }))
+        Ok(Some(RowBatch { file: &self.file.key, first_row, rows: batch.num_rows(), columns }))
     }
 
-    fn column(&self, column: &TypedColumn, place: Option<usize>, batch: &RecordBatch) -> Result<ColumnValues, MartError> {
+    fn column(
+        &self,
+        column: &TypedColumn,
+        place: Option<usize>,
+        batch: &RecordBatch,
+    ) -> Result<ColumnValues, MartError> {
         let Some(place) = place else {
             return Ok(ColumnValues::Nulls);
         };
@@ -137,20 +136,21 @@ pub(crate) fn partition_value(column: &TypedColumn, text: Option<&str>) -> Resul
     let Some(text) = text else {
         return Ok(ColumnValues::Nulls);
     };
-    let data_type = column
-        .value_type
-        .arrow()
-        .ok_or_else(|| refused(format!("column `{}` of type `{}` cannot be a partition key", column.name, column.hive_type)))?;
-    let strict = CastOptions {
-        safe: false,
-        ..CastOptions::default()
-    };
+    let data_type = column.value_type.arrow().ok_or_else(|| {
+        refused(format!("column `{}` of type `{}` cannot be a partition key", column.name, column.hive_type))
+    })?;
+    let strict = CastOptions { safe: false, ..CastOptions::default() };
     let array: ArrayRef = Arc::new(StringArray::from(vec![text]));
     cast_with_options(&array, &data_type, &strict)
         .ok()
         .and_then(|array| ColumnValues::of(&array, column.value_type))
         .map(|only| ColumnValues::Constant(Box::new(only)))
-        .ok_or_else(|| refused(format!("partition value `{text}` is no `{}`, the type of column `{}`", column.hive_type, column.name)))
+        .ok_or_else(|| {
+            refused(format!(
+                "partition value `{text}` is no `{}`, the type of column `{}`",
+                column.hive_type, column.name
+            ))
+        })
 }
 
 /// The file's own types, not what its writer remembered of Arrow's: no dictionaries, no views.
@@ -160,11 +160,8 @@ pub(crate) fn partition_value(column: &TypedColumn, text: Option<&str>) -> Resul
 fn metadata(object: &ParquetObject) -> Result<ArrowReaderMetadata, parquet::errors::ParquetError> {
     let plain = || ArrowReaderOptions::new().with_skip_arrow_metadata(true);
     let metadata = ArrowReaderMetadata::load(object, plain())?;
-    let has_int96 = metadata
-        .parquet_schema()
-        .columns()
-        .iter()
-        .any(|column| column.physical_type() == PhysicalType::INT96);
+    let has_int96 =
+        metadata.parquet_schema().columns().iter().any(|column| column.physical_type() == PhysicalType::INT96);
     if !has_int96 {
         return Ok(metadata);
     }
@@ -197,10 +194,7 @@ fn places_in_projection(wanted: &[Option<usize>]) -> Vec<Option<usize>> {
     let mut roots: Vec<usize> = wanted.iter().flatten().copied().collect();
     roots.sort_unstable();
     roots.dedup();
-    wanted
-        .iter()
-        .map(|root| root.and_then(|root| roots.binary_search(&root).ok()))
-        .collect()
+    wanted.iter().map(|root| root.and_then(|root| roots.binary_search(&root).ok())).collect()
 }
 
 fn check_type(column: &TypedColumn, field: &Field, file: &Key) -> Result<(), MartError> {
@@ -219,13 +213,10 @@ fn wrong_type(column: &TypedColumn, found: &DataType, file: &Key) -> MartError {
 }
 
 fn damaged(file: &Key, error: &dyn std::fmt::Display) -> MartError {
-    refused(format!("file `{file}` cannot be read as parquet: {error}")).hint("run the model again to write a new version")
+    refused(format!("file `{file}` cannot be read as parquet: {error}"))
+        .hint("run the model again to write a new version")
 }
 
 fn unreadable_object(error: &ObjectError) -> MartError {
-    MartError {
-        message: error.to_string(),
-        hint: None,
-        retryable: error.is_retryable(),
-    }
+    MartError { message: error.to_string(), hint: None, retryable: error.is_retryable() }
 }

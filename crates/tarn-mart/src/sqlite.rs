@@ -40,10 +40,7 @@ pub(crate) struct SqliteMart {
 
 impl SqliteMart {
     pub(crate) fn new(path: PathBuf) -> Self {
-        Self {
-            path,
-            wait: WAIT_FOR_WRITERS,
-        }
+        Self { path, wait: WAIT_FOR_WRITERS }
     }
 }
 
@@ -56,7 +53,12 @@ impl Mart for SqliteMart {
             .unwrap_or_else(|error| Err(broken_off(error)))
     }
 
-    async fn load(&self, load: &Load, objects: Arc<dyn ObjectStore>, progress: &(dyn Fn(u64) + Send + Sync)) -> Result<LoadOutcome, MartError> {
+    async fn load(
+        &self,
+        load: &Load,
+        objects: Arc<dyn ObjectStore>,
+        progress: &(dyn Fn(u64) + Send + Sync),
+    ) -> Result<LoadOutcome, MartError> {
         let started = Instant::now();
         let (rows_loaded, mut rows_seen) = watch::channel(0);
         let control = Arc::new(Control::new(rows_loaded));

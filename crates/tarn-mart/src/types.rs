@@ -124,11 +124,7 @@ impl TypedColumn {
         let value_type = ValueType::parse(&column.column_type).ok_or_else(|| {
             refused(format!("column `{}` has the type `{}`, which no mart can hold", column.name, column.column_type))
         })?;
-        Ok(Self {
-            name: column.name.clone(),
-            hive_type: column.column_type.clone(),
-            value_type,
-        })
+        Ok(Self { name: column.name.clone(), hive_type: column.column_type.clone(), value_type })
     }
 }
 

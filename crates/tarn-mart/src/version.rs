@@ -22,12 +22,8 @@ impl<'a> Version<'a> {
     /// Checks a load.
     pub(crate) fn of(load: &'a Load) -> Result<Self, MartError> {
         check_table_name(&load.table)?;
-        let columns = load
-            .columns
-            .iter()
-            .chain(&load.partition_keys)
-            .map(TypedColumn::of)
-            .collect::<Result<Vec<_>, _>>()?;
+        let columns =
+            load.columns.iter().chain(&load.partition_keys).map(TypedColumn::of).collect::<Result<Vec<_>, _>>()?;
         if columns.is_empty() {
             return Err(refused(format!("table `{}` has no columns to load", load.table)));
         }
@@ -40,11 +36,7 @@ impl<'a> Version<'a> {
                 return Err(refused(format!("column `{}` is there twice", column.name)));
             }
         }
-        let version = Self {
-            load,
-            columns,
-            file_columns: load.columns.len(),
-        };
+        let version = Self { load, columns, file_columns: load.columns.len() };
         version.check_files()?;
         version.check_mode()?;
         Ok(version)
@@ -78,15 +70,18 @@ impl<'a> Version<'a> {
         names
             .iter()
             .map(|name| {
-                self.columns
-                    .iter()
-                    .position(|column| column.name.eq_ignore_ascii_case(name))
-                    .ok_or_else(|| {
-                        refused(format!("key column `{name}` is not a column of table `{}`", self.load.table)).hint(format!(
+                self.columns.iter().position(|column| column.name.eq_ignore_ascii_case(name)).ok_or_else(|| {
+                    refused(format!("key column `{name}` is not a column of table `{}`", self.load.table)).hint(
+                        format!(
                             "its columns are {}",
-                            self.columns.iter().map(|column| format!("`{}`", column.name)).collect::<Vec<_>>().join(", ")
-                        ))
-                    })
+                            self.columns
+                                .iter()
+                                .map(|column| format!("`{}`", column.name))
+                                .collect::<Vec<_>>()
+                                .join(", ")
+                        ),
+                    )
+                })
             })
             .collect()
     }
@@ -141,15 +136,17 @@ impl<'a> Version<'a> {
     fn check_partitions(&self, columns: &[String]) -> Result<(), MartError> {
         let keys = self.partition_keys();
         let table = &self.load.table;
-        let are_the_keys =
-            columns.len() == keys.len() && columns.iter().zip(keys).all(|(column, key)| column.eq_ignore_ascii_case(&key.name));
+        let are_the_keys = columns.len() == keys.len()
+            && columns.iter().zip(keys).all(|(column, key)| column.eq_ignore_ascii_case(&key.name));
         if columns.is_empty() || !are_the_keys {
             return Err(refused(format!("table `{table}` is loaded by partition, but not by its partition keys"))
                 .hint("add `partitioned_by` to the model, or choose another mode"));
         }
         let emptied: HashSet<&Vec<Option<String>>> = self.load.partitions.iter().collect();
         if emptied.iter().any(|values| values.len() != keys.len()) {
-            return Err(refused(format!("a partition to empty in table `{table}` has not one value for each partition key")));
+            return Err(refused(format!(
+                "a partition to empty in table `{table}` has not one value for each partition key"
+            )));
         }
         // Otherwise its rows would be there twice after the next load.
         match self.load.files.iter().find(|file| !emptied.contains(&file.partition_values)) {
@@ -165,7 +162,9 @@ fn check_table_name(table: &str) -> Result<(), MartError> {
         return Err(refused("the table in the mart has no usable name"));
     }
     if lower == ledger::TABLE || lower.starts_with("sqlite_") {
-        return Err(refused(format!("a mart cannot have a table of its own named `{table}`")).hint("choose another table name"));
+        return Err(
+            refused(format!("a mart cannot have a table of its own named `{table}`")).hint("choose another table name")
+        );
     }
     Ok(())
 }

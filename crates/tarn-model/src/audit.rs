@@ -40,6 +40,19 @@ impl AuditPlace {
         self.source.at(self.detail.clone())
     }
 
+    /// Where a byte of the query stands when it is written as a block (`query: |`): every line is indented as the first.
+    fn offset_in_block(&self, query: &str, offset: usize) -> Option<usize> {
+        let before = query.get(..offset)?;
+        let line = before.matches('\n').count();
+        let in_line = before.len() - before.rfind('\n').map_or(0, |newline| newline + 1);
+        let (_, column) = self.source.line_and_column(self.detail.start);
+        let start = self.detail.start - (column - 1);
+        let mut lines = self.source.text.get(start..)?.split_inclusive('\n');
+        let line_start = start + lines.by_ref().take(line).map(str::len).sum::<usize>();
+        let written = lines.next()?.get(column - 1..)?.trim_end_matches(['\n', '\r']);
+        (query.lines().nth(line)? == written).then_some(line_start + column - 1 + in_line)
+    }
+
     /// A mistake in the query: at its place where the query stands in the file as it is, else at the whole query (the
     /// text of a folded or escaped YAML value is not what stands in the file).
     pub(crate) fn template_diagnostic(&self, query: &str, mut mistake: TemplateMistake) -> Diagnostic {
@@ -48,6 +61,10 @@ impl AuditPlace {
             if self.source.text.get(exact.clone()) == Some(query) {
                 return template_diagnostic(&self.source, exact.start, mistake);
             }
+        }
+        if let Some(start) = self.offset_in_block(query, mistake.span.start) {
+            mistake.span = start..start + mistake.span.len();
+            return template_diagnostic(&self.source, 0, mistake);
         }
         mistake.span = 0..self.detail.len();
         template_diagnostic(&self.source, self.detail.start, mistake)
@@ -191,6 +208,7 @@ impl Audit {
             vars: lake.var_values(&lake.check_vars(&context.vars)?, context.logical_time),
             this: Some(relation.to_owned()),
             incremental: context.incremental,
+            ..Scope::default()
         };
         let rendered = render(query, scope).map_err(|mistake| self.place.template_diagnostic(query, mistake))?;
         Ok(rendered.text.trim().trim_end_matches(';').trim_end().to_owned())
@@ -340,6 +358,13 @@ fn read_values(reader: &mut Reader, node: &Node) -> Option<Vec<AcceptedValue>> {
     if items.is_empty() && matches!(node.value, NodeValue::Sequence(_)) {
         reader.error("bad-audit", node.span.clone(), "`values` needs at least one value");
     }
+    let first = accepted.first().map(std::mem::discriminant);
+    if accepted.iter().any(|value| Some(std::mem::discriminant(value)) != first) {
+        let mistake = reader
+            .source
+            .error("bad-audit", node.span.clone(), "`values` holds values of more than one kind")
+            .with_hint("a column has one type: put numbers and `true` in quotes if they are text");
+        reader.report(mistake);
+    }
     (!accepted.is_empty()).then_some(accepted)
 }
-

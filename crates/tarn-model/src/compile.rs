@@ -15,10 +15,10 @@ use crate::model::{Dependency, DependencyKind, Model};
 use crate::name;
 use crate::source::Source;
 use crate::sql_text;
+use crate::template::Function;
 use crate::template::analysis::TemplateMistake;
 use crate::template::render::{Scope, render};
 use crate::template::source_map::SourceMap;
-use crate::template::Function;
 use crate::variable::{self, VarValue};
 
 /// What kind of thing a relation is, so that the caller can name it.
@@ -141,7 +141,8 @@ impl Lake {
     pub fn compile(&self, model: &str, context: &CompileContext<'_>) -> Result<CompiledModel, Diagnostics> {
         let Some(model) = self.models.get(model) else {
             let hint = name::suggestion(model, self.models.keys().map(String::as_str), "models");
-            let mistake = SourceText::new("<model>", model).error("unknown-model", 0..model.len(), "there is no such model");
+            let mistake =
+                SourceText::new("<model>", model).error("unknown-model", 0..model.len(), "there is no such model");
             return Err(mistake.with_hint_if(hint).into());
         };
         let vars = self.check_vars(&context.vars)?;
@@ -151,9 +152,11 @@ impl Lake {
             vars: self.var_values(&vars, context.logical_time),
             this: context.incremental.then(this),
             incremental: context.incremental,
+            ..Scope::default()
         };
         let rendered = render(&model.sql, scope()).map_err(|mistake| self.compile_mistake(model, mistake))?;
-        let map = SourceMap::build(&model.sql, &rendered.text, |marked| render(marked, scope()).ok().map(|again| again.text));
+        let map =
+            SourceMap::build(&model.sql, &rendered.text, |marked| render(marked, scope()).ok().map(|again| again.text));
         let sql = rendered.text.trim();
         Ok(CompiledModel {
             name: model.name.clone(),
@@ -257,7 +260,9 @@ impl Lake {
             "unknown-relation" => diagnostic.with_hint(
                 "the graph must know it before the run: write the name as text, or choose between texts with `{% if %}`",
             ),
-            "unknown-var" => diagnostic.with_hint("give it with `--var name=value`, or write a `default` in `tarn.yaml`"),
+            "missing-value" => {
+                diagnostic.with_hint("give it with `--var name=value`, or write a `default` in `tarn.yaml`")
+            }
             _ => diagnostic,
         }
     }
@@ -302,4 +307,3 @@ fn deduplicated(source: &Source, relation: &str) -> String {
          from {relation}\n    )\n    where \"_copy\" = 1\n)"
     )
 }
-

@@ -36,6 +36,9 @@ pub struct LakeConfig {
     pub athena: AthenaConfig,
     /// Where messages go, used once deployed.
     pub alerts: AlertsConfig,
+    /// Whether the file is missing or broken: then nobody knows which names it declares, and none is reported missing.
+    #[serde(skip)]
+    pub(crate) is_unreadable: bool,
 }
 
 fn zone_name<S: Serializer>(zone: &Tz, serializer: S) -> Result<S::Ok, S::Error> {
@@ -174,7 +177,17 @@ pub struct SlackConfig {
 }
 
 pub(crate) const CONFIG_KEYS: &[&str] = &[
-    "name", "description", "timezone", "vars", "marts", "retention", "run", "flatten", "schedules", "athena", "alerts",
+    "name",
+    "description",
+    "timezone",
+    "vars",
+    "marts",
+    "retention",
+    "run",
+    "flatten",
+    "schedules",
+    "athena",
+    "alerts",
 ];
 pub(crate) const MART_KEYS: &[&str] = &["url"];
 pub(crate) const RETENTION_KEYS: &[&str] = &["versions"];
@@ -200,7 +213,20 @@ impl Default for LakeConfig {
             schedules: IndexMap::new(),
             athena: AthenaConfig::default(),
             alerts: AlertsConfig::default(),
+            is_unreadable: false,
         }
+    }
+}
+
+impl LakeConfig {
+    /// Whether a variable is declared, as far as one can know.
+    pub(crate) fn may_have_var(&self, name: &str) -> bool {
+        self.is_unreadable || self.vars.contains_key(name)
+    }
+
+    /// Whether a mart is declared, as far as one can know.
+    pub(crate) fn may_have_mart(&self, name: &str) -> bool {
+        self.is_unreadable || self.marts.contains_key(name)
     }
 }
 
@@ -216,6 +242,7 @@ pub(crate) fn read(reader: &mut Reader) -> (LakeConfig, ConfigPlaces) {
     let mut config = LakeConfig::default();
     let mut places = ConfigPlaces::default();
     let before = reader.diagnostics.len();
+    config.is_unreadable = true;
     let Some(root) = reader.parse() else {
         if reader.diagnostics.len() == before {
             reader.error("missing-key", 0..0, "`tarn.yaml` needs the key `name`");
@@ -223,6 +250,7 @@ pub(crate) fn read(reader: &mut Reader) -> (LakeConfig, ConfigPlaces) {
         return (config, places);
     };
     let Some(fields) = reader.fields(&root, "`tarn.yaml`", CONFIG_KEYS) else { return (config, places) };
+    config.is_unreadable = false;
     if let Some(node) = reader.required(&fields, "name", "`tarn.yaml`")
         && let Some(name) = reader.text(node, "`name`")
     {
@@ -343,7 +371,7 @@ fn read_schedules(
         let Some(fields) = reader.fields(node, "a schedule", SCHEDULE_KEYS) else { continue };
         let cron = reader.required(&fields, "cron", "a schedule").and_then(|node| reader.text(node, "`cron`"));
         let select = fields.get("select").map(|node| reader.texts(node, "`select`")).unwrap_or_default();
-        let vars = fields.get("vars").map(|node| variable::read_values(reader, node, vars)).unwrap_or_default();
+        let vars = fields.get("vars").map(|node| variable::read_values(reader, node, vars, false)).unwrap_or_default();
         places.selectors.extend(select.iter().cloned());
         let Some(cron) = cron else { continue };
         schedules.insert(name.value, Schedule { cron, select: values(select), vars });

@@ -169,7 +169,7 @@ mod tests {
         let (records, mistakes) = read("a,b\n1,6\" nails\n2,\"x\"y\n3,ok\n4,\"open\n5,x\n");
         assert_eq!(records.iter().map(|record| record.fields[0].text.as_str()).collect::<Vec<_>>(), ["a", "3", "5"]);
         let spans: Vec<_> = mistakes.iter().map(|mistake| mistake.span.clone()).collect();
-        assert_eq!(spans, [7..8, 19..20, 31..32]);
+        assert_eq!(spans, [7..8, 19..20, 29..30]);
     }
 
     proptest::proptest! {

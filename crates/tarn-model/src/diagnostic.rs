@@ -208,17 +208,14 @@ impl Diagnostics {
         self.list.iter()
     }
 
-    /// By file and place; what was found twice stands once.
+    /// By file (`tarn.yaml`, sources, seeds, models, tests: a cause before what follows from it) and place; what was
+    /// found twice stands once.
     #[must_use]
     pub fn sorted(mut self) -> Diagnostics {
         self.list.sort_by(|left, right| {
-            (&left.file, left.span.start, left.span.end, left.severity, &left.message).cmp(&(
-                &right.file,
-                right.span.start,
-                right.span.end,
-                right.severity,
-                &right.message,
-            ))
+            let rank = |file: &str| (folder_rank(file), file.to_owned());
+            let place = |one: &Diagnostic| (rank(&one.file), one.span.start, one.span.end, one.severity);
+            place(left).cmp(&place(right)).then_with(|| left.message.cmp(&right.message))
         });
         self.list.dedup();
         self
@@ -282,6 +279,10 @@ impl<'a> IntoIterator for &'a Diagnostics {
     fn into_iter(self) -> Self::IntoIter {
         self.list.iter()
     }
+}
+
+fn folder_rank(file: &str) -> usize {
+    ["tarn.yaml", "sources/", "seeds/", "models/"].iter().position(|start| file.starts_with(start)).unwrap_or(4)
 }
 
 /// A file's path and text; cheap to clone.

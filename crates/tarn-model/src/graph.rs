@@ -271,3 +271,68 @@ impl Graph {
             .collect()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// Any graph of up to twelve nodes; edges may go anywhere.
+    fn any_nodes() -> impl Strategy<Value = Vec<(String, NodeKind, Vec<String>)>> {
+        let edges = proptest::collection::vec((0_usize..12, 0_usize..12), 0..24);
+        edges.prop_map(|edges| {
+            (0..12)
+                .map(|node| {
+                    let parents = edges.iter().filter(|(child, _)| *child == node);
+                    (format!("n{node}"), NodeKind::Model, parents.map(|(_, parent)| format!("n{parent}")).collect())
+                })
+                .collect()
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn the_order_holds_or_the_cycle_is_one(nodes in any_nodes()) {
+            let reads = |child: &str, parent: &str| {
+                nodes.iter().any(|(name, _, parents)| name == child && parents.iter().any(|other| other == parent))
+            };
+            match Graph::build(nodes.clone()) {
+                Ok(graph) => {
+                    prop_assert_eq!(graph.order().len(), nodes.len());
+                    let place = |name: &str| graph.order().iter().position(|other| other == name);
+                    for (child, _, parents) in &nodes {
+                        prop_assert!(parents.iter().all(|parent| place(parent) < place(child)));
+                    }
+                    let waves = graph.waves(graph.order());
+                    prop_assert_eq!(waves.iter().map(Vec::len).sum::<usize>(), nodes.len());
+                    let wave = |name: &str| waves.iter().position(|wave| wave.iter().any(|other| other == name));
+                    for (child, _, parents) in &nodes {
+                        prop_assert!(parents.iter().all(|parent| wave(parent) < wave(child)));
+                    }
+                    for (name, ..) in &nodes {
+                        for other in graph.upstream(name, None) {
+                            prop_assert!(graph.downstream(&other, None).contains(name));
+                        }
+                    }
+                }
+                Err(cycle) => {
+                    prop_assert!(cycle.len() >= 2);
+                    prop_assert_eq!(cycle.first(), cycle.last());
+                    prop_assert!(cycle.windows(2).all(|edge| reads(&edge[0], &edge[1])), "{cycle:?}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn what_was_shown_before_is_not_shown_again() {
+        let node = |name: &str, parents: &[&str]| {
+            (name.to_owned(), NodeKind::Model, parents.iter().map(|parent| (*parent).to_owned()).collect::<Vec<_>>())
+        };
+        let nodes = vec![node("a", &[]), node("b", &["a"]), node("c", &["b"]), node("d", &["b", "c"])];
+        let graph = Graph::build(nodes).unwrap_or_default();
+        let tree = graph.text_tree(graph.order());
+        assert_eq!(tree, "d\n├─ b\n│  └─ a\n└─ c\n   └─ b (see above)\n");
+    }
+}

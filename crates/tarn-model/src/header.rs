@@ -61,7 +61,8 @@ pub(crate) struct Parts {
 /// Finds header and SQL; a header without an end is reported.
 pub(crate) fn split(reader: &mut Reader) -> Option<Parts> {
     let text = reader.source.text.clone();
-    let start = text.len() - text.trim_start_matches(|character: char| character.is_whitespace() || character == '\u{FEFF}').len();
+    let start = text.len()
+        - text.trim_start_matches(|character: char| character.is_whitespace() || character == '\u{FEFF}').len();
     if !text[start..].starts_with("/*") {
         return Some(Parts { header: None, sql_offset: start });
     }
@@ -107,6 +108,14 @@ pub(crate) fn read(reader: &mut Reader, yaml: Range<usize>, config: &LakeConfig,
     check_partitions(reader, &fields, &header);
     if let Some(node) = fields.get("mart") {
         header.mart = read_mart(reader, node, config, model, !header.partitioned_by.is_empty());
+        if header.materialization == Materialization::View {
+            let span = fields.key_span("mart").unwrap_or_else(|| fields.span());
+            let mistake = reader
+                .source
+                .error("bad-mart", span, "a view has no files that could be loaded into a mart")
+                .with_hint("write `materialized: table`");
+            reader.report(mistake);
+        }
     }
     header
 }
@@ -183,10 +192,10 @@ fn check_partitions(reader: &mut Reader, fields: &Fields<'_>, header: &Header) {
     match &header.materialization {
         Materialization::Incremental(Strategy::InsertOverwrite) if fields.get("partitioned_by").is_none() => {
             let span = fields.get("strategy").map_or_else(|| fields.span(), |node| node.span.clone());
-            let mistake = reader
-                .source
-                .error("bad-strategy", span, "`insert_overwrite` needs `partitioned_by`")
-                .with_hint("without partitions there is nothing to overwrite; `materialized: table` replaces the whole table");
+            let mistake =
+                reader.source.error("bad-strategy", span, "`insert_overwrite` needs `partitioned_by`").with_hint(
+                    "without partitions there is nothing to overwrite; `materialized: table` replaces the whole table",
+                );
             reader.report(mistake);
         }
         Materialization::View => {
@@ -211,7 +220,7 @@ fn read_mart(
     let to = reader.required(&fields, "to", "`mart`");
     let to_name = to.and_then(|node| reader.text(node, "`to`"));
     if let (Some(node), Some(name)) = (to, &to_name)
-        && !config.marts.contains_key(name)
+        && !config.may_have_mart(name)
     {
         let mistake = reader
             .source

@@ -82,6 +82,7 @@ impl Lake {
         loader.read_sources(&folders.sources);
         loader.read_seeds(&folders.seeds);
         loader.read_models(&folders.models);
+        loader.check_marts();
         let dependency_places = loader.resolve_models();
         loader.read_unit_tests(&folders.tests);
         let graph = loader.build_graph(&dependency_places);
@@ -122,7 +123,8 @@ impl Lake {
         let mut diagnostics = Diagnostics::new();
         for (place, test) in self.unit_tests.iter().enumerate() {
             if let Some(first) = self.unit_tests[..place].iter().find(|first| first.name == test.name) {
-                let mistake = test.places.name.error("duplicate-name", format!("two unit tests are called `{}`", test.name));
+                let mistake =
+                    test.places.name.error("duplicate-name", format!("two unit tests are called `{}`", test.name));
                 diagnostics.push(mistake.with_related(&first.places.name, "the first one"));
             }
             diagnostics.extend(test.mistakes(self, names));
@@ -184,7 +186,9 @@ impl Loader {
                 "sources" if is_yaml => folders.sources.push(file),
                 "tests" if is_yaml => folders.tests.push(file),
                 "models" if extension == "sql" => folders.models.push(file),
-                "seeds" if extension == "csv" => folders.seeds.entry(stem(&path).to_owned()).or_default().0 = Some(file),
+                "seeds" if extension == "csv" => {
+                    folders.seeds.entry(stem(&path).to_owned()).or_default().0 = Some(file)
+                }
                 "seeds" if is_yaml => folders.seeds.entry(stem(&path).to_owned()).or_default().1 = Some(file),
                 folder => {
                     let wanted = match folder {
@@ -221,9 +225,12 @@ impl Loader {
 
     fn read_config(&mut self, file: Option<&SourceText>) -> ConfigPlaces {
         let Some(file) = file else {
+            self.config.is_unreadable = true;
             if !self.diagnostics.iter().any(|mistake| mistake.file == CONFIG_FILE) {
-                let mistake = SourceText::new(CONFIG_FILE, "").error("missing-file", 0..0, "the lake has no `tarn.yaml`");
-                self.diagnostics.push(mistake.with_hint("a lake is a folder with a `tarn.yaml` in it: `tarn init` makes one"));
+                let mistake =
+                    SourceText::new(CONFIG_FILE, "").error("missing-file", 0..0, "the lake has no `tarn.yaml`");
+                self.diagnostics
+                    .push(mistake.with_hint("a lake is a folder with a `tarn.yaml` in it: `tarn init` makes one"));
             }
             return ConfigPlaces::default();
         };
@@ -306,6 +313,22 @@ impl Loader {
                 self.models.entry(name).or_insert(model);
             }
             self.diagnostics.extend(reader.diagnostics);
+        }
+    }
+
+    /// Two models that load into one table would take turns in destroying each other's rows.
+    fn check_marts(&mut self) {
+        let mut tables: IndexMap<(&str, &str), &Model> = IndexMap::new();
+        for model in self.models.values() {
+            let Some(mart) = &model.mart else { continue };
+            if let Some(first) = tables.get(&(mart.to.as_str(), mart.table.as_str())) {
+                let message = format!("the model `{}` loads into the table `{}` already", first.name, mart.table);
+                let mistake = model.header_place("mart").error("bad-mart", message);
+                let mistake = mistake.with_related(&first.header_place("mart"), "here");
+                self.diagnostics.push(mistake.with_hint("give the table another name with `table`"));
+                continue;
+            }
+            tables.insert((&mart.to, &mart.table), model);
         }
     }
 

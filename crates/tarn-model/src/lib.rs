@@ -21,6 +21,7 @@ mod model;
 mod name;
 mod names;
 mod plan;
+mod query_shape;
 mod resolve;
 mod schema;
 mod seed;
@@ -34,7 +35,7 @@ mod variable;
 mod yaml;
 
 pub use audit::{AcceptedValue, Audit, AuditCheck};
-pub use column_type::ColumnType;
+pub use column_type::{ColumnType, TypedColumns};
 pub use compile::{CompileContext, CompiledModel, QuotedNames, Relation, RelationKind, RelationNames};
 pub use config::{
     AlertsConfig, AthenaConfig, FlattenArrays, FlattenConfig, FlattenOverrides, LakeConfig, MartConfig, Retention,
@@ -52,5 +53,6 @@ pub use schema::schemas;
 pub use seed::{Seed, SeedColumn, SeedTable};
 pub use selection::Selected;
 pub use source::{PartitionRule, Source, SourceColumn, SourceKind};
-pub use unit_test::{Expectation, Row, RowValue, UnitTest, unit_test_sql};
+pub use unit_test::statement::unit_test_sql;
+pub use unit_test::{Expectation, Row, RowValue, UnitTest};
 pub use variable::{VarDeclaration, VarType, VarValue};

@@ -1,9 +1,9 @@
 //! `models/**/*.sql`: one `SELECT` each, with a YAML header that says how it becomes a table.
 
-
 use serde::Serialize;
 
 use crate::audit::Audit;
+use crate::diagnostic::{Place, SourceText};
 
 /// A model.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -38,7 +38,7 @@ pub struct Model {
     /// Variables that it reads.
     pub vars: Vec<String>,
     #[serde(skip)]
-    pub(crate) source_text: crate::diagnostic::SourceText,
+    pub(crate) source_text: SourceText,
 }
 
 impl Model {
@@ -46,6 +46,13 @@ impl Model {
     #[must_use]
     pub fn is_incremental(&self) -> bool {
         matches!(self.materialization, Materialization::Incremental(_))
+    }
+
+    /// The place of a key of the header; the beginning of the file if it is written in an unusual way.
+    pub(crate) fn header_place(&self, key: &str) -> Place {
+        let header = self.source_text.text.get(..self.sql_offset).unwrap_or_default();
+        let start = header.find(&format!("\n{key}:")).map(|newline| newline + 1);
+        self.source_text.at(start.map_or(0..0, |start| start..start + key.len()))
     }
 }
 

@@ -29,11 +29,8 @@ fn is_allowed(character: char) -> bool {
 
 /// The nearest name that would be allowed.
 pub(crate) fn allowed_form(name: &str) -> Option<String> {
-    let mut allowed: String = name
-        .to_lowercase()
-        .chars()
-        .map(|character| if is_allowed(character) { character } else { '_' })
-        .collect();
+    let mut allowed: String =
+        name.to_lowercase().chars().map(|character| if is_allowed(character) { character } else { '_' }).collect();
     if allowed.starts_with(|character: char| character.is_numeric()) {
         allowed.insert(0, '_');
     }
@@ -61,7 +58,11 @@ fn similarity(wanted: &str, candidate: &str) -> f64 {
 }
 
 /// `did you mean …?`, or the list of what exists when nothing is near and the list is short.
-pub(crate) fn suggestion<'a>(wanted: &str, existing: impl IntoIterator<Item = &'a str>, plural: &str) -> Option<String> {
+pub(crate) fn suggestion<'a>(
+    wanted: &str,
+    existing: impl IntoIterator<Item = &'a str>,
+    plural: &str,
+) -> Option<String> {
     let existing: Vec<&str> = existing.into_iter().collect();
     if let Some(nearest) = nearest(wanted, existing.iter().copied()) {
         return Some(format!("did you mean `{nearest}`?"));
@@ -106,7 +107,10 @@ mod tests {
     fn the_nearest_name_is_suggested_only_when_it_is_near() {
         assert_eq!(nearest("sesions", ["orders", "sessions"]), Some("sessions"));
         assert_eq!(nearest("xyz", ["orders", "sessions"]), None);
-        assert_eq!(suggestion("xyz", ["orders", "sessions"], "models").as_deref(), Some("models: `orders`, `sessions`"));
+        assert_eq!(
+            suggestion("xyz", ["orders", "sessions"], "models").as_deref(),
+            Some("models: `orders`, `sessions`")
+        );
         assert_eq!(suggestion("xyz", [], "models").as_deref(), Some("there are no models"));
     }
 }

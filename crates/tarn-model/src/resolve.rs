@@ -3,8 +3,9 @@
 use std::collections::HashMap;
 use std::ops::Range;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
-use chrono::{DateTime, NaiveDate};
+use chrono::DateTime;
 use indexmap::{IndexMap, IndexSet};
 use minijinja::Value;
 
@@ -15,13 +16,13 @@ use crate::diagnostic::{Diagnostic, Diagnostics, Place};
 use crate::model::{Dependency, Model};
 use crate::name;
 use crate::names::Names;
+use crate::query_shape;
 use crate::source::Source;
 use crate::sql_text::identifier;
 use crate::template::Function;
-use crate::template::analysis::{Analysis, TemplateMistake, analyse};
+use crate::template::analysis::{Analysis, Call, TemplateMistake, analyse};
 use crate::template::render::{Rendered, Scope, render};
 use crate::template::source_map::SourceMap;
-use crate::unit_test::skip_blank;
 
 /// Everything that resolving a model needs to know of the lake.
 pub(crate) struct Resolver<'a> {
@@ -30,6 +31,7 @@ pub(crate) struct Resolver<'a> {
     /// A text for every call that can be made.
     relations: Arc<HashMap<(Function, String), String>>,
     vars: HashMap<String, Value>,
+    samples: HashMap<String, Value>,
 }
 
 /// Where a dependency was first written.
@@ -53,11 +55,15 @@ impl<'a> Resolver<'a> {
         }
         // Any day will do: only the shape of the text matters here.
         let today = DateTime::UNIX_EPOCH.date_naive();
-        let value = |declared: &crate::variable::VarDeclaration, today: NaiveDate| {
-            template_value(&declared.default.clone().unwrap_or_else(|| declared.var_type.sample()), today)
-        };
-        let vars = config.vars.iter().map(|(name, declared)| (name.clone(), value(declared, today))).collect();
-        Resolver { config, names, relations: Arc::new(relations), vars }
+        let mut vars = HashMap::new();
+        let mut samples = HashMap::new();
+        for (name, declared) in &config.vars {
+            match &declared.default {
+                Some(value) => vars.insert(name.clone(), template_value(value, today)),
+                None => samples.insert(name.clone(), template_value(&declared.var_type.sample(), today)),
+            };
+        }
+        Resolver { config, names, relations: Arc::new(relations), vars, samples }
     }
 
     /// Fills in what the model and its audits read.
@@ -69,7 +75,8 @@ impl<'a> Resolver<'a> {
         for audit in &mut model.audits {
             self.resolve_audit(audit, &name, diagnostics);
             for dependency in &audit.depends_on {
-                let is_known = depends_on.iter().any(|known| known.kind == dependency.kind && known.name == dependency.name);
+                let is_known =
+                    depends_on.iter().any(|known| known.kind == dependency.kind && known.name == dependency.name);
                 if !is_known {
                     places.entry(dependency.name.clone()).or_insert_with(|| audit.place.detail_place());
                     depends_on.push(Dependency { audits_only: true, ..dependency.clone() });
@@ -83,7 +90,6 @@ impl<'a> Resolver<'a> {
     fn resolve_template(&self, model: &mut Model, places: &mut DependencyPlaces, diagnostics: &mut Diagnostics) {
         let source = model.source_text.clone();
         let offset = model.sql_offset;
-        let at = |mistake: TemplateMistake| template_diagnostic(&source, offset, mistake);
         if model.sql.trim().is_empty() {
             let end = source.text.trim_end().len();
             let mistake = source.error("empty-model", end..end, format!("the model `{}` is empty", model.name));
@@ -93,38 +99,24 @@ impl<'a> Resolver<'a> {
         let analysis = match analyse(&model.sql) {
             Ok(analysis) => analysis,
             Err(mistake) => {
-                diagnostics.push(at(mistake));
+                diagnostics.push(template_diagnostic(&source, offset, mistake));
                 return;
             }
         };
-        let mut mistakes = self.static_mistakes(&analysis, &model.name);
-        mistakes.extend(this_mistakes(&analysis, model));
         let mut used = Used::default();
         for call in &analysis.calls {
             if let Some(name) = &call.name {
                 self.use_name(call.function, &name.value, &name.span, &mut used);
             }
         }
-        let dynamic = analysis.calls.iter().find(|call| call.name.is_none() && call.function != Function::IsIncremental);
-        let dynamic = dynamic.map_or(0..0, |call| call.span.clone());
+        let mut mistakes = self.static_mistakes(&analysis, &model.name);
+        mistakes.extend(this_mistakes(&analysis, model));
         if mistakes.is_empty() {
-            for incremental in [false, true] {
-                if incremental && !model.is_incremental() {
-                    continue;
-                }
-                match self.run(&model.sql, incremental, incremental.then(|| identifier(&model.name))) {
-                    Ok(rendered) => {
-                        for (function, name) in &rendered.calls {
-                            self.use_name(*function, name, &dynamic, &mut used);
-                        }
-                        mistakes.extend(self.statement_mistake(model, incremental, &rendered));
-                    }
-                    Err(mistake) if self.is_certain(&mistake) => mistakes.push(mistake),
-                    Err(_) => {}
-                }
-            }
+            mistakes = self.trial_mistakes(&analysis, model, &mut used);
         }
-        diagnostics.extend(mistakes.into_iter().map(at).collect());
+        for mistake in mistakes {
+            diagnostics.push(template_diagnostic(&source, offset, mistake));
+        }
         diagnostics.extend(incremental_warnings(&analysis, model).collect());
         for (dependency, span) in used.dependencies {
             let place = source.at(span.start + offset..span.end + offset);
@@ -134,15 +126,72 @@ impl<'a> Resolver<'a> {
         model.vars = used.vars.into_iter().collect();
     }
 
-    fn run(&self, text: &str, incremental: bool, this: Option<String>) -> Result<Rendered, TemplateMistake> {
-        let scope = Scope { relations: self.relations.clone(), vars: self.vars.clone(), this, incremental };
-        render(text, scope)
+    /// Mistakes that only running the template shows, as a first run and as a later one; what it reads is noted.
+    fn trial_mistakes(&self, analysis: &Analysis, model: &Model, used: &mut Used) -> Vec<TemplateMistake> {
+        let is_computed = |call: &&Call| call.name.is_none() && call.function != Function::IsIncremental;
+        let computed = analysis.calls.iter().find(is_computed).map_or(0..0, |call| call.span.clone());
+        let modes: &[bool] = if model.is_incremental() { &[false, true] } else { &[false] };
+        let mut mistakes = Vec::new();
+        for incremental in modes.iter().copied() {
+            let this = || incremental.then(|| identifier(&model.name));
+            let (rendered, is_uncertain) = self.run(&model.sql, this());
+            for (function, name) in rendered.iter().flat_map(|rendered| &rendered.calls) {
+                self.use_name(*function, name, &computed, used);
+            }
+            match rendered {
+                _ if is_uncertain => {}
+                Ok(rendered) => {
+                    if rendered.calls.contains(&(Function::Ref, model.name.clone())) {
+                        mistakes.push(self_reference(&model.name, computed.clone()));
+                    }
+                    if let Some(shape) = query_shape::mistake(&rendered.text) {
+                        let again = |marked: &str| self.run(marked, this()).0.ok().map(|again| again.text);
+                        let map = SourceMap::build(&model.sql, &rendered.text, again);
+                        let start = map.template_offset(shape.offset).unwrap_or(0);
+                        let span = start..start + shape.length;
+                        mistakes.push(TemplateMistake::new(shape.code, span, shape.message).with_hint(shape.hint));
+                    }
+                }
+                Err(mistake) => mistakes.push(mistake),
+            }
+        }
+        mistakes
     }
 
-    /// Whether a failed run is a mistake for certain: a variable without a value was run with a sample, and another
-    /// value might have passed.
-    fn is_certain(&self, mistake: &TemplateMistake) -> bool {
-        mistake.code != "template-failure" || self.config.vars.values().all(|declared| declared.default.is_some())
+    /// Runs a template on the defaults of the variables. The flag tells whether one without a value was met and a
+    /// sample stood in: what is wrong then may be right with another value.
+    fn run(&self, text: &str, this: Option<String>) -> (Result<Rendered, TemplateMistake>, bool) {
+        let sampled = Arc::new(AtomicBool::new(self.config.is_unreadable));
+        let scope = Scope {
+            relations: self.relations.clone(),
+            vars: self.vars.clone(),
+            samples: self.samples.clone(),
+            sampled: sampled.clone(),
+            incremental: this.is_some(),
+            this,
+        };
+        let rendered = render(text, scope).map_err(|mistake| self.explained(mistake));
+        (rendered, sampled.load(Ordering::Relaxed))
+    }
+
+    /// The mistake in the words that the same name written as text would get.
+    fn explained(&self, mistake: TemplateMistake) -> TemplateMistake {
+        match &mistake.call {
+            Some((Function::Var, name)) if !self.config.may_have_var(name) => self.unknown_var(name, mistake.span),
+            Some((function, name)) if *function != Function::Var => match self.names.resolve(*function, name) {
+                Ok(_) => mistake,
+                Err(unknown) => {
+                    TemplateMistake::new(unknown.code, mistake.span, unknown.message).with_hint_if(unknown.hint)
+                }
+            },
+            _ => mistake,
+        }
+    }
+
+    fn unknown_var(&self, name: &str, span: Range<usize>) -> TemplateMistake {
+        let vars = self.config.vars.keys().map(String::as_str);
+        TemplateMistake::new("unknown-var", span, format!("there is no variable `{name}`"))
+            .with_hint_if(name::suggestion(name, vars, "variables"))
     }
 
     /// Notes what a call reads, if it is known.
@@ -166,79 +215,22 @@ impl<'a> Resolver<'a> {
         for call in &analysis.calls {
             let Some(name) = &call.name else { continue };
             let mistake = if call.function == Function::Var {
-                if call.has_default || self.config.vars.contains_key(&name.value) {
+                if call.has_default || self.config.may_have_var(&name.value) {
                     continue;
                 }
-                let vars = self.config.vars.keys().map(String::as_str);
-                TemplateMistake {
-                    code: "unknown-var",
-                    message: format!("there is no variable `{}`", name.value),
-                    hint: name::suggestion(&name.value, vars, "variables"),
-                    span: name.span.clone(),
-                }
+                self.unknown_var(&name.value, name.span.clone())
             } else if call.function == Function::Ref && name.value == model {
-                TemplateMistake {
-                    code: "cycle",
-                    message: format!("the model `{model}` reads itself"),
-                    hint: Some("an incremental model reads its own table as `{{ this }}`".to_owned()),
-                    span: name.span.clone(),
-                }
+                self_reference(model, name.span.clone())
             } else {
                 match self.names.resolve(call.function, &name.value) {
                     Ok(_) => continue,
-                    Err(unknown) => TemplateMistake {
-                        code: unknown.code,
-                        message: unknown.message,
-                        hint: unknown.hint,
-                        span: name.span.clone(),
-                    },
+                    Err(unknown) => TemplateMistake::new(unknown.code, name.span.clone(), unknown.message)
+                        .with_hint_if(unknown.hint),
                 }
             };
             mistakes.push(mistake);
         }
         mistakes
-    }
-
-    /// What is wrong with the statement as a whole.
-    fn statement_mistake(&self, model: &Model, incremental: bool, rendered: &Rendered) -> Option<TemplateMistake> {
-        let text = rendered.text.as_str();
-        let mut begin = text;
-        loop {
-            begin = begin.trim_start();
-            match begin.strip_prefix("--") {
-                Some(comment) => begin = comment.find('\n').map_or("", |newline| &comment[newline + 1..]),
-                None => break,
-            }
-        }
-        let end = text.trim_end();
-        let after_comments = skip_blank(begin).trim_start_matches('(');
-        let after_comments = skip_blank(after_comments);
-        let word = after_comments
-            .split(|character: char| !character.is_alphanumeric() && character != '_')
-            .next()
-            .unwrap_or_default();
-        let (code, message, hint, offset, length) = if begin.starts_with("/*") {
-            let message = "the statement begins with a block comment, which Athena refuses";
-            ("bad-statement", message.to_owned(), "write the comment with `--`, or as `{# … #}`", text.len() - begin.len(), 2)
-        } else if begin.is_empty() {
-            ("empty-model", "nothing is left of the statement".to_owned(), "write a `select`", text.len(), 0)
-        } else if !["select", "with", "values", "table"].iter().any(|start| word.eq_ignore_ascii_case(start)) {
-            let message = "a model is a query: it begins with `select` or `with`".to_owned();
-            let hint = "what is done with the result stands in the header, not in the SQL";
-            let offset = text.len() - after_comments.len();
-            ("bad-statement", message, hint, offset, word.len().max(1))
-        } else if end.ends_with(';') {
-            let message = "a model is one query without `;`".to_owned();
-            ("bad-statement", message, "take the `;` away", end.len() - 1, 1)
-        } else {
-            return None;
-        };
-        let this = || incremental.then(|| identifier(&model.name));
-        let map = SourceMap::build(&model.sql, text, |marked| {
-            self.run(marked, incremental, this()).ok().map(|again| again.text)
-        });
-        let start = map.template_offset(offset).unwrap_or(0);
-        Some(TemplateMistake { code, message, hint: Some(hint.to_owned()), span: start..start + length })
     }
 
     fn resolve_audit(&self, audit: &mut Audit, model: &str, diagnostics: &mut Diagnostics) {
@@ -265,17 +257,18 @@ impl<'a> Resolver<'a> {
         };
         let mut mistakes = self.static_mistakes(&analysis, model);
         if mistakes.is_empty() {
-            match self.run(query, true, Some(identifier(model))) {
-                Ok(rendered) => {
+            match self.run(query, Some(identifier(model))) {
+                (Ok(rendered), _) => {
                     let mut used = Used::default();
-                    let named = analysis.calls.iter().filter_map(|call| Some((call.function, call.name.clone()?.value)));
+                    let named =
+                        analysis.calls.iter().filter_map(|call| Some((call.function, call.name.clone()?.value)));
                     for (function, name) in named.chain(rendered.calls) {
                         self.use_name(function, &name, &(0..0), &mut used);
                     }
                     audit.depends_on.extend(used.dependencies.into_iter().map(|(dependency, _)| dependency));
                 }
-                Err(mistake) if self.is_certain(&mistake) => mistakes.push(mistake),
-                Err(_) => {}
+                (Err(_), true) => {}
+                (Err(mistake), false) => mistakes.push(mistake),
             }
         }
         for mistake in mistakes {
@@ -290,30 +283,35 @@ struct Used {
     vars: IndexSet<String>,
 }
 
+fn self_reference(model: &str, span: Range<usize>) -> TemplateMistake {
+    TemplateMistake::new("cycle", span, format!("the model `{model}` reads itself"))
+        .with_hint("an incremental model reads its own table as `{{ this }}`")
+}
+
 /// `this` outside incremental models; inside, running the template as a first run tells.
 fn this_mistakes(analysis: &Analysis, model: &Model) -> Vec<TemplateMistake> {
     if model.is_incremental() {
         return Vec::new();
     }
-    let mistake = |span: &Range<usize>| TemplateMistake {
-        code: "bad-this",
-        message: "`this` is for incremental models: this model is made anew by every run".to_owned(),
-        hint: Some("write `materialized: incremental` and a `strategy` in the header".to_owned()),
-        span: span.clone(),
+    let mistake = |span: &Range<usize>| {
+        TemplateMistake::new(
+            "bad-this",
+            span.clone(),
+            "`this` is for incremental models: this model is made anew by every run",
+        )
+        .with_hint("write `materialized: incremental` and a `strategy` in the header")
     };
     analysis.this.iter().map(mistake).collect()
 }
 
 fn incremental_warnings<'a>(analysis: &'a Analysis, model: &'a Model) -> impl Iterator<Item = Diagnostic> + 'a {
-    analysis
-        .calls
-        .iter()
-        .filter(move |call| call.function == Function::IsIncremental && !model.is_incremental())
-        .map(|call| {
+    analysis.calls.iter().filter(move |call| call.function == Function::IsIncremental && !model.is_incremental()).map(
+        |call| {
             let span = call.span.start + model.sql_offset..call.span.end + model.sql_offset;
             model
                 .source_text
                 .error("never-incremental", span, "`is_incremental()` is never true here: the model is not incremental")
                 .as_warning()
-        })
+        },
+    )
 }

@@ -1,9 +1,8 @@
 //! `seeds/*.csv`: small tables that live in the project.
 
-
 use serde::Serialize;
 
-use crate::column_type::ColumnType;
+use crate::column_type::{ColumnType, TypedColumns};
 use crate::csv::{self, Record};
 use crate::name;
 use crate::source;
@@ -45,7 +44,7 @@ pub struct SeedColumn {
 #[non_exhaustive]
 pub struct SeedTable {
     /// Name and type of each column, in the file's order.
-    pub columns: Vec<(String, ColumnType)>,
+    pub columns: TypedColumns,
     /// One value per column, as written and known to be of the column's type; `None` for an empty field without
     /// quotes (null), `""` for an empty field in quotes.
     pub rows: Vec<Vec<Option<String>>>,
@@ -73,7 +72,8 @@ pub(crate) fn read_contract(reader: &mut Reader) -> SeedContract {
         let mut columns = Vec::new();
         for item in reader.items(node, "`columns`") {
             let Some(fields) = reader.fields(item, "a column", SEED_COLUMN_KEYS) else { continue };
-            let name = reader.required(&fields, "name", "a column").and_then(|node| reader.spanned_text(node, "`name`"));
+            let name =
+                reader.required(&fields, "name", "a column").and_then(|node| reader.spanned_text(node, "`name`"));
             let column_type = fields.get("type").and_then(|node| source::read_type(reader, node));
             let description = reader.optional_text(&fields, "description");
             let Some(name) = name else { continue };
@@ -124,7 +124,9 @@ pub(crate) fn read(reader: &mut Reader, name: &str, contract: Option<(SeedContra
 fn check_header(reader: &mut Reader, header: &Record) {
     for (place, field) in header.fields.iter().enumerate() {
         let name = field.text.as_str();
-        if let Some(problem) = name::problem(name) {
+        if name.is_empty() {
+            reader.error("bad-name", field.span.clone(), "a column has no name");
+        } else if let Some(problem) = name::problem(name) {
             let mistake = reader
                 .source
                 .error("bad-name", field.span.clone(), format!("a column cannot be called `{name}`: {problem}"))
@@ -207,7 +209,9 @@ fn typed_table(reader: &mut Reader, header: &Record, rows: &[Record], declared: 
             if value.is_none() {
                 wrong += 1;
                 if wrong <= MOST_VALUE_MISTAKES {
-                    let message = format!("the column `{name}` is {column_type}: `{}` is no such value", field.text);
+                    let shown =
+                        if field.text.is_empty() { "empty text".to_owned() } else { format!("`{}`", field.text) };
+                    let message = format!("the column `{name}` is {column_type}: {shown} is no such value");
                     let hint = format!("write {}", value::example(*column_type));
                     let mistake = reader.source.error("bad-value", field.span.clone(), message).with_hint(hint);
                     reader.report(mistake);

@@ -143,7 +143,9 @@ impl Lake {
                 let tags: indexmap::IndexSet<&str> =
                     self.models.values().flat_map(|model| model.tags.iter().map(String::as_str)).collect();
                 let has_tag = |name: &&str| {
-                    self.models.get(*name).is_some_and(|model| model.tags.iter().any(|tag| matches_pattern(pattern, tag)))
+                    self.models
+                        .get(*name)
+                        .is_some_and(|model| model.tags.iter().any(|tag| matches_pattern(pattern, tag)))
                 };
                 (order.filter(has_tag).collect(), name::suggestion(pattern, tags, "tags"))
             }
@@ -176,7 +178,8 @@ impl Lake {
             }
         };
         if matched.is_empty() && pattern != "*" {
-            let mistake = source.error("unknown-selector", atom.pattern_span.clone(), format!("nothing matches `{pattern}`"));
+            let mistake =
+                source.error("unknown-selector", atom.pattern_span.clone(), format!("nothing matches `{pattern}`"));
             return Err(Box::new(mistake.with_hint_if(hint)));
         }
         Ok(matched)

@@ -5,8 +5,9 @@ use std::ops::Range;
 
 use serde::{Serialize, Serializer};
 
-use crate::column_type::ColumnType;
+use crate::column_type::{ColumnType, TypedColumns};
 use crate::config::{self, FlattenOverrides};
+use crate::diagnostic::Diagnostic;
 use crate::name;
 use crate::yaml::{Node, NodeValue, Reader, Spanned, values};
 
@@ -104,7 +105,7 @@ impl Source {
 
     /// Every column that a query on the source's table sees, the partition column last; `None` without a contract.
     #[must_use]
-    pub fn table_columns(&self) -> Option<Vec<(String, ColumnType)>> {
+    pub fn table_columns(&self) -> Option<TypedColumns> {
         let contract = self.columns.as_ref()?.iter().map(|column| (column.name.clone(), column.column_type));
         let added = self.added_columns().into_iter().map(|(name, column_type)| (name.to_owned(), column_type));
         let partition = self.partition_name().map(|name| (name.to_owned(), ColumnType::Date));
@@ -118,8 +119,7 @@ impl Source {
     }
 }
 
-pub(crate) const SOURCE_KEYS: &[&str] =
-    &["name", "kind", "description", "key", "partitioned_by", "flatten", "columns"];
+pub(crate) const SOURCE_KEYS: &[&str] = &["name", "kind", "description", "key", "partitioned_by", "flatten", "columns"];
 pub(crate) const COLUMN_KEYS: &[&str] = &["name", "path", "type", "required", "description"];
 
 /// Reads a source's file; `None` when not even its kind is known.
@@ -154,17 +154,16 @@ pub(crate) fn read(reader: &mut Reader, stem: &Spanned<String>) -> (Spanned<Stri
         kind,
         description,
         key: values(key.clone()),
-        partitioned_by: rule.as_ref().map(|(name, column)| PartitionRule {
-            name: name.value.clone(),
-            column: column.value.clone(),
-        }),
+        partitioned_by: rule
+            .as_ref()
+            .map(|(name, column)| PartitionRule { name: name.value.clone(), column: column.value.clone() }),
         columns: contract.as_ref().map(|columns| columns.iter().map(|column| column.value.clone()).collect()),
         flatten,
         file: reader.source.path.to_string(),
     };
     if let Some(contract) = &contract {
         check_columns(reader, &source, contract);
-        check_mentioned(reader, contract, &key, rule.as_ref());
+        check_mentioned(reader, &source, contract, &key, rule.as_ref());
     }
     (name, Some(source))
 }
@@ -216,8 +215,19 @@ pub(crate) fn read_type(reader: &mut Reader, node: &Node) -> Option<ColumnType> 
 }
 
 pub(crate) const TYPE_NAMES: &[&str] = &[
-    "boolean", "tinyint", "smallint", "int", "bigint", "float", "double", "decimal(p,s)", "string", "json", "date",
-    "timestamp", "binary",
+    "boolean",
+    "tinyint",
+    "smallint",
+    "int",
+    "bigint",
+    "float",
+    "double",
+    "decimal(p,s)",
+    "string",
+    "json",
+    "date",
+    "timestamp",
+    "binary",
 ];
 
 fn read_path(reader: &mut Reader, node: &Node) -> Vec<String> {
@@ -284,30 +294,41 @@ fn kind_word(kind: SourceKind) -> &'static str {
     }
 }
 
-/// Columns named by `key` and `partitioned_by` are in the contract, and of a type that serves.
+/// Columns named by `key` and `partitioned_by` are there, and of a type that serves; a partition may be taken from an
+/// added column too.
 fn check_mentioned(
     reader: &mut Reader,
+    source: &Source,
     contract: &[Spanned<SourceColumn>],
     key: &[Spanned<String>],
     rule: Option<&(Spanned<String>, Spanned<String>)>,
 ) {
-    for mentioned in key.iter().chain(rule.map(|(_, column)| column)) {
-        if contract.iter().any(|column| column.value.name == mentioned.value) {
-            continue;
+    let contract = || contract.iter().map(|column| (column.value.name.as_str(), column.value.column_type));
+    for mentioned in key {
+        if !contract().any(|(name, _)| name == mentioned.value) {
+            reader.report(unknown_column(reader, mentioned, contract().map(|(name, _)| name)));
         }
-        let names = contract.iter().map(|column| column.value.name.as_str());
-        let mistake = reader
-            .source
-            .error("unknown-column", mentioned.span.clone(), format!("there is no column `{}`", mentioned.value))
-            .with_hint_if(name::suggestion(&mentioned.value, names, "columns"));
-        reader.report(mistake);
     }
     let Some((_, rule)) = rule else { return };
-    let dated = contract.iter().find(|column| column.value.name == rule.value);
-    if let Some(column) = dated
-        && !matches!(column.value.column_type, ColumnType::Timestamp | ColumnType::Date)
-    {
-        let message = format!("a partition is taken from a timestamp or a date, `{}` is {}", rule.value, column.value.column_type);
-        reader.error("bad-partition", rule.span.clone(), message);
+    let added = source.added_columns();
+    let all = || contract().chain(added.iter().copied());
+    match all().find(|(name, _)| *name == rule.value) {
+        None => reader.report(unknown_column(reader, rule, all().map(|(name, _)| name))),
+        Some((_, ColumnType::Timestamp | ColumnType::Date)) => {}
+        Some((name, column_type)) => {
+            let message = format!("a partition is taken from a timestamp or a date, `{name}` is {column_type}");
+            reader.error("bad-partition", rule.span.clone(), message);
+        }
     }
+}
+
+fn unknown_column<'a>(
+    reader: &Reader,
+    mentioned: &Spanned<String>,
+    columns: impl Iterator<Item = &'a str>,
+) -> Diagnostic {
+    reader
+        .source
+        .error("unknown-column", mentioned.span.clone(), format!("there is no column `{}`", mentioned.value))
+        .with_hint_if(name::suggestion(&mentioned.value, columns, "columns"))
 }

@@ -43,3 +43,21 @@ pub(crate) fn typed(value: Option<&str>, column_type: ColumnType) -> String {
         (Some(value), _) => format!("cast({} as {name})", text(value)),
     }
 }
+
+/// The text after white space and comments.
+pub(crate) fn skip_blank(mut text: &str) -> &str {
+    loop {
+        text = text.trim_start();
+        let end = if text.starts_with("--") {
+            text.find('\n')
+        } else if text.starts_with("/*") {
+            text.find("*/").map(|end| end + 1)
+        } else {
+            return text;
+        };
+        match end {
+            Some(end) => text = &text[end + 1..],
+            None => return "",
+        }
+    }
+}

@@ -103,6 +103,9 @@ impl VarType {
         if !plain {
             return VarType::String;
         }
+        if matches!(text, "today" | "yesterday") {
+            return VarType::Date;
+        }
         match value::inferred(text) {
             ColumnType::Boolean => VarType::Boolean,
             ColumnType::BigInt => VarType::Integer,
@@ -155,7 +158,9 @@ pub(crate) fn read_declarations(reader: &mut Reader, node: &Node) -> IndexMap<St
                 let default = var_type.value(text);
                 Some(VarDeclaration { var_type, default, description: None })
             }
-            NodeValue::Scalar { .. } => Some(VarDeclaration { var_type: VarType::String, default: None, description: None }),
+            NodeValue::Scalar { .. } => {
+                Some(VarDeclaration { var_type: VarType::String, default: None, description: None })
+            }
             NodeValue::Sequence(_) => {
                 reader.wrong_type(node, "a variable is a single value, or a mapping with `default` and `type`");
                 None
@@ -206,11 +211,13 @@ pub(crate) fn read_values(
     reader: &mut Reader,
     node: &Node,
     declared: &IndexMap<String, VarDeclaration>,
+    is_unreadable: bool,
 ) -> IndexMap<String, String> {
     let mut values = IndexMap::new();
     for (name, node) in reader.named(node, "`vars`") {
         let Some(text) = reader.text(node, "the value of a variable") else { continue };
         match declared.get(&name.value) {
+            None if is_unreadable => {}
             None => {
                 let mistake = reader
                     .source

@@ -1,6 +1,6 @@
 //! Loading: the parts of a published table that a mart has not seen yet.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use tarn_model::{MartMode, MartTarget};
@@ -36,23 +36,45 @@ pub async fn load(
     let LoadRequest { entry, target, run, anew } = request;
     let loaded = if anew { None } else { mart.loaded(&target.table).await? };
     let parts = parts_to_load(entry, target.mode, loaded.as_ref());
-    let load = Load {
-        run: run.clone(),
-        table: target.table.clone(),
-        mode: mode(entry, target, anew),
-        columns: entry.columns.clone(),
-        partition_keys: entry.partition_keys.clone(),
-        files: files(&parts, objects.as_ref()).await?,
-        partitions: parts.iter().map(|part| part.values.clone()).collect::<BTreeSet<_>>().into_iter().collect(),
-        force: anew,
-    };
-    let outcome = mart.load(&load, objects, progress).await?;
-    Ok(LoadedRecord {
+    let mut record = LoadedRecord {
         table: format!("{}.{}", target.to, target.table),
         mode: mode_name(target.mode).to_owned(),
-        rows: outcome.rows,
-        milliseconds: outcome.milliseconds,
-    })
+        rows: 0,
+        milliseconds: 0,
+    };
+    for (of_run, parts) in batches(parts, target.mode, run, anew) {
+        let load = Load {
+            run: of_run,
+            table: target.table.clone(),
+            mode: mode(entry, target, anew),
+            columns: entry.columns.clone(),
+            partition_keys: entry.partition_keys.clone(),
+            files: files(&parts, objects.as_ref()).await?,
+            partitions: parts.iter().map(|part| part.values.clone()).collect::<BTreeSet<_>>().into_iter().collect(),
+            force: anew,
+        };
+        let outcome = mart.load(&load, Arc::clone(&objects), progress).await?;
+        record.rows += outcome.rows;
+        record.milliseconds += outcome.milliseconds;
+    }
+    Ok(record)
+}
+
+/// The loads to make, in order: one, but for a merge that makes up for several runs. A key may stand in the parts of two runs,
+/// and the later one must win.
+fn batches<'a>(parts: Vec<&'a Part>, mode: MartMode, run: &RunId, anew: bool) -> Vec<(RunId, Vec<&'a Part>)> {
+    if mode != MartMode::Merge || anew {
+        return vec![(run.clone(), parts)];
+    }
+    let mut by_run: BTreeMap<RunId, Vec<&Part>> = BTreeMap::new();
+    for part in parts {
+        by_run.entry(part.run.clone().unwrap_or_else(|| run.clone())).or_default().push(part);
+    }
+    // A mart that is loaded for the first time gets its table also when there is no row yet.
+    if by_run.is_empty() {
+        by_run.insert(run.clone(), Vec::new());
+    }
+    by_run.into_iter().collect()
 }
 
 fn mode(entry: &TableEntry, target: &MartTarget, anew: bool) -> LoadMode {

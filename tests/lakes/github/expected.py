@@ -30,9 +30,7 @@ def leaves(value, path=()):
 
 def column_name(path):
     """Folded and joined keys: lower case, `_` for what is neither letter, digit, mark nor `_`."""
-    name = "_".join(
-        "".join(c if c == "_" or unicodedata.category(c)[0] in "LMN" else "_" for c in key.lower()) for key in path
-    )
+    name = "_".join("".join(c if c == "_" or unicodedata.category(c)[0] in "LMN" else "_" for c in key.lower()) for key in path)
     if len(name.encode()) > LONGEST_NAME:
         raise ValueError(f"no example had so long a name before: {name}")
     return name

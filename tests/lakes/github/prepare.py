@@ -30,7 +30,7 @@ def examples(package):
 def main():
     package, target = sys.argv[1:]
     count = 0
-    with open(target, "w", encoding="utf-8") as lines:
+    with Path(target).open("w", encoding="utf-8") as lines:
         for edition, event, number, payload in examples(package):
             record = {"edition": edition, "event": event, "example": number, "payload": payload}
             lines.write(json.dumps(record, ensure_ascii=False, separators=(",", ":")) + "\n")

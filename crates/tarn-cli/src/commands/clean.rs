@@ -27,7 +27,7 @@ pub(crate) struct Args {
 pub(crate) async fn run(args: &Args, global: &GlobalArguments, terminal: Terminal) -> anyhow::Result<Outcome> {
     let place = Place::find(global)?;
     let lake = place.read()?;
-    let _lock = place.lock("tarn clean", args.wait, |line| terminal.say(line))?;
+    let _lock = place.lock("tarn clean", args.wait, terminal).await?;
     let opened = place.open(Arc::new(Silent), &lake)?;
     let keep = args.keep.unwrap_or(lake.config.retention.versions as usize);
     let mut removed = Removed::default();

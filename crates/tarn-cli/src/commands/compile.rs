@@ -11,6 +11,7 @@ use crate::args::GlobalArguments;
 use crate::lake::Place;
 use crate::outcome::{Mistakes, Outcome};
 use crate::terminal::Terminal;
+use crate::variables;
 
 /// Which models, and how.
 #[derive(Debug, clap::Args)]
@@ -22,7 +23,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "SELECT")]
     exclude: Vec<String>,
     /// A variable in place of the one in `tarn.yaml`.
-    #[arg(long = "var", value_name = "NAME=VALUE", value_parser = super::run::variable)]
+    #[arg(long = "var", value_name = "NAME=VALUE", value_parser = variables::read)]
     vars: Vec<(String, String)>,
     /// As if computed anew: `is_incremental()` is false.
     #[arg(long)]
@@ -42,7 +43,7 @@ pub(crate) async fn run(args: &Args, global: &GlobalArguments, terminal: Termina
     let lake = place.read()?;
     let selected = lake.select(&args.select, &args.exclude).map_err(Mistakes)?;
     let vars: IndexMap<String, String> = args.vars.iter().cloned().collect();
-    lake.check_vars(&vars).map_err(Mistakes)?;
+    variables::check(&lake, &vars)?;
     let opened = match place.data.is_dir() {
         true => Some(place.open(Arc::new(Silent), &lake)?),
         false => None,
@@ -58,7 +59,7 @@ pub(crate) async fn run(args: &Args, global: &GlobalArguments, terminal: Termina
             matches!(model.materialization, tarn_model::Materialization::Incremental(_))
         });
         let context = CompileContext {
-            vars: &vars,
+            vars: vars.clone(),
             incremental: is_incremental && is_table && !args.full_refresh,
             relations: &CatalogueNames,
             logical_time: now(),

@@ -4,12 +4,15 @@ use clap::ValueEnum;
 
 use crate::args::GlobalArguments;
 use crate::lake::Place;
-use crate::outcome::Outcome;
+use crate::outcome::{Mistakes, Outcome};
 use crate::terminal::Terminal;
 
-/// In which form.
+/// What of it, and in which form.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
+    /// Models, sources and seeds, as for `tarn run`; everything when none is named.
+    #[arg(value_name = "SELECT")]
+    select: Vec<String>,
     /// The form of the picture.
     #[arg(long, value_name = "FORM", default_value = "tree")]
     format: Format,
@@ -28,10 +31,14 @@ enum Format {
 pub(crate) fn run(args: &Args, global: &GlobalArguments, terminal: Terminal) -> anyhow::Result<Outcome> {
     let lake = Place::find(global)?.read()?;
     let graph = lake.graph();
+    let names = match args.select.is_empty() {
+        true => graph.order().to_vec(),
+        false => lake.select(&args.select, &[]).map_err(Mistakes)?.names(),
+    };
     let picture = match args.format {
-        Format::Tree => graph.tree(),
-        Format::Dot => graph.dot(),
-        Format::Mermaid => graph.mermaid(),
+        Format::Tree => graph.text_tree(&names),
+        Format::Dot => graph.dot(&names),
+        Format::Mermaid => graph.mermaid(&names),
     };
     terminal.print(picture.trim_end())?;
     Ok(Outcome::Done)

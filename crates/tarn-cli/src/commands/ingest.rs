@@ -40,7 +40,7 @@ pub(crate) async fn run(args: &Args, global: &GlobalArguments, terminal: Termina
     if let Some(missing) = args.files.iter().find(|file| !file.is_file()) {
         return Err(Refusal::new(format!("there is no file `{}`", missing.display())).into());
     }
-    let _lock = place.lock("tarn ingest", args.wait, |line| terminal.say(line))?;
+    let _lock = place.lock("tarn ingest", args.wait, terminal).await?;
     let progress = Arc::new(Progress::new(terminal));
     let opened = place.open(Arc::clone(&progress) as Arc<dyn Observer>, &lake)?;
     sources::register(source, opened.ports.catalogue.as_ref()).await?;

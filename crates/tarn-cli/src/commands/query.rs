@@ -1,15 +1,18 @@
 //! `tarn query`: a question in SQL, to the lake or to a mart.
 
 use std::io::{BufWriter, Read, Write};
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use clap::ValueEnum;
-use tarn_pipeline::ports::Silent;
+use tarn_local::Local;
+use tarn_pipeline::error::StepError;
+use tarn_pipeline::ports::{Column, Silent};
 
 use crate::args::GlobalArguments;
 use crate::lake::Place;
 use crate::outcome::{Outcome, Refusal};
-use crate::rows::{CsvRows, JsonRows, RowWriter, TableRows};
+use crate::rows::{ColumnHead, CsvRows, JsonRows, RowWriter, TableRows};
 use crate::terminal::{Terminal, bytes, counted, duration};
 
 /// The question.
@@ -87,5 +90,73 @@ fn no_mart(mart: &str, lake: &tarn_model::Lake) -> Refusal {
 }
 
 fn ask_mart(url: &str, place: &Place, sql: &str, limit: u64, writer: &mut dyn RowWriter) -> anyhow::Result<()> {
-    todo_ask_mart(url, place, sql, limit, writer)
+    let mut head_is_written = false;
+    let mut left = limit;
+    let mut failed = None;
+    let columns = tarn_mart::query_each(url, &place.data, sql, &mut |columns, row| {
+        if left == 0 {
+            return ControlFlow::Break(());
+        }
+        left -= 1;
+        let written = match head_is_written {
+            true => Ok(()),
+            false => writer.columns(&mart_columns(columns, row)),
+        };
+        head_is_written = true;
+        match written.and_then(|()| writer.row(row)) {
+            Ok(()) => ControlFlow::Continue(()),
+            Err(error) => {
+                failed = Some(error);
+                ControlFlow::Break(())
+            }
+        }
+    })
+    .map_err(|error| Refusal { message: error.message, hint: error.hint })?;
+    if let Some(error) = failed {
+        return Err(error);
+    }
+    if !head_is_written {
+        writer.columns(&mart_columns(&columns, &[]))?;
+    }
+    Ok(())
+}
+
+/// A mart tells no types: a column whose first value is written as a number stands right.
+fn mart_columns(columns: &[String], row: &[Option<String>]) -> Vec<ColumnHead> {
+    let is_number = |position: usize| {
+        row.get(position)
+            .and_then(Option::as_deref)
+            .is_some_and(|value| serde_json::from_str::<serde_json::Number>(value).is_ok())
+    };
+    columns
+        .iter()
+        .enumerate()
+        .map(|(position, name)| ColumnHead { name: name.clone(), numeric: is_number(position), boolean: false })
+        .collect()
+}
+
+/// Asks the lake and writes the rows as they come; bytes scanned.
+async fn ask_lake(local: &Local, sql: &str, limit: u64, writer: &mut dyn RowWriter) -> anyhow::Result<u64> {
+    let mut answer = local.engine.stream(sql).await.map_err(StepError::from)?;
+    writer.columns(&answer.columns.iter().map(lake_column).collect::<Vec<_>>())?;
+    let mut left = limit;
+    while let Some(batch) = answer.next_rows().await.map_err(StepError::from)? {
+        for row in batch {
+            if left == 0 {
+                return Ok(answer.bytes_scanned());
+            }
+            left -= 1;
+            writer.row(&row)?;
+        }
+    }
+    Ok(answer.bytes_scanned())
+}
+
+fn lake_column(column: &Column) -> ColumnHead {
+    let kind = column.column_type.split('(').next().unwrap_or_default();
+    ColumnHead {
+        name: column.name.clone(),
+        numeric: matches!(kind, "tinyint" | "smallint" | "int" | "bigint" | "float" | "double" | "decimal"),
+        boolean: kind == "boolean",
+    }
 }

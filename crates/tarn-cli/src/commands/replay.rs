@@ -34,7 +34,7 @@ pub(crate) async fn run(args: &Args, global: &GlobalArguments, terminal: Termina
     let source = lake.sources.get(&args.source).ok_or_else(|| {
         Refusal::new(format!("there is no source `{}`", args.source)).with_hint("see `tarn ls`")
     })?;
-    let _lock = place.lock("tarn replay", args.wait, |line| terminal.say(line))?;
+    let _lock = place.lock("tarn replay", args.wait, terminal).await?;
     let opened = place.open(Arc::new(Silent), &lake)?;
     if args.list {
         let records = replay::list(source, args.since, &opened.ports).await?;

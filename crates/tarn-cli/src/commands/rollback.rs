@@ -31,7 +31,7 @@ pub(crate) async fn run(args: &Args, global: &GlobalArguments, terminal: Termina
         Refusal::new(format!("there is no model `{}`", args.model)).with_hint("see `tarn ls`")
     })?;
     let to = args.to.clone().map(RunId::try_from).transpose().map_err(|error| Refusal::new(error.to_string()))?;
-    let _lock = place.lock("tarn rollback", args.wait, |line| terminal.say(line))?;
+    let _lock = place.lock("tarn rollback", args.wait, terminal).await?;
     let opened = place.open(Arc::new(Silent), &lake)?;
     let done = pipeline_rollback::rollback(model, to.as_ref(), &opened.ports).await?;
     if terminal.json() {

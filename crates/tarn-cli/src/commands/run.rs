@@ -16,6 +16,7 @@ use crate::lake::Place;
 use crate::outcome::{Mistakes, Outcome, Refusal};
 use crate::progress::Progress;
 use crate::terminal::{Terminal, counted, duration};
+use crate::variables;
 
 /// Which models, and how.
 #[derive(Debug, clap::Args)]
@@ -28,7 +29,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "SELECT")]
     exclude: Vec<String>,
     /// A variable in place of the one in `tarn.yaml`.
-    #[arg(long = "var", value_name = "NAME=VALUE", value_parser = variable)]
+    #[arg(long = "var", value_name = "NAME=VALUE", value_parser = variables::read)]
     vars: Vec<(String, String)>,
     /// Computes incremental models anew from all their input.
     #[arg(long)]
@@ -50,26 +51,18 @@ pub(crate) struct Args {
     at: Option<DateTime<Utc>>,
 }
 
-/// Reads `name=value`.
-pub(crate) fn variable(text: &str) -> Result<(String, String), String> {
-    text.split_once('=')
-        .filter(|(name, _)| !name.is_empty())
-        .map(|(name, value)| (name.to_owned(), value.to_owned()))
-        .ok_or_else(|| "write it as name=value".to_owned())
-}
-
 pub(crate) async fn run(args: &Args, global: &GlobalArguments, terminal: Terminal) -> anyhow::Result<Outcome> {
     let started = Instant::now();
     let place = Place::find(global)?;
     let lake = Arc::new(place.read()?);
     let selected = lake.select(&args.select, &args.exclude).map_err(Mistakes)?;
     let vars: IndexMap<String, String> = args.vars.iter().cloned().collect();
-    lake.check_vars(&vars).map_err(Mistakes)?;
+    variables::check(&lake, &vars)?;
     if selected.models.is_empty() {
         terminal.say("no model is selected; nothing to do");
         return Ok(Outcome::Done);
     }
-    let _lock = place.lock("tarn run", args.wait, |line| terminal.say(line))?;
+    let _lock = place.lock("tarn run", args.wait, terminal).await?;
     let progress = Arc::new(Progress::new(terminal));
     let opened = place.open(Arc::clone(&progress) as Arc<dyn Observer>, &lake)?;
     let settings = settings(args, vars, lake.config.run.parallel as usize, opened.ports.clock.now())?;

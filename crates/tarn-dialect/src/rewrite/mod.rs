@@ -5,6 +5,8 @@ mod expressions;
 mod literals;
 mod names;
 
+pub(crate) use names::ANONYMOUS;
+
 use std::ops::ControlFlow;
 use std::sync::Arc;
 

@@ -5,8 +5,7 @@ async fn extracts_by_path() {
     check(
         r#"
         json_extract_scalar('{"a":{"b":1}}','$.a.b') => 1
-        json_extract_scalar('{"a":"x\n\u65e5\ud83d\ude00\/"}','$.a') || '|' => x
-日😀/|
+        json_extract_scalar('{"a":"x\t\u65e5\ud83d\ude00\/"}','$.a') || '|' => x	日😀/|
         json_extract_scalar('{"a":[10,20]}','$.a[1]') => 20
         json_extract_scalar('{"a":[10,20]}','$.a[2]') => NULL
         json_extract_scalar('{"a.b":"dot"}','$["a.b"]') => dot
@@ -34,10 +33,7 @@ async fn extracts_by_path() {
         json_extract('{"a":1}','a') => !Invalid JSON path: 'a'
         json_extract('{"a":1}','$.a-b') => !Invalid JSON path
         json_extract('{"a":1}','$[''a'']') => !Invalid JSON path
-    "#
-        .replace("x\n日", "x\u{1}日")
-        .replace("\\n\\u65e5", "\\u0001\\u65e5")
-        .as_str(),
+    "#,
     )
     .await;
 }

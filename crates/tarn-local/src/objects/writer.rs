@@ -5,13 +5,13 @@ use std::path::PathBuf;
 
 use tarn_pipeline::names::Key;
 use tarn_pipeline::ports::{ObjectError, ObjectWriter};
-use tempfile::NamedTempFile;
+use tempfile::{NamedTempFile, TempPath};
 
 use super::LocalObjects;
 use crate::disk;
 
 /// Writes to a temporary file, which dropping removes and finishing renames.
-pub(super) struct LocalWriter {
+pub(crate) struct LocalWriter {
     objects: LocalObjects,
     key: Key,
     target: PathBuf,
@@ -27,6 +27,36 @@ impl LocalWriter {
 
     pub(super) fn finish_in_place(self) -> io::Result<()> {
         disk::put_in_place(self.file, &self.target)
+    }
+
+    /// Ends the writing without making the object visible; thousands of objects can wait so, as none of them is open.
+    pub(crate) fn close(self) -> ClosedObject {
+        ClosedObject { objects: self.objects, key: self.key, target: self.target, file: self.file.into_temp_path() }
+    }
+}
+
+/// A whole object that nobody sees yet; dropping it removes it.
+pub(crate) struct ClosedObject {
+    objects: LocalObjects,
+    key: Key,
+    target: PathBuf,
+    file: TempPath,
+}
+
+impl ClosedObject {
+    /// The key it will have.
+    pub(crate) fn key(&self) -> &Key {
+        &self.key
+    }
+
+    /// Makes it visible, durably.
+    pub(crate) fn finish(self) -> Result<(), ObjectError> {
+        let Self { objects, key, target, file } = self;
+        let place = || {
+            let opened = std::fs::OpenOptions::new().write(true).open(&file)?;
+            disk::put_in_place(NamedTempFile::from_parts(opened, file), &target)
+        };
+        place().map_err(|error| objects.failed(&key, "written", error))
     }
 }
 

@@ -3,12 +3,14 @@
 //! Which array may stand for which type is decided here, once per batch; what a row then costs is one match.
 
 use arrow::array::{
-    Array, ArrayRef, AsArray, BinaryArray, BooleanArray, Decimal128Array, FixedSizeBinaryArray, Float32Array, Float64Array, Int8Array,
-    Int16Array, Int32Array, Int64Array, LargeBinaryArray, LargeStringArray, StringArray, UInt8Array, UInt16Array, UInt32Array,
+    Array, ArrayRef, AsArray, BinaryArray, BooleanArray, Decimal128Array, FixedSizeBinaryArray, Float32Array,
+    Float64Array, Int8Array, Int16Array, Int32Array, Int64Array, LargeBinaryArray, LargeStringArray, StringArray,
+    UInt8Array, UInt16Array, UInt32Array,
 };
 use arrow::datatypes::{
-    DataType, Date32Type, Decimal128Type, Float32Type, Float64Type, Int8Type, Int16Type, Int32Type, Int64Type, TimeUnit,
-    TimestampMicrosecondType, TimestampMillisecondType, TimestampNanosecondType, TimestampSecondType, UInt8Type, UInt16Type, UInt32Type,
+    DataType, Date32Type, Decimal128Type, Float32Type, Float64Type, Int8Type, Int16Type, Int32Type, Int64Type,
+    TimeUnit, TimestampMicrosecondType, TimestampMillisecondType, TimestampNanosecondType, TimestampSecondType,
+    UInt8Type, UInt16Type, UInt32Type,
 };
 
 use super::json;
@@ -55,8 +57,12 @@ impl ColumnValues {
             (_, Arrow::Null) => Self::Nulls,
             (Wanted::Boolean, Arrow::Boolean) => Self::Boolean(array.as_boolean().clone()),
             (Wanted::TinyInt | Wanted::SmallInt | Wanted::Integer | Wanted::BigInt, _) => Self::integers(array)?,
-            (Wanted::Real | Wanted::Double, Arrow::Float32) => Self::Float32(array.as_primitive::<Float32Type>().clone()),
-            (Wanted::Real | Wanted::Double, Arrow::Float64) => Self::Float64(array.as_primitive::<Float64Type>().clone()),
+            (Wanted::Real | Wanted::Double, Arrow::Float32) => {
+                Self::Float32(array.as_primitive::<Float32Type>().clone())
+            }
+            (Wanted::Real | Wanted::Double, Arrow::Float64) => {
+                Self::Float64(array.as_primitive::<Float64Type>().clone())
+            }
             (Wanted::Decimal { precision, scale }, Arrow::Decimal128(file_precision, file_scale)) => {
                 let file_scale = u8::try_from(*file_scale).ok()?;
                 let fits = file_scale <= scale && file_precision.saturating_sub(file_scale) <= precision - scale;
@@ -111,13 +117,9 @@ impl ColumnValues {
             Self::UInt32(array) => unless_null!(array, Value::Integer(i64::from(array.value(row)))),
             Self::Float32(array) => unless_null!(array, Value::Real(f64::from(array.value(row)))),
             Self::Float64(array) => unless_null!(array, Value::Real(array.value(row))),
-            Self::Decimal(array, scale) => unless_null!(
-                array,
-                Value::Decimal {
-                    unscaled: array.value(row),
-                    scale: *scale
-                }
-            ),
+            Self::Decimal(array, scale) => {
+                unless_null!(array, Value::Decimal { unscaled: array.value(row), scale: *scale })
+            }
             Self::Text(array) => unless_null!(array, Value::Text(array.value(row))),
             Self::LargeText(array) => unless_null!(array, Value::Text(array.value(row))),
             Self::TextBytes(array) => unless_null!(
@@ -144,10 +146,18 @@ impl ColumnValues {
 /// Seconds (rounded down) and nanoseconds of one timestamp; `None` when the array holds none.
 pub(super) fn timestamp_parts(array: &dyn Array, row: usize) -> Option<(i64, u32)> {
     let (value, unit) = match array.data_type() {
-        DataType::Timestamp(TimeUnit::Second, _) => (array.as_primitive::<TimestampSecondType>().value(row), TimeUnit::Second),
-        DataType::Timestamp(TimeUnit::Millisecond, _) => (array.as_primitive::<TimestampMillisecondType>().value(row), TimeUnit::Millisecond),
-        DataType::Timestamp(TimeUnit::Microsecond, _) => (array.as_primitive::<TimestampMicrosecondType>().value(row), TimeUnit::Microsecond),
-        DataType::Timestamp(TimeUnit::Nanosecond, _) => (array.as_primitive::<TimestampNanosecondType>().value(row), TimeUnit::Nanosecond),
+        DataType::Timestamp(TimeUnit::Second, _) => {
+            (array.as_primitive::<TimestampSecondType>().value(row), TimeUnit::Second)
+        }
+        DataType::Timestamp(TimeUnit::Millisecond, _) => {
+            (array.as_primitive::<TimestampMillisecondType>().value(row), TimeUnit::Millisecond)
+        }
+        DataType::Timestamp(TimeUnit::Microsecond, _) => {
+            (array.as_primitive::<TimestampMicrosecondType>().value(row), TimeUnit::Microsecond)
+        }
+        DataType::Timestamp(TimeUnit::Nanosecond, _) => {
+            (array.as_primitive::<TimestampNanosecondType>().value(row), TimeUnit::Nanosecond)
+        }
         _ => return None,
     };
     Some(moment(value, unit))

@@ -6,8 +6,8 @@ use std::fmt::Write as _;
 
 use arrow::array::{Array, AsArray};
 use arrow::datatypes::{
-    DataType, Date32Type, Decimal128Type, Float32Type, Float64Type, Int8Type, Int16Type, Int32Type, Int64Type, UInt8Type, UInt16Type,
-    UInt32Type, UInt64Type,
+    DataType, Date32Type, Decimal128Type, Float32Type, Float64Type, Int8Type, Int16Type, Int32Type, Int64Type,
+    UInt8Type, UInt16Type, UInt32Type, UInt64Type,
 };
 
 use super::columns::timestamp_parts;
@@ -16,7 +16,9 @@ use crate::value::{write_date, write_decimal, write_timestamp};
 /// Whether every value of this type can be written.
 pub(super) fn is_supported(data_type: &DataType) -> bool {
     match data_type {
-        DataType::List(item) | DataType::LargeList(item) | DataType::FixedSizeList(item, _) => is_supported(item.data_type()),
+        DataType::List(item) | DataType::LargeList(item) | DataType::FixedSizeList(item, _) => {
+            is_supported(item.data_type())
+        }
         DataType::Map(entries, _) => match entries.data_type() {
             DataType::Struct(fields) => fields.iter().all(|field| is_supported(field.data_type())),
             _ => false,
@@ -158,11 +160,7 @@ fn write_leaf(array: &dyn Array, row: usize, text: &mut String) -> Result<(), &'
 }
 
 fn finite(number: f64) -> Result<(), &'static str> {
-    if number.is_finite() {
-        Ok(())
-    } else {
-        Err("a number that is not finite, which json cannot hold")
-    }
+    if number.is_finite() { Ok(()) } else { Err("a number that is not finite, which json cannot hold") }
 }
 
 fn in_calendar(written: bool) -> Result<(), &'static str> {

@@ -31,10 +31,7 @@ impl ChunkReader for ParquetObject {
     type T = BufReader<Section>;
 
     fn get_read(&self, start: u64) -> Result<Self::T, ParquetError> {
-        let section = Section {
-            object: Arc::clone(&self.0),
-            offset: start,
-        };
+        let section = Section { object: Arc::clone(&self.0), offset: start };
         Ok(BufReader::with_capacity(HEADER_BUFFER, section))
     }
 
@@ -44,9 +41,7 @@ impl ChunkReader for ParquetObject {
         if end.is_none_or(|end| end > self.0.size()) {
             return Err(ParquetError::EOF(format!("{length} bytes at {start} lie behind the end of the file")));
         }
-        self.0
-            .read(start, length)
-            .map_err(|error: ObjectError| ParquetError::External(Box::new(error)))
+        self.0.read(start, length).map_err(|error: ObjectError| ParquetError::External(Box::new(error)))
     }
 }
 

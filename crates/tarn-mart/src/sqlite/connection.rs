@@ -15,7 +15,8 @@ const CACHE_KIB: i64 = 32 * 1024;
 /// Opens the database to load into it; makes it, and its folder, when it is not there.
 pub(super) fn open_to_write(path: &Path, wait: Duration) -> Result<Connection, SqliteFault> {
     if let Some(folder) = path.parent() {
-        fs::create_dir_all(folder).map_err(|error| refused(format!("folder `{}` cannot be made: {error}", folder.display())))?;
+        fs::create_dir_all(folder)
+            .map_err(|error| refused(format!("folder `{}` cannot be made: {error}", folder.display())))?;
     }
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(path, flags)?;
@@ -33,7 +34,8 @@ pub(super) fn open_to_write(path: &Path, wait: Duration) -> Result<Connection, S
 
 /// Opens a database that is there, to read only.
 pub(super) fn open_to_read(path: &Path, wait: Duration) -> Result<Connection, SqliteFault> {
-    let connection = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
+    let connection =
+        Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
     connection.busy_timeout(wait)?;
     Ok(connection)
 }

@@ -17,11 +17,7 @@ pub(super) struct Control {
 
 impl Control {
     pub(super) fn new(rows: watch::Sender<u64>) -> Self {
-        Self {
-            cancelled: AtomicBool::new(false),
-            interrupt: Mutex::new(None),
-            rows,
-        }
+        Self { cancelled: AtomicBool::new(false), interrupt: Mutex::new(None), rows }
     }
 
     /// From now on a cancelled load also interrupts the statement that runs.
@@ -37,11 +33,7 @@ impl Control {
 
     /// An error when nobody waits for the load any more.
     pub(super) fn check(&self) -> Result<(), SqliteFault> {
-        if self.cancelled.load(Ordering::Acquire) {
-            Err(SqliteFault::Cancelled)
-        } else {
-            Ok(())
-        }
+        if self.cancelled.load(Ordering::Acquire) { Err(SqliteFault::Cancelled) } else { Ok(()) }
     }
 
     fn cancel(&self) {

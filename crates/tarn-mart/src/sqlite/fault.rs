@@ -37,7 +37,8 @@ impl SqliteFault {
         let Self::Database(rusqlite::Error::SqliteFailure(failure, _)) = self else {
             return false;
         };
-        [SQLITE_CONSTRAINT_PRIMARYKEY, SQLITE_CONSTRAINT_ROWID, SQLITE_CONSTRAINT_UNIQUE].contains(&failure.extended_code)
+        [SQLITE_CONSTRAINT_PRIMARYKEY, SQLITE_CONSTRAINT_ROWID, SQLITE_CONSTRAINT_UNIQUE]
+            .contains(&failure.extended_code)
     }
 
     /// The error for the mart at this path.
@@ -56,25 +57,25 @@ impl SqliteFault {
 
 fn explain(error: &rusqlite::Error, path: &Path) -> MartError {
     let mart = path.display();
-    let later = |message: String| MartError {
-        message,
-        hint: None,
-        retryable: true,
-    };
+    let later = |message: String| MartError { message, hint: None, retryable: true };
     match error.sqlite_error_code() {
         Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
-            later(format!("mart `{mart}` is locked by another program")).hint("end what the other program writes, then load again")
+            later(format!("mart `{mart}` is locked by another program"))
+                .hint("end what the other program writes, then load again")
         }
         Some(ErrorCode::OperationInterrupted) => SqliteFault::Cancelled.explain(path),
         Some(ErrorCode::ReadOnly | ErrorCode::PermissionDenied) => {
             refused(format!("mart `{mart}` is read-only")).hint("allow writing to the file and to its folder")
         }
-        Some(ErrorCode::DiskFull) => later(format!("no space is left for mart `{mart}`")).hint("free space on its disk and in the folder for temporary files"),
-        Some(ErrorCode::CannotOpen) => refused(format!("mart `{mart}` cannot be opened")).hint("check that its folder exists and can be written to"),
-        Some(ErrorCode::NotADatabase) => refused(format!("`{mart}` is not a SQLite database")).hint("move the file away, or choose another path"),
-        Some(ErrorCode::DatabaseCorrupt) => {
-            refused(format!("mart `{mart}` is damaged: {error}")).hint("move the file away; loading again makes a new one")
+        Some(ErrorCode::DiskFull) => later(format!("no space is left for mart `{mart}`"))
+            .hint("free space on its disk and in the folder for temporary files"),
+        Some(ErrorCode::CannotOpen) => refused(format!("mart `{mart}` cannot be opened"))
+            .hint("check that its folder exists and can be written to"),
+        Some(ErrorCode::NotADatabase) => {
+            refused(format!("`{mart}` is not a SQLite database")).hint("move the file away, or choose another path")
         }
+        Some(ErrorCode::DatabaseCorrupt) => refused(format!("mart `{mart}` is damaged: {error}"))
+            .hint("move the file away; loading again makes a new one"),
         Some(ErrorCode::SystemIoFailure) => later(format!("mart `{mart}` cannot be read or written: {error}")),
         _ => refused(format!("mart `{mart}`: {error}")),
     }

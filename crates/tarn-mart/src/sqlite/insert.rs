@@ -115,7 +115,8 @@ fn wrong_value(batch: &RowBatch<'_>, row: usize, column: &TypedColumn, what: &st
 
 fn null_key(batch: &RowBatch<'_>, row: usize, column: &TypedColumn) -> MartError {
     let place = place(batch.file, batch.first_row + row as u64);
-    refused(format!("key column `{}` is null at {place}", column.name)).hint("leave rows without a key out, or add an audit `not_null` for it")
+    refused(format!("key column `{}` is null at {place}", column.name))
+        .hint("leave rows without a key out, or add an audit `not_null` for it")
 }
 
 fn in_words(value: Value<'_>) -> String {

@@ -64,9 +64,11 @@ impl TableLoad<'_> {
 
     fn merge(&self, key: &[usize]) -> Result<u64, SqliteFault> {
         self.prepare(key)?;
-        let is_empty: bool = self
-            .connection
-            .query_row(&format!("select not exists (select 1 from {})", quoted(self.table)), [], |row| row.get(0))?;
+        let is_empty: bool = self.connection.query_row(
+            &format!("select not exists (select 1 from {})", quoted(self.table)),
+            [],
+            |row| row.get(0),
+        )?;
         if is_empty { self.insert(key) } else { self.merge_into_rows(key) }
     }
 
@@ -93,18 +95,26 @@ impl TableLoad<'_> {
 
     fn add_unique_index(&self, key: &[&str]) -> Result<(), SqliteFault> {
         let sql = format!(
-            "CREATE UNIQUE INDEX {} ON {} ({})",
-            quoted(&format!("tarn_key_{}", self.table)),
+            "CREATE UNIQUE INDEX IF NOT EXISTS {} ON {} ({})",
+            quoted(&format!("tarn_key_{}_{}", self.table, key.join("_"))),
             quoted(self.table),
             quoted_list(key.iter().copied())
         );
         match self.connection.execute_batch(&sql).map_err(SqliteFault::from) {
             Err(fault) if fault.is_duplicate() => {
-                let message = format!("table `{}` holds several rows with the same key ({})", self.table, key.join(", "));
-                Err(refused(message).hint("remove all but one of them, or load with mode `replace`").into())
+                let message =
+                    format!("table `{}` holds several rows with the same key ({})", self.table, key.join(", "));
+                return Err(refused(message).hint("remove all but one of them, or load with mode `replace`").into());
             }
-            other => other,
+            other => other?,
         }
+        // The index compares as its columns are declared to compare: a column that folds letters would merge `a` and `A`.
+        let existing = schema::existing(self.connection, self.table)?.unwrap_or_default();
+        if schema::has_unique_index(self.connection, self.table, &existing, key)? {
+            return Ok(());
+        }
+        let message = format!("table `{}` does not compare its key ({}) byte by byte", self.table, key.join(", "));
+        Err(refused(message).hint("declare its columns without `collate`, or load with mode `replace`").into())
     }
 
     fn names(&self, positions: &[usize]) -> Vec<&str> {
@@ -130,8 +140,7 @@ impl TableLoad<'_> {
         let staged: Vec<String> = (0..columns.len()).map(|index| format!("c{index}")).collect();
         let staged_key: Vec<&str> = key.iter().map(|index| staged[*index].as_str()).collect();
         // Without declared types, so that values stay as they are bound.
-        self.connection
-            .execute_batch(&format!("CREATE TEMP TABLE tarn_stage ({})", staged.join(", ")))?;
+        self.connection.execute_batch(&format!("CREATE TEMP TABLE tarn_stage ({})", staged.join(", ")))?;
         let insert = format!("INSERT INTO temp.tarn_stage VALUES ({})", vec!["?"; columns.len()].join(", "));
         let rows = self.source.insert(self.connection, &insert, key)?;
         self.refuse_equal_keys(key, &staged_key.join(", "))?;
@@ -166,7 +175,9 @@ impl TableLoad<'_> {
     }
 
     fn refuse_equal_keys(&self, key: &[usize], staged_key: &str) -> Result<(), SqliteFault> {
-        let sql = format!("SELECT {staged_key}, count(*) FROM temp.tarn_stage GROUP BY {staged_key} HAVING count(*) > 1 LIMIT {KEYS_NAMED}");
+        let sql = format!(
+            "SELECT {staged_key}, count(*) FROM temp.tarn_stage GROUP BY {staged_key} HAVING count(*) > 1 LIMIT {KEYS_NAMED}"
+        );
         let mut statement = self.connection.prepare(&sql)?;
         let names = self.names(key);
         let mut found = statement.query([])?;
@@ -189,26 +200,24 @@ impl TableLoad<'_> {
 
     fn empty_partitions(&self) -> Result<(), SqliteFault> {
         let columns = self.source.version.partition_keys();
-        let one = columns
-            .iter()
-            .map(|column| format!("{} IS ?", quoted(&column.name)))
-            .collect::<Vec<_>>()
-            .join(" AND ");
+        let one =
+            columns.iter().map(|column| format!("{} IS ?", quoted(&column.name))).collect::<Vec<_>>().join(" AND ");
         for partitions in self.source.version.partitions()?.chunks(PARTITIONS_PER_DELETE) {
             self.source.control.check()?;
             let condition = vec![format!("({one})"); partitions.len()].join(" OR ");
-            let mut statement = self
-                .connection
-                .prepare(&format!("DELETE FROM {} WHERE {condition}", quoted(self.table)))?;
+            let mut statement =
+                self.connection.prepare(&format!("DELETE FROM {} WHERE {condition}", quoted(self.table)))?;
             let mut parameter = 0;
             let (mut value_text, mut bound_text) = (String::new(), String::new());
             for (values, column) in partitions.iter().flat_map(|values| values.iter().zip(columns)) {
                 parameter += 1;
                 let value = values.value(0, &mut value_text).map_err(|what| wrong_partition(column, what))?;
-                bind(&mut statement, parameter, value, column.value_type, &mut bound_text).map_err(|fault| match fault {
-                    BindFault::Value(what) => wrong_partition(column, what),
-                    BindFault::Database(error) => error.into(),
-                })?;
+                bind(&mut statement, parameter, value, column.value_type, &mut bound_text).map_err(
+                    |fault| match fault {
+                        BindFault::Value(what) => wrong_partition(column, what),
+                        BindFault::Database(error) => error.into(),
+                    },
+                )?;
             }
             statement.raw_execute()?;
         }

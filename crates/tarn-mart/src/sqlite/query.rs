@@ -1,6 +1,5 @@
 //! Questions to a mart, over a connection that cannot write.
 
-use std::ops::ControlFlow;
 use std::path::Path;
 
 use rusqlite::types::ValueRef;
@@ -8,31 +7,39 @@ use tarn_pipeline::ports::MartError;
 
 use super::fault::SqliteFault;
 use super::{WAIT_FOR_WRITERS, connection};
+use crate::RowReceiver;
 use crate::fault::{WithHint, refused};
 
 /// Runs one statement and hands over its rows as text; returns the names of the columns.
-pub(crate) fn query(
-    path: &Path,
-    sql: &str,
-    receive: &mut dyn FnMut(&[String], &[Option<String>]) -> ControlFlow<()>,
-) -> Result<Vec<String>, MartError> {
+pub(crate) fn query(path: &Path, sql: &str, receive: &mut RowReceiver<'_>) -> Result<Vec<String>, MartError> {
     if !path.exists() {
-        return Err(refused(format!("mart `{}` is not there", path.display())).hint("it is made when a version is loaded: run the models first"));
+        return Err(refused(format!("mart `{}` is not there", path.display()))
+            .hint("it is made when a version is loaded: run the models first"));
     }
     run(path, sql, receive).map_err(|fault| match fault {
-        SqliteFault::Database(rusqlite::Error::MultipleStatement) => refused("only one statement can be asked at a time"),
+        SqliteFault::Database(rusqlite::Error::MultipleStatement) => {
+            refused("only one statement can be asked at a time")
+        }
         SqliteFault::Database(rusqlite::Error::SqlInputError { msg, .. }) => refused(msg),
-        SqliteFault::Database(rusqlite::Error::SqliteFailure(failure, _)) if failure.code == rusqlite::ErrorCode::ReadOnly => {
+        SqliteFault::Database(rusqlite::Error::SqliteFailure(failure, _))
+            if failure.code == rusqlite::ErrorCode::ReadOnly =>
+        {
             refused("a query cannot write to a mart").hint("a mart is filled by loading versions")
+        }
+        // No such table, no such function, and the like.
+        SqliteFault::Database(rusqlite::Error::SqliteFailure(failure, Some(message)))
+            if failure.code == rusqlite::ErrorCode::Unknown =>
+        {
+            refused(message)
         }
         other => other.explain(path),
     })
 }
 
-fn run(path: &Path, sql: &str, receive: &mut dyn FnMut(&[String], &[Option<String>]) -> ControlFlow<()>) -> Result<Vec<String>, SqliteFault> {
+fn run(path: &Path, sql: &str, receive: &mut RowReceiver<'_>) -> Result<Vec<String>, SqliteFault> {
     let connection = connection::open_to_read(path, WAIT_FOR_WRITERS)?;
     let mut statement = connection.prepare(sql)?;
-    let columns: Vec<String> = statement.column_names().into_iter().map(str::to_owned).collect();
+    let columns: Vec<String> = statement.column_names().map(str::to_owned).collect();
     let mut texts: Vec<Option<String>> = vec![None; columns.len()];
     let mut rows = statement.query([])?;
     while let Some(row) = rows.next()? {

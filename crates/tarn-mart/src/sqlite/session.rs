@@ -30,16 +30,18 @@ CREATE INDEX IF NOT EXISTS tarn_loads_by_table ON tarn_loads (table_name, id);";
 const LAST_LOAD: &str = "SELECT run FROM main.tarn_loads WHERE table_name = ?1 ORDER BY id DESC LIMIT 1";
 
 /// Loads a version into the database at `path`. Blocks until it is durable or undone.
-pub(super) fn load(path: &Path, wait: Duration, load: &Load, objects: &dyn ObjectStore, control: &Control) -> Result<LoadOutcome, MartError> {
+pub(super) fn load(
+    path: &Path,
+    wait: Duration,
+    load: &Load,
+    objects: &dyn ObjectStore,
+    control: &Control,
+) -> Result<LoadOutcome, MartError> {
     let version = Version::of(load)?;
     let attempt = || {
         let mut connection = connection::open_to_write(path, wait)?;
         control.interrupts(connection.get_interrupt_handle());
-        let source = Source {
-            version: &version,
-            objects,
-            control,
-        };
+        let source = Source { version: &version, objects, control };
         let outcome = in_one_transaction(&mut connection, load, source)?;
         // What was written moves from the log to the database file now, when no reader needs the old rows; if one does, later.
         let _ = connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
@@ -48,32 +50,25 @@ pub(super) fn load(path: &Path, wait: Duration, load: &Load, objects: &dyn Objec
     attempt().map_err(|fault: SqliteFault| fault.explain(path))
 }
 
-fn in_one_transaction(connection: &mut Connection, load: &Load, source: Source<'_>) -> Result<LoadOutcome, SqliteFault> {
+fn in_one_transaction(
+    connection: &mut Connection,
+    load: &Load,
+    source: Source<'_>,
+) -> Result<LoadOutcome, SqliteFault> {
     // Immediate: a second load waits here, and then sees what the first one did.
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     transaction.execute_batch(CREATE_LEDGER)?;
     let existing = schema::existing(&transaction, &load.table)?;
     let last = if existing.is_some() { last_load(&transaction, &load.table)? } else { None };
     if ledger::decide(&load.run, &load.table, &load.mode, load.force, last.as_deref())? == Decision::Repeated {
-        return Ok(LoadOutcome {
-            repeated: true,
-            ..LoadOutcome::default()
-        });
+        return Ok(LoadOutcome { repeated: true, ..LoadOutcome::default() });
     }
-    let table = TableLoad {
-        connection: &transaction,
-        table: &load.table,
-        source,
-        existing,
-    };
+    let table = TableLoad { connection: &transaction, table: &load.table, source, existing };
     let rows = table.run(&load.mode)?;
     table.note(load.run.as_str(), ledger::mode_name(&load.mode), rows)?;
     source.control.check()?;
     transaction.commit()?;
-    Ok(LoadOutcome {
-        rows,
-        ..LoadOutcome::default()
-    })
+    Ok(LoadOutcome { rows, ..LoadOutcome::default() })
 }
 
 /// The run that loaded the table last; `None` when the database, the table or its load is not there.
@@ -83,7 +78,8 @@ pub(super) fn loaded(path: &Path, wait: Duration, table: &str) -> Result<Option<
     }
     let find = || -> Result<Option<String>, SqliteFault> {
         let connection = connection::open_to_read(path, wait)?;
-        let is_there = schema::existing(&connection, table)?.is_some() && schema::existing(&connection, ledger::TABLE)?.is_some();
+        let is_there =
+            schema::existing(&connection, table)?.is_some() && schema::existing(&connection, ledger::TABLE)?.is_some();
         if is_there { last_load(&connection, table) } else { Ok(None) }
     };
     let run = find().map_err(|fault| fault.explain(path))?;

@@ -41,7 +41,9 @@ pub(super) fn declaration(value_type: ValueType) -> String {
         ValueType::BigInt => "BIGINT",
         ValueType::Real => "REAL",
         ValueType::Double => "DOUBLE",
-        ValueType::Decimal { precision, scale } if is_narrow(precision, scale) => return format!(" DECIMAL({precision},{scale})"),
+        ValueType::Decimal { precision, scale } if is_narrow(precision, scale) => {
+            return format!(" DECIMAL({precision},{scale})");
+        }
         ValueType::Decimal { precision, scale } => return format!(" /* decimal({precision},{scale}) */"),
         ValueType::Text | ValueType::Date | ValueType::Timestamp | ValueType::Json => "TEXT",
         ValueType::Binary => "BLOB",
@@ -115,9 +117,7 @@ pub(super) fn bind(
             ValueRef::Text(text.as_bytes())
         }
     };
-    statement
-        .raw_bind_parameter(parameter, ToSqlOutput::Borrowed(stored))
-        .map_err(BindFault::Database)
+    statement.raw_bind_parameter(parameter, ToSqlOutput::Borrowed(stored)).map_err(BindFault::Database)
 }
 
 /// Why a value was not bound.
@@ -129,11 +129,7 @@ pub(super) enum BindFault {
 }
 
 fn in_calendar(written: bool) -> Result<(), BindFault> {
-    if written {
-        Ok(())
-    } else {
-        Err(BindFault::Value("a year outside of 1 to 9999"))
-    }
+    if written { Ok(()) } else { Err(BindFault::Value("a year outside of 1 to 9999")) }
 }
 
 /// Equal numbers have equal forms, whatever the scale of their columns: keys depend on it.

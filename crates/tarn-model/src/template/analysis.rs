@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::ops::Range;
 
 use minijinja::machinery::ast::{CallArg, CallType, Expr, Stmt};
-use minijinja::machinery::{Span, parse};
+use minijinja::machinery::{Span, Token, parse, tokenize};
 use minijinja::syntax::SyntaxConfig;
 use minijinja::{Environment, ErrorKind, Value};
 
@@ -30,6 +30,26 @@ pub(crate) struct TemplateMistake {
     pub(crate) message: String,
     pub(crate) hint: Option<String>,
     pub(crate) span: Range<usize>,
+    /// The call that names nothing, for those who know what exists.
+    pub(crate) call: Option<(Function, String)>,
+}
+
+impl TemplateMistake {
+    pub(crate) fn new(code: &'static str, span: Range<usize>, message: impl Into<String>) -> TemplateMistake {
+        TemplateMistake { code, message: message.into(), hint: None, span, call: None }
+    }
+
+    #[must_use]
+    pub(crate) fn with_hint(mut self, hint: impl Into<String>) -> TemplateMistake {
+        self.hint = Some(hint.into());
+        self
+    }
+
+    #[must_use]
+    pub(crate) fn with_hint_if(mut self, hint: Option<String>) -> TemplateMistake {
+        self.hint = hint.or(self.hint);
+        self
+    }
 }
 
 /// What a template says.
@@ -41,26 +61,46 @@ pub(crate) struct Analysis {
     pub(crate) mistakes: Vec<TemplateMistake>,
 }
 
+/// Words and signs of one expression without a comma. The template engine follows an expression by recursion, and one
+/// of many thousands of operators would end the program with an overflow of its stack.
+const LONGEST_EXPRESSION: usize = 400;
+
+/// Refuses what the template engine cannot follow (brackets and blocks inside each other it counts itself).
+fn check_size(text: &str) -> Result<(), TemplateMistake> {
+    let mut length = 0;
+    for token in tokenize(text, false, SyntaxConfig::default()) {
+        // What is no token is a mistake that parsing tells in better words.
+        let Ok((token, span)) = token else { break };
+        match token {
+            Token::TemplateData(_) | Token::VariableStart | Token::BlockStart | Token::Comma => length = 0,
+            _ => length += 1,
+        }
+        if length > LONGEST_EXPRESSION {
+            let message = format!("this expression has more than {LONGEST_EXPRESSION} words and signs");
+            return Err(TemplateMistake::new("template-size", range(&span), message));
+        }
+    }
+    Ok(())
+}
+
 /// Reads a template; `Err` when it cannot be parsed.
 pub(crate) fn analyse(text: &str) -> Result<Analysis, TemplateMistake> {
+    check_size(text)?;
     let environment = Environment::new();
     let tree = parse(text, "template", SyntaxConfig::default()).map_err(|error| syntax_mistake(text, &error))?;
-    let undeclared = environment
-        .template_from_str(text)
-        .map_err(|error| syntax_mistake(text, &error))?
-        .undeclared_variables(false);
+    let undeclared =
+        environment.template_from_str(text).map_err(|error| syntax_mistake(text, &error))?.undeclared_variables(false);
     let mut walk = Walk { environment: &environment, undeclared, analysis: Analysis::default() };
     walk.statement(&tree);
     Ok(walk.analysis)
 }
 
 fn syntax_mistake(text: &str, error: &minijinja::Error) -> TemplateMistake {
-    TemplateMistake {
-        code: "template-syntax",
-        message: format!("this is not a template: {}", error.detail().unwrap_or("it cannot be parsed")),
-        hint: None,
-        span: error.range().unwrap_or(text.len()..text.len()),
-    }
+    TemplateMistake::new(
+        "template-syntax",
+        error.range().unwrap_or(text.len()..text.len()),
+        format!("this is not a template: {}", error.detail().unwrap_or("it cannot be parsed")),
+    )
 }
 
 struct Walk<'e> {
@@ -128,12 +168,10 @@ impl Walk<'_> {
     }
 
     fn other_file(&mut self, span: Span) {
-        self.analysis.mistakes.push(TemplateMistake {
-            code: "template-file",
-            message: "a model cannot take in another template".to_owned(),
-            hint: Some("put what two models share into a model of its own and read it with `ref`".to_owned()),
-            span: range(&span),
-        });
+        self.analysis.mistakes.push(
+            TemplateMistake::new("template-file", range(&span), "a model cannot take in another template")
+                .with_hint("put what two models share into a model of its own and read it with `ref`"),
+        );
     }
 
     fn optional(&mut self, expression: Option<&Expr<'_>>) {
@@ -213,17 +251,13 @@ impl Walk<'_> {
         let first = arguments.first().map(argument_value);
         let is_wrong_constant = first.is_some_and(|first| first.as_const().is_some() && is_text(first).is_none());
         if !all_positional || !function.arguments().contains(&arguments.len()) || is_wrong_constant {
-            self.analysis.mistakes.push(TemplateMistake {
-                code: "bad-call",
-                message: format!("`{}` is called in another way", function.word()),
-                hint: Some(function.usage().to_owned()),
-                span,
-            });
+            self.analysis.mistakes.push(
+                TemplateMistake::new("bad-call", span, format!("`{}` is called in another way", function.word()))
+                    .with_hint(function.usage()),
+            );
             return;
         }
-        let name = first.and_then(|first| {
-            is_text(first).map(|value| Spanned { value, span: range(&first.span()) })
-        });
+        let name = first.and_then(|first| is_text(first).map(|value| Spanned { value, span: range(&first.span()) }));
         self.analysis.calls.push(Call { function, name, has_default: arguments.len() > 1, span });
     }
 
@@ -236,12 +270,9 @@ impl Walk<'_> {
             return;
         }
         if let Some(function) = Function::of(name) {
-            self.analysis.mistakes.push(TemplateMistake {
-                code: "bad-call",
-                message: format!("`{name}` is a function"),
-                hint: Some(function.usage().to_owned()),
-                span,
-            });
+            self.analysis.mistakes.push(
+                TemplateMistake::new("bad-call", span, format!("`{name}` is a function")).with_hint(function.usage()),
+            );
             return;
         }
         if self.environment.globals().any(|(global, _)| global == name) {
@@ -249,35 +280,31 @@ impl Walk<'_> {
         }
         let known = Function::ALL.map(Function::word).into_iter().chain([THIS]);
         let hint = name::nearest(name, known).map(|nearest| format!("did you mean `{nearest}`?"));
-        self.analysis.mistakes.push(TemplateMistake {
-            code: "unknown-name",
-            message: format!("nothing in the template is called `{name}`"),
-            hint: hint.or_else(|| Some(format!("a variable of `tarn.yaml` is read with `var('{name}')`"))),
-            span,
-        });
+        self.analysis.mistakes.push(
+            TemplateMistake::new("unknown-name", span, format!("nothing in the template is called `{name}`"))
+                .with_hint_if(hint.or_else(|| Some(format!("a variable of `tarn.yaml` is read with `var('{name}')`")))),
+        );
     }
 
     fn filter(&mut self, name: &str, span: Range<usize>) {
         let result = self.environment.empty_state().apply_filter(name, &[Value::from("")]);
         if result.is_err_and(|error| error.kind() == ErrorKind::UnknownFilter) {
-            self.analysis.mistakes.push(TemplateMistake {
-                code: "unknown-name",
-                message: format!("there is no filter `{name}`"),
-                hint: None,
+            self.analysis.mistakes.push(TemplateMistake::new(
+                "unknown-name",
                 span,
-            });
+                format!("there is no filter `{name}`"),
+            ));
         }
     }
 
     fn test(&mut self, name: &str, span: Range<usize>) {
         let result = self.environment.empty_state().perform_test(name, &[Value::from("")]);
         if result.is_err_and(|error| error.kind() == ErrorKind::UnknownTest) {
-            self.analysis.mistakes.push(TemplateMistake {
-                code: "unknown-name",
-                message: format!("there is no test `{name}`"),
-                hint: None,
+            self.analysis.mistakes.push(TemplateMistake::new(
+                "unknown-name",
                 span,
-            });
+                format!("there is no test `{name}`"),
+            ));
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::ops::Range;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use minijinja::{AutoEscape, Environment, Error, ErrorKind, UndefinedBehavior, Value};
@@ -16,6 +17,10 @@ pub(crate) struct Scope {
     pub(crate) relations: Arc<HashMap<(Function, String), String>>,
     /// Values of variables; a declared variable without a value is missing.
     pub(crate) vars: HashMap<String, Value>,
+    /// Values for variables that have neither a value nor a default in the call, to try a template out.
+    pub(crate) samples: HashMap<String, Value>,
+    /// Becomes true when a sample is handed out: with another value the template may go another way.
+    pub(crate) sampled: Arc<AtomicBool>,
     /// What `this` renders as; `None`: there is no such table.
     pub(crate) this: Option<String>,
     pub(crate) incremental: bool,
@@ -50,16 +55,22 @@ pub(crate) fn render(text: &str, scope: Scope) -> Result<Rendered, TemplateMista
             relations.get(&call).cloned().ok_or_else(|| unknown_relation(&call))
         });
     }
-    let vars = scope.vars;
+    let (vars, samples, sampled) = (scope.vars, scope.samples, scope.sampled);
     let var_calls = calls.clone();
     environment.add_function(
         Function::Var.word(),
         move |name: String, default: Option<Value>| -> Result<Value, Error> {
             let call = (Function::Var, name);
             record(&var_calls, &call);
-            vars.get(&call.1).cloned().or(default).ok_or_else(|| {
+            let sample = || {
+                let sample = samples.get(&call.1).cloned()?;
+                sampled.store(true, Ordering::Relaxed);
+                Some(sample)
+            };
+            let value = vars.get(&call.1).cloned().or(default).or_else(sample);
+            value.ok_or_else(|| {
                 Error::new(ErrorKind::InvalidOperation, format!("the variable `{}` has no value", call.1))
-                    .with_source(NoSuchCall { code: "unknown-var" })
+                    .with_source(NoSuchCall { code: "missing-value", call: call.clone() })
             })
         },
     );
@@ -81,12 +92,13 @@ fn record(calls: &Mutex<Vec<(Function, String)>>, call: &(Function, String)) {
 #[error("{code}")]
 struct NoSuchCall {
     code: &'static str,
+    call: (Function, String),
 }
 
-fn unknown_relation((function, name): &(Function, String)) -> Error {
-    let code = "unknown-relation";
-    Error::new(ErrorKind::InvalidOperation, format!("there is no relation for `{}('{name}')`", function.word()))
-        .with_source(NoSuchCall { code })
+fn unknown_relation(call: &(Function, String)) -> Error {
+    let message = format!("there is no relation for `{}('{}')`", call.0.word(), call.1);
+    Error::new(ErrorKind::InvalidOperation, message)
+        .with_source(NoSuchCall { code: "unknown-relation", call: call.clone() })
 }
 
 fn mistake(text: &str, error: &Error) -> TemplateMistake {
@@ -94,17 +106,14 @@ fn mistake(text: &str, error: &Error) -> TemplateMistake {
     let own = std::error::Error::source(error).and_then(|source| source.downcast_ref::<NoSuchCall>());
     let is_this = error.kind() == ErrorKind::UndefinedError && text.get(span.clone()).is_some_and(|word| word == THIS);
     if is_this {
-        return TemplateMistake {
-            code: "this-before-first-run",
-            message: "`this` is read where the table may not exist yet".to_owned(),
-            hint: Some("put it between `{% if is_incremental() %}` and `{% endif %}`".to_owned()),
-            span,
-        };
+        return TemplateMistake::new("this-before-first-run", span, "`this` is read where the table may not exist yet")
+            .with_hint("put it between `{% if is_incremental() %}` and `{% endif %}`");
     }
     let message = match (own, error.detail()) {
         (Some(_), Some(detail)) => detail.to_owned(),
         (_, Some(detail)) => format!("the template fails here: {detail}"),
         (_, None) => format!("the template fails here: {}", error.kind()),
     };
-    TemplateMistake { code: own.map_or("template-failure", |own| own.code), message, hint: None, span }
+    let code = own.map_or("template-failure", |own| own.code);
+    TemplateMistake { call: own.map(|own| own.call.clone()), ..TemplateMistake::new(code, span, message) }
 }

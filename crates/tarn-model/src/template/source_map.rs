@@ -111,13 +111,68 @@ fn read_marks(marked: &str, marks: &[Mark]) -> (String, Vec<Segment>) {
     for piece in pieces {
         let (place, rest) = piece.split_once(MARK_END).unwrap_or(("", piece));
         if let Some(mark) = place.parse::<usize>().ok().and_then(|place| marks.get(place)) {
-            segments.push(Segment {
-                rendered_start: text.len(),
-                template_start: mark.offset,
-                length: mark.length,
-            });
+            segments.push(Segment { rendered_start: text.len(), template_start: mark.offset, length: mark.length });
         }
         text.push_str(rest);
     }
     (text, segments)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // a test fails by panicking
+
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::template::render::{Scope, render};
+
+    fn rendered(template: &str) -> Option<String> {
+        render(template, Scope::default()).ok().map(|rendered| rendered.text)
+    }
+
+    /// Pieces of a template; `word` becomes a word of its own, so that it can be found again.
+    fn piece() -> impl Strategy<Value = &'static str> {
+        prop_oneof![
+            Just("word"),
+            Just("word "),
+            Just(" "),
+            Just("\n"),
+            Just("\n    "),
+            Just("{{ 'a\nb' }}"),
+            Just("{{- 5 }}"),
+            Just("{{ 5 -}}"),
+            Just("{# note\n #}"),
+            Just("{%- if true %}"),
+            Just("{% if true -%}"),
+            Just("{% if false %}\nlost{% endif %}"),
+            Just("名前 "),
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn every_word_leads_back_to_where_it_was_written(pieces in proptest::collection::vec(piece(), 0..24)) {
+            let opened = pieces.iter().filter(|piece| piece.contains("if true")).count();
+            let numbered = pieces.iter().enumerate().map(|(at, piece)| piece.replace("word", &format!("word{at}x")));
+            let template = numbered.collect::<String>() + &"{% endif %}".repeat(opened);
+            let text = rendered(&template).unwrap();
+            let map = SourceMap::build(&template, &text, rendered);
+            for (at, _) in pieces.iter().enumerate().filter(|(_, piece)| piece.contains("word")) {
+                let word = format!("word{at}x");
+                let place = map.template_offset(text.find(&word).unwrap());
+                prop_assert_eq!(place, template.find(&word), "{} in {:?}", word, template);
+                let end = map.template_offset(text.find(&word).unwrap() + word.len() - 1);
+                prop_assert_eq!(end, template.find(&word).map(|start| start + word.len() - 1));
+            }
+        }
+    }
+
+    #[test]
+    fn a_template_that_marks_would_change_has_no_map() {
+        let template = "{% set text %}a\nb{% endset %}select {{ text | length }}";
+        let text = rendered(template).unwrap();
+        assert_eq!(text, "select 3");
+        assert_eq!(SourceMap::build(template, &text, rendered), SourceMap::default());
+    }
 }

@@ -25,6 +25,8 @@ pub(crate) struct Reader {
 /// The known keys of a mapping.
 pub(crate) struct Fields<'n> {
     entries: IndexMap<&'n str, (&'n Node, &'n Node)>,
+    /// Known keys that an unknown one was probably meant to be.
+    misspelt: Vec<String>,
     span: Range<usize>,
 }
 
@@ -73,7 +75,7 @@ impl Reader {
         match super::parse(&self.source, yaml, base) {
             Ok(root) => root.filter(|node| !node.is_null()),
             Err(diagnostic) => {
-                self.report(diagnostic);
+                self.report(*diagnostic);
                 None
             }
         }
@@ -81,9 +83,10 @@ impl Reader {
 
     /// A mapping with these keys only; unknown and repeated ones are reported, the others can still be read.
     pub(crate) fn fields<'n>(&mut self, node: &'n Node, what: &str, known: &[&str]) -> Option<Fields<'n>> {
-        let fields = self.entries(node, what)?;
+        let mut fields = self.entries(node, what)?;
         for (key, (key_node, _)) in &fields.entries {
             if !known.contains(key) {
+                fields.misspelt.extend(name::nearest(key, known.iter().copied()).map(str::to_owned));
                 let mistake = self
                     .source
                     .error("unknown-key", key_node.span.clone(), format!("{what} has no key `{key}`"))
@@ -117,7 +120,7 @@ impl Reader {
             }
             by_key.insert(text, (key, value));
         }
-        Some(Fields { entries: by_key, span: node.span.clone() })
+        Some(Fields { entries: by_key, misspelt: Vec::new(), span: node.span.clone() })
     }
 
     /// All entries of a mapping whose keys the user chooses.
@@ -130,10 +133,8 @@ impl Reader {
     }
 
     pub(crate) fn wrong_type(&mut self, node: &Node, expected: &str) {
-        let mistake = self
-            .source
-            .error("wrong-type", node.span.clone(), expected)
-            .with_label(format!("this is {}", node.kind()));
+        let mistake =
+            self.source.error("wrong-type", node.span.clone(), expected).with_label(format!("this is {}", node.kind()));
         self.report(mistake);
     }
 
@@ -158,7 +159,8 @@ impl Reader {
     /// The value of a key that must be there.
     pub(crate) fn required<'n>(&mut self, fields: &Fields<'n>, key: &str, what: &str) -> Option<&'n Node> {
         let node = fields.get(key);
-        if node.is_none() {
+        // A misspelt key is reported already; that the right one is missing follows from it.
+        if node.is_none() && !fields.misspelt.iter().any(|meant| meant == key) {
             let span = fields.key_span(key).unwrap_or_else(|| fields.span());
             self.error("missing-key", span, format!("{what} needs the key `{key}`"));
         }
@@ -170,7 +172,7 @@ impl Reader {
             NodeValue::Scalar { text, plain: true } if text == "true" => Some(true),
             NodeValue::Scalar { text, plain: true } if text == "false" => Some(false),
             _ => {
-                self.wrong_type(node, &format!("{what} is `true` or `false`"));
+                self.error("wrong-type", node.span.clone(), format!("{what} is `true` or `false`"));
                 None
             }
         }

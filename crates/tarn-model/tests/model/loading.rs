@@ -24,8 +24,7 @@ fn everything_written_is_known() {
     assert_eq!(kpi.materialization, Materialization::Incremental(Strategy::InsertOverwrite));
     assert_eq!(kpi.mart.as_ref().map(|mart| (mart.table.as_str(), mart.mode)), Some(("daily_kpi", MartMode::Merge)));
     assert_eq!(kpi.vars, ["day"]);
-    let read: Vec<_> =
-        kpi.depends_on.iter().map(|read| (read.kind, read.name.as_str(), read.audits_only)).collect();
+    let read: Vec<_> = kpi.depends_on.iter().map(|read| (read.kind, read.name.as_str(), read.audits_only)).collect();
     assert_eq!(read, [(DependencyKind::Model, "sessions", false), (DependencyKind::Seed, "campaigns", true)]);
     let spend = &lake.models["spend"];
     assert_eq!(spend.depends_on[0].kind, DependencyKind::CurrentView);
@@ -59,7 +58,12 @@ fn yaml_keeps_text_as_written() {
     let config = "name: shop\nvars:\n  country: no\n  code: '007'\n  release: 1.10\n  plain: 007\n  quoted_number: \"5\"\nmarts:\n  reporting: {url: \"sqlite:x.db\"}\n";
     let lake = load(&shop_with(&[
         ("tarn.yaml", Some(config)),
-        ("models/staging/sessions.sql", Some("select '{{ var('country') }}{{ var('code') }}{{ var('release') }}' as x, 1 as device, 2 as day, 3 as events")),
+        (
+            "models/staging/sessions.sql",
+            Some(
+                "select '{{ var('country') }}{{ var('code') }}{{ var('release') }}' as x, 1 as device, 2 as day, 3 as events",
+            ),
+        ),
         ("models/marts/daily_kpi.sql", None),
     ]));
     let compiled = lake.compile("sessions", &crate::context(&[], false)).unwrap();
@@ -100,7 +104,13 @@ fn other_files_are_ignored_and_stray_ones_are_warned_of() {
         ("models/README.md", Some("# models")),
         ("models/old.sql.bak", Some("select")),
     ]));
-    insta::assert_snapshot!(lake.warnings.render(false), @"");
+    insta::assert_snapshot!(lake.warnings.render(false), @r"
+warning[unread-file]: this file is not read: in `models/` a file ends in `.sql`
+ --> models/old.sql.bak:1:1
+  |
+1 | select
+  | ^
+");
 }
 
 #[test]
@@ -112,7 +122,7 @@ fn any_bytes_load_or_are_refused_without_a_panic() {
             let mut files: LakeFiles = shop_with(&[]);
             files.insert(*path, bytes);
             assert!(Lake::load(&files).is_err(), "{path} cut at {cut}");
-            files.insert(*path, text[..cut].as_bytes().to_vec());
+            files.insert(*path, &text.as_bytes()[..cut]);
             if let Err(diagnostics) = Lake::load(&files) {
                 assert!(diagnostics.render(false).contains("-->"), "{path} cut at {cut}");
             }

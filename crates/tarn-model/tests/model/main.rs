@@ -8,6 +8,7 @@ mod seed_mistakes;
 mod selecting;
 mod sql;
 mod unit_tests;
+mod written_lakes;
 
 use chrono::{DateTime, Utc};
 use indexmap::IndexMap;

@@ -207,6 +207,12 @@ mod tests {
         assert_eq!(bytes.len() as u64, written.events.bytes);
         assert_eq!(lines.len() as u64, written.events.lines());
         assert_eq!(written.events.events, 10_000);
+        let first: Vec<u8> = lines[..100].join(&b'\n');
+        assert_eq!(
+            fingerprint(&first),
+            7_457_441_190_236_416_472,
+            "the documentation quotes counts of these very events"
+        );
         assert_eq!(written.events.broken, 10);
         assert_eq!(different.len() as u64, written.events.events + written.events.broken);
         let mut text = Vec::new();

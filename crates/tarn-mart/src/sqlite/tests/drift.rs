@@ -1,6 +1,7 @@
 //! A version whose columns are not the table's.
 
 use arrow::array::record_batch;
+use arrow::datatypes as arrow_schema;
 use tarn_pipeline::ports::LoadMode;
 
 use super::lake::{Lake, load_of, merge};
@@ -59,8 +60,7 @@ fn a_wider_integer_goes_into_the_same_column() {
 fn a_replace_may_change_everything() {
     let lake = prepared();
     let written = lake.write("r2.parquet", &record_batch!(("id", Utf8, ["x"]), ("size", Int32, [3])).unwrap());
-    lake.load(&load_of("r2", LoadMode::Replace, &[("size", "int"), ("id", "string")], &[written]))
-        .unwrap();
+    lake.load(&load_of("r2", LoadMode::Replace, &[("size", "int"), ("id", "string")], &[written])).unwrap();
     assert_eq!(lake.rows("select * from kpi"), ["3|x"]);
 }
 

@@ -33,8 +33,7 @@ fn second(mode: LoadMode) -> Load {
 }
 
 fn state(lake: &Lake) -> String {
-    lake.rows("select count(*), count(distinct name), max(name), (select max(run) from tarn_loads) from kpi")
-        .concat()
+    lake.rows("select count(*), count(distinct name), max(name), (select max(run) from tarn_loads) from kpi").concat()
 }
 
 #[test]

@@ -14,7 +14,8 @@ use parquet::file::properties::WriterProperties;
 use rusqlite::Connection;
 use tarn_pipeline::names::{Key, RunId};
 use tarn_pipeline::ports::{
-    Column, Load, LoadMode, LoadOutcome, Mart as _, MartError, Object, ObjectError, ObjectReader, ObjectStore, ObjectWriter, VersionFile,
+    Column, Load, LoadMode, LoadOutcome, Mart as _, MartError, Object, ObjectError, ObjectReader, ObjectStore,
+    ObjectWriter, VersionFile,
 };
 use tempfile::TempDir;
 
@@ -26,9 +27,7 @@ pub(super) struct Lake {
 
 impl Lake {
     pub(super) fn new() -> Self {
-        Self {
-            folder: tempfile::tempdir().unwrap(),
-        }
+        Self { folder: tempfile::tempdir().unwrap() }
     }
 
     pub(super) fn path(&self, name: &str) -> PathBuf {
@@ -40,10 +39,7 @@ impl Lake {
     }
 
     pub(super) fn mart(&self) -> SqliteMart {
-        SqliteMart {
-            path: self.database(),
-            wait: Duration::from_millis(200),
-        }
+        SqliteMart { path: self.database(), wait: Duration::from_millis(200) }
     }
 
     pub(super) fn objects(&self) -> Arc<dyn ObjectStore> {
@@ -82,11 +78,7 @@ impl Lake {
         let url = format!("sqlite:{}", self.database().display());
         let found = crate::query(&url, Path::new("/"), sql).unwrap();
         let text = |value: Option<String>| value.unwrap_or_else(|| "null".to_owned());
-        found
-            .rows
-            .into_iter()
-            .map(|row| row.into_iter().map(text).collect::<Vec<_>>().join("|"))
-            .collect()
+        found.rows.into_iter().map(|row| row.into_iter().map(text).collect::<Vec<_>>().join("|")).collect()
     }
 }
 
@@ -113,9 +105,7 @@ pub(super) fn run(name: &str) -> RunId {
 }
 
 pub(super) fn merge(key: &[&str]) -> LoadMode {
-    LoadMode::Merge {
-        key: key.iter().map(|name| (*name).to_owned()).collect(),
-    }
+    LoadMode::Merge { key: key.iter().map(|name| (*name).to_owned()).collect() }
 }
 
 /// A load into `kpi`.
@@ -137,11 +127,7 @@ struct Folder(PathBuf);
 
 impl Folder {
     fn failed(key: &Key, action: &'static str, source: io::Error) -> ObjectError {
-        ObjectError::Io {
-            key: key.clone(),
-            action,
-            source,
-        }
+        ObjectError::Io { key: key.clone(), action, source }
     }
 }
 

@@ -1,6 +1,7 @@
 //! Each run once, in order.
 
 use arrow::array::record_batch;
+use arrow::datatypes as arrow_schema;
 use tarn_pipeline::ports::LoadMode;
 
 use super::lake::{Lake, load_of, merge};

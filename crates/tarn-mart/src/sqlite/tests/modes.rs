@@ -4,6 +4,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use arrow::array::{ArrayRef, Int64Array, RecordBatch, StringArray, record_batch};
+use arrow::datatypes as arrow_schema;
 use std::sync::Arc;
 use tarn_pipeline::ports::{Column, Load, LoadMode, Mart as _};
 
@@ -35,7 +36,8 @@ fn replace_keeps_what_people_added() {
     let lake = Lake::new();
     load(&lake, "r1", LoadMode::Replace, &[1]);
     lake.execute(
-        "create index by_name on kpi (name);
+        "pragma foreign_keys = off;
+         create index by_name on kpi (name);
          create view latest as select max(id) as id from kpi;
          create table seen (id integer references kpi (id) on delete cascade);
          insert into seen values (1);
@@ -49,7 +51,7 @@ fn replace_keeps_what_people_added() {
     );
     assert_eq!(lake.rows("select id from latest"), ["7"]);
     assert_eq!(lake.rows("select id from seen"), ["1"]);
-    lake.execute("insert into kpi values (9, 'by hand')");
+    lake.execute("pragma foreign_keys = off; insert into kpi values (9, 'by hand')");
     assert_eq!(lake.rows("select id from log"), ["9"]);
 }
 
@@ -60,7 +62,11 @@ fn an_index_that_no_longer_fits_is_named_and_nothing_changes() {
     lake.execute("create index by_name on kpi (name)");
     let written = lake.write("r2.parquet", &rows(&[2], "r2"));
     let error = lake.load(&load_of("r2", LoadMode::Replace, &COLUMNS[..1], &[written])).unwrap_err();
-    assert!(error.message.starts_with("index `by_name` of table `kpi` does not fit the new version"), "{}", error.message);
+    assert!(
+        error.message.starts_with("index `by_name` of table `kpi` does not fit the new version"),
+        "{}",
+        error.message
+    );
     assert_eq!(error.hint.as_deref(), Some("drop it with `drop index \"by_name\"`, then load again"));
     assert_eq!(lake.rows("select * from kpi"), ["1|r1"]);
     assert_eq!(lake.loaded("kpi").as_deref(), Some("r1"));
@@ -78,7 +84,8 @@ fn merge_replaces_rows_of_equal_key() {
 fn merge_by_several_columns_and_nothing_else() {
     let lake = Lake::new();
     load(&lake, "r1", merge(&["name", "id"]), &[1]);
-    let written = lake.write("r2.parquet", &record_batch!(("id", Int64, [1, 1]), ("name", Utf8, ["r1", "R1"])).unwrap());
+    let written =
+        lake.write("r2.parquet", &record_batch!(("id", Int64, [1, 1]), ("name", Utf8, ["r1", "R1"])).unwrap());
     lake.load(&load_of("r2", merge(&["name", "id"]), COLUMNS, &[written])).unwrap();
     assert_eq!(lake.rows("select * from kpi order by name"), ["1|R1", "1|r1"]);
 }
@@ -108,11 +115,9 @@ fn an_index_that_folds_letters_is_no_key() {
     let lake = Lake::new();
     lake.execute("create table kpi (id bigint, name text collate nocase, unique (name))");
     let one = lake.write("r1.parquet", &record_batch!(("id", Int64, [1]), ("name", Utf8, ["a"])).unwrap());
-    let other = lake.write("r2.parquet", &record_batch!(("id", Int64, [2]), ("name", Utf8, ["A"])).unwrap());
-    lake.load(&load_of("r1", merge(&["name"]), COLUMNS, &[one])).unwrap();
-    let error = lake.load(&load_of("r2", merge(&["name"]), COLUMNS, &[other])).unwrap_err();
-    assert!(error.message.contains("UNIQUE constraint failed"), "{}", error.message);
-    assert_eq!(lake.rows("select * from kpi"), ["1|a"]);
+    let error = lake.load(&load_of("r1", merge(&["name"]), COLUMNS, &[one])).unwrap_err();
+    assert_eq!(error.message, "table `kpi` does not compare its key (name) byte by byte");
+    assert_eq!(lake.rows("select name from sqlite_schema where name like 'tarn_key%'"), Vec::<String>::new());
 }
 
 #[test]
@@ -159,9 +164,7 @@ fn partition_load(lake: &Lake, run: &str, files: &[(&[i64], Option<&str>)], empt
         write_parquet(&lake.path(&name), &rows(ids, run));
         written.push(file(&name, &[*day]));
     }
-    let mode = LoadMode::Partition {
-        columns: vec!["day".to_owned()],
-    };
+    let mode = LoadMode::Partition { columns: vec!["day".to_owned()] };
     let mut load = load_of(run, mode, COLUMNS, &written);
     load.partition_keys = vec![Column::new("day", "date")];
     load.partitions = emptied.iter().map(|day| vec![day.map(str::to_owned)]).collect();
@@ -202,7 +205,10 @@ fn keys_and_partitions_must_be_columns() {
     assert_eq!(of(merge(&["ident"])), "key column `ident` is not a column of table `kpi`");
     assert_eq!(of(merge(&["id", "ID"])), "the key of table `kpi` names a column twice");
     let columns = vec!["name".to_owned()];
-    assert_eq!(of(LoadMode::Partition { columns }), "table `kpi` is loaded by partition, but not by its partition keys");
+    assert_eq!(
+        of(LoadMode::Partition { columns }),
+        "table `kpi` is loaded by partition, but not by its partition keys"
+    );
     assert!(!lake.database().exists());
 }
 
@@ -212,7 +218,11 @@ fn odd_names_are_quoted() {
     let batch = record_batch!(("a \"b\"; drop", Int64, [1]), ("select", Utf8, ["x"]), ("名前", Utf8, ["あ"])).unwrap();
     let written = lake.write("f.parquet", &batch);
     let columns = &[("a \"b\"; drop", "bigint"), ("select", "string"), ("名前", "string")];
-    for (run, mode) in [("r1", merge(&["a \"b\"; drop", "名前"])), ("r2", merge(&["a \"b\"; drop", "名前"])), ("r3", LoadMode::Replace)] {
+    for (run, mode) in [
+        ("r1", merge(&["a \"b\"; drop", "名前"])),
+        ("r2", merge(&["a \"b\"; drop", "名前"])),
+        ("r3", LoadMode::Replace),
+    ] {
         let mut load = load_of(run, mode, columns, std::slice::from_ref(&written));
         load.table = "group \"x\"".to_owned();
         lake.load(&load).unwrap();
@@ -232,13 +242,14 @@ fn a_reader_sees_the_old_rows_or_the_new_ones() {
             let connection = lake.connection();
             while !ended.load(Ordering::Acquire) {
                 let sql = "select count(*), count(distinct name), max(name) from kpi";
-                let found: (i64, i64, String) = connection
-                    .query_row(sql, [], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
-                    .unwrap();
+                let found: (i64, i64, String) =
+                    connection.query_row(sql, [], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?))).unwrap();
                 seen.lock().unwrap().push(found);
             }
         });
-        for (round, mode) in [LoadMode::Replace, merge(&["id"]), LoadMode::Replace, merge(&["id"])].into_iter().enumerate() {
+        for (round, mode) in
+            [LoadMode::Replace, merge(&["id"]), LoadMode::Replace, merge(&["id"])].into_iter().enumerate()
+        {
             load(&lake, &format!("r{:02}", round + 1), mode, &many);
         }
         ended.store(true, Ordering::Release);
@@ -257,9 +268,8 @@ fn progress_tells_all_rows_at_the_end() {
     let written = lake.write("r1.parquet", &rows(&many, "r1"));
     let told = Mutex::new(Vec::new());
     let load = load_of("r1", LoadMode::Replace, COLUMNS, &[written]);
-    let outcome = runtime()
-        .block_on(lake.mart().load(&load, lake.objects(), &|rows| told.lock().unwrap().push(rows)))
-        .unwrap();
+    let outcome =
+        runtime().block_on(lake.mart().load(&load, lake.objects(), &|rows| told.lock().unwrap().push(rows))).unwrap();
     let told = told.into_inner().unwrap();
     assert_eq!(outcome.rows, 10_000);
     assert_eq!(told.last(), Some(&10_000));

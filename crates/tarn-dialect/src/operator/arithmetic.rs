@@ -1,0 +1,324 @@
+//! Integer and decimal arithmetic: exact, and an error where the result does not fit.
+//!
+//! The engine's own operators wrap integers around silently and give decimals other precisions and scales than
+//! Athena does (Trino's `DecimalOperators`).
+
+use std::sync::Arc;
+
+use arrow::array::{Array, ArrayRef, AsArray, Datum, Decimal128Array};
+use arrow::compute::kernels::numeric;
+use arrow::datatypes::{DataType, Decimal128Type, i256};
+use arrow::error::ArrowError;
+use datafusion::common::{DataFusionError, Result};
+use datafusion::logical_expr::{
+    ColumnarValue, ScalarFunctionArgs, ScalarUDFImpl, Signature, Volatility,
+};
+use datafusion::physical_expr_common::datum::apply;
+
+use crate::coercion::{MAX_PRECISION, decimal_of, whole_digits};
+use crate::error::SqlError;
+use crate::operator::{division_by_zero, internal, out_of_range};
+use crate::types::athena_type;
+
+/// An arithmetic operator.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum ArithmeticOperator {
+    Add,
+    Subtract,
+    Multiply,
+    Divide,
+    Modulo,
+}
+
+impl ArithmeticOperator {
+    /// How the operator is written.
+    pub(crate) fn symbol(self) -> &'static str {
+        match self {
+            Self::Add => "+",
+            Self::Subtract => "-",
+            Self::Multiply => "*",
+            Self::Divide => "/",
+            Self::Modulo => "%",
+        }
+    }
+
+    fn noun(self) -> &'static str {
+        match self {
+            Self::Add => "addition",
+            Self::Subtract => "subtraction",
+            Self::Multiply => "multiplication",
+            Self::Divide => "division",
+            Self::Modulo => "modulus",
+        }
+    }
+}
+
+/// The decimal type of a result (Trino's rules for precision and scale).
+pub(crate) fn decimal_result(
+    operator: ArithmeticOperator,
+    (precision_a, scale_a): (u8, i8),
+    (precision_b, scale_b): (u8, i8),
+) -> Result<DataType> {
+    let (p1, p2) = (i16::from(precision_a), i16::from(precision_b));
+    let (s1, s2) = (i16::from(scale_a), i16::from(scale_b));
+    let (w1, w2) = (
+        whole_digits(precision_a, scale_a),
+        whole_digits(precision_b, scale_b),
+    );
+    let scale = s1.max(s2);
+    let (precision, scale) = match operator {
+        ArithmeticOperator::Add | ArithmeticOperator::Subtract => (w1.max(w2) + scale + 1, scale),
+        ArithmeticOperator::Multiply => (p1 + p2, s1 + s2),
+        ArithmeticOperator::Divide => (p1 + s2 + (s2 - s1).max(0), scale),
+        ArithmeticOperator::Modulo => (w1.min(w2) + scale, scale),
+    };
+    if scale > i16::from(MAX_PRECISION) {
+        return Err(SqlError::types(format!(
+            "DECIMAL scale must be in range [0, precision ({MAX_PRECISION})]: {scale}"
+        ))
+        .into());
+    }
+    Ok(decimal_of(
+        precision,
+        i8::try_from(scale).map_err(|_| internal("scale of a decimal"))?,
+    ))
+}
+
+/// One operator on one type of operands.
+#[derive(Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Arithmetic {
+    operator: ArithmeticOperator,
+    result: DataType,
+    signature: Signature,
+}
+
+impl Arithmetic {
+    /// Operands are of the result's integer type, or decimals of any shape.
+    pub(crate) fn new(operator: ArithmeticOperator, result: DataType) -> Self {
+        Self {
+            operator,
+            result,
+            signature: Signature::any(2, Volatility::Immutable),
+        }
+    }
+
+    fn integers(&self, left: &dyn Datum, right: &dyn Datum) -> Result<ArrayRef, ArrowError> {
+        match self.operator {
+            ArithmeticOperator::Add => numeric::add(left, right),
+            ArithmeticOperator::Subtract => numeric::sub(left, right),
+            ArithmeticOperator::Multiply => numeric::mul(left, right),
+            ArithmeticOperator::Divide => numeric::div(left, right),
+            ArithmeticOperator::Modulo => numeric::rem(left, right),
+        }
+    }
+
+    fn explain(&self, error: DataFusionError) -> DataFusionError {
+        match &error {
+            DataFusionError::ArrowError(inner, _) => match inner.as_ref() {
+                ArrowError::DivideByZero => division_by_zero(),
+                ArrowError::ArithmeticOverflow(message) => {
+                    let operands = message
+                        .split_once("on: ")
+                        .map(|(_, operands)| format!(": {operands}"))
+                        .unwrap_or_default();
+                    out_of_range(format!(
+                        "{} {} overflow{operands}",
+                        athena_type(&self.result),
+                        self.operator.noun()
+                    ))
+                }
+                _ => error,
+            },
+            _ => error,
+        }
+    }
+}
+
+impl ScalarUDFImpl for Arithmetic {
+    fn name(&self) -> &str {
+        self.operator.symbol()
+    }
+
+    fn signature(&self) -> &Signature {
+        &self.signature
+    }
+
+    fn return_type(&self, _arguments: &[DataType]) -> Result<DataType> {
+        Ok(self.result.clone())
+    }
+
+    fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
+        let [left, right] = &args.args[..] else {
+            return Err(internal("arithmetic takes two operands"));
+        };
+        match self.result {
+            DataType::Decimal128(precision, scale) => {
+                let arrays = ColumnarValue::values_to_arrays(&args.args)?;
+                let (left, right) = (
+                    arrays[0].as_primitive::<Decimal128Type>(),
+                    arrays[1].as_primitive::<Decimal128Type>(),
+                );
+                let result = decimals(self.operator, left, right, precision, scale)?;
+                let scalar = args
+                    .args
+                    .iter()
+                    .all(|value| matches!(value, ColumnarValue::Scalar(_)));
+                if scalar {
+                    return Ok(ColumnarValue::Scalar(
+                        datafusion::common::ScalarValue::try_from_array(&result, 0)?,
+                    ));
+                }
+                Ok(ColumnarValue::Array(result))
+            }
+            _ => apply(left, right, |left, right| self.integers(left, right))
+                .map_err(|error| self.explain(error)),
+        }
+    }
+}
+
+fn decimals(
+    operator: ArithmeticOperator,
+    left: &Decimal128Array,
+    right: &Decimal128Array,
+    precision: u8,
+    scale: i8,
+) -> Result<ArrayRef> {
+    let shifts = Shifts::new(operator, left.scale(), right.scale(), scale);
+    let limit = power(u32::from(precision))?;
+    let mut failed: Option<DataFusionError> = None;
+    let result: Decimal128Array = left
+        .iter()
+        .zip(right.iter())
+        .map(|pair| match pair {
+            (Some(left), Some(right)) if failed.is_none() => {
+                match one(operator, left, right, &shifts, limit) {
+                    Ok(value) => Some(value),
+                    Err(error) => {
+                        failed = Some(error);
+                        None
+                    }
+                }
+            }
+            _ => None,
+        })
+        .collect();
+    if let Some(error) = failed {
+        return Err(error);
+    }
+    Ok(Arc::new(
+        result.with_precision_and_scale(precision, scale)?,
+    ))
+}
+
+/// Powers of ten that bring both operands to where the operator works.
+struct Shifts {
+    left: u32,
+    right: u32,
+}
+
+impl Shifts {
+    fn new(operator: ArithmeticOperator, left: i8, right: i8, result: i8) -> Self {
+        let steps = |count: i16| u32::try_from(count).unwrap_or(0);
+        let (left, right, result) = (i16::from(left), i16::from(right), i16::from(result));
+        match operator {
+            ArithmeticOperator::Multiply => Self { left: 0, right: 0 },
+            ArithmeticOperator::Divide => Self {
+                left: steps(result - left + right),
+                right: 0,
+            },
+            _ => Self {
+                left: steps(result - left),
+                right: steps(result - right),
+            },
+        }
+    }
+}
+
+fn power(exponent: u32) -> Result<i128> {
+    10_i128
+        .checked_pow(exponent)
+        .ok_or_else(|| internal("precision of a decimal"))
+}
+
+fn overflow() -> DataFusionError {
+    out_of_range("Decimal overflow")
+}
+
+fn one(
+    operator: ArithmeticOperator,
+    left: i128,
+    right: i128,
+    shifts: &Shifts,
+    limit: i128,
+) -> Result<i128> {
+    let divides = matches!(
+        operator,
+        ArithmeticOperator::Divide | ArithmeticOperator::Modulo
+    );
+    if divides && right == 0 {
+        return Err(division_by_zero());
+    }
+    let value = match narrow(operator, left, right, shifts) {
+        Some(value) => value,
+        None => wide(operator, left, right, shifts)
+            .and_then(i256::to_i128)
+            .ok_or_else(overflow)?,
+    };
+    if value >= limit || value <= -limit {
+        return Err(overflow());
+    }
+    Ok(value)
+}
+
+fn narrow(
+    operator: ArithmeticOperator,
+    left: i128,
+    right: i128,
+    shifts: &Shifts,
+) -> Option<i128> {
+    let left = left.checked_mul(10_i128.checked_pow(shifts.left)?)?;
+    let right = right.checked_mul(10_i128.checked_pow(shifts.right)?)?;
+    match operator {
+        ArithmeticOperator::Add => left.checked_add(right),
+        ArithmeticOperator::Subtract => left.checked_sub(right),
+        ArithmeticOperator::Multiply => left.checked_mul(right),
+        ArithmeticOperator::Divide => {
+            let (quotient, rest) = (left.checked_div(right)?, left.checked_rem(right)?);
+            let rounds = rest.unsigned_abs() >= right.unsigned_abs() - rest.unsigned_abs();
+            let away = if (left < 0) == (right < 0) { 1 } else { -1 };
+            quotient.checked_add(if rounds && rest != 0 { away } else { 0 })
+        }
+        ArithmeticOperator::Modulo => left.checked_rem(right),
+    }
+}
+
+/// The same on 256 bits, for intermediate values that 128 do not hold.
+fn wide(operator: ArithmeticOperator, left: i128, right: i128, shifts: &Shifts) -> Option<i256> {
+    let ten = i256::from_i128(10);
+    let shifted = |value: i128, by: u32| {
+        i256::from_i128(value).checked_mul(ten.checked_pow(by)?)
+    };
+    let (left, right) = (shifted(left, shifts.left)?, shifted(right, shifts.right)?);
+    match operator {
+        ArithmeticOperator::Add => left.checked_add(right),
+        ArithmeticOperator::Subtract => left.checked_sub(right),
+        ArithmeticOperator::Multiply => left.checked_mul(right),
+        ArithmeticOperator::Divide => {
+            let (quotient, rest) = (left.checked_div(right)?, left.checked_rem(right)?);
+            let (rest_size, right_size) = (magnitude(rest), magnitude(right));
+            let rounds = rest != i256::ZERO && rest_size >= right_size.checked_sub(rest_size)?;
+            let same_sign = left.is_negative() == right.is_negative();
+            let away = i256::from_i128(if same_sign { 1 } else { -1 });
+            quotient.checked_add(if rounds { away } else { i256::ZERO })
+        }
+        ArithmeticOperator::Modulo => left.checked_rem(right),
+    }
+}
+
+fn magnitude(value: i256) -> i256 {
+    if value.is_negative() {
+        value.wrapping_neg()
+    } else {
+        value
+    }
+}

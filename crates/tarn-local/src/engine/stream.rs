@@ -1,0 +1,54 @@
+//! A result whose rows are taken as they come.
+
+use std::fmt;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use arrow::record_batch::RecordBatch;
+use datafusion::physical_plan::SendableRecordBatchStream;
+use futures::{Stream, StreamExt};
+use tarn_pipeline::ports::{Column, EngineError};
+
+use super::errors;
+use crate::tables::BytesScanned;
+
+/// The rows of a query in batches; dropping it stops the query.
+pub struct QueryStream {
+    columns: Vec<Column>,
+    batches: SendableRecordBatchStream,
+    scanned: BytesScanned,
+}
+
+impl fmt::Debug for QueryStream {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("QueryStream").field("columns", &self.columns).finish_non_exhaustive()
+    }
+}
+
+impl QueryStream {
+    pub(super) fn new(columns: Vec<Column>, batches: SendableRecordBatchStream, scanned: BytesScanned) -> Self {
+        Self { columns, batches, scanned }
+    }
+
+    /// The columns of the result.
+    pub fn columns(&self) -> &[Column] {
+        &self.columns
+    }
+
+    /// Bytes read so far.
+    pub fn bytes_scanned(&self) -> u64 {
+        self.scanned.get()
+    }
+
+    pub(super) fn into_columns(self) -> Vec<Column> {
+        self.columns
+    }
+}
+
+impl Stream for QueryStream {
+    type Item = Result<RecordBatch, EngineError>;
+
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        self.batches.poll_next_unpin(context).map(|next| next.map(|batch| batch.map_err(errors::from_engine)))
+    }
+}

@@ -1,0 +1,12 @@
+//! The whole of Tarn on a laptop: the program as its user runs it, real files, real databases.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a failed test may panic")]
+
+mod bad_input;
+mod first_lake;
+mod github;
+mod incremental;
+mod ingest;
+mod interruption;
+mod quarantine;
+mod rollback;
+mod shop;

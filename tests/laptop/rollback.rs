@@ -1,0 +1,83 @@
+//! Versions: kept, published again, and removed only when nothing refers to them.
+
+use anyhow::Result;
+use tarn_testkit::ScratchLake;
+
+fn lake() -> Result<ScratchLake> {
+    let lake = ScratchLake::empty()?;
+    lake.write("tarn.yaml", "name: scratch\nretention: {versions: 2}\nmarts:\n  reporting: {url: \"sqlite:reporting.db\"}\n")?;
+    Ok(lake)
+}
+
+fn version(lake: &ScratchLake, number: u32) -> Result<()> {
+    lake.write("models/answer.sql", format!("/*\nmart: {{to: reporting, mode: replace}}\n*/\nselect {number} as n"))?;
+    lake.tarn(&["run", "--run-id", &format!("r{number}")])?.done();
+    Ok(())
+}
+
+#[test]
+fn an_older_version_is_published_again_in_lake_and_mart() -> Result<()> {
+    let lake = lake()?;
+    for number in 1..=3 {
+        version(&lake, number)?;
+    }
+    lake.tarn(&["rollback", "answer"])?.done();
+    assert_eq!((lake.rows("select n from answer")?, lake.mart_rows("reporting", "select n from answer")?), (vec!["2".into()], vec!["2".into()]));
+    lake.tarn(&["rollback", "answer", "--to", "r1"])?.done();
+    assert_eq!(lake.rows("select n from answer")?, ["1"]);
+    lake.tarn(&["rollback", "answer", "--to", "r3"])?.done();
+    assert_eq!(lake.rows("select n from answer")?, ["3"]);
+    // The next run goes on from there.
+    version(&lake, 4)?;
+    assert_eq!((lake.rows("select n from answer")?, lake.mart_rows("reporting", "select n from answer")?), (vec!["4".into()], vec!["4".into()]));
+    Ok(())
+}
+
+#[test]
+fn what_is_not_there_is_said() -> Result<()> {
+    let lake = lake()?;
+    version(&lake, 1)?;
+    let refused = lake.tarn(&["rollback", "answer"])?.ended(1);
+    assert!(refused.stderr.contains("no other version is kept"), "{}", refused.stderr);
+    lake.tarn(&["rollback", "nothing"])?.ended(2);
+    Ok(())
+}
+
+#[test]
+fn retention_keeps_what_it_says_and_removes_only_its_own() -> Result<()> {
+    let lake = lake()?;
+    version(&lake, 1)?;
+    let foreign = lake.write(".tarn/lake/model/answer/foreign.parquet", "not ours")?;
+    let unmarked = lake.write(".tarn/lake/model/answer/run=zzz/part-00000.parquet", "not ours either")?;
+    for number in 2..=5 {
+        version(&lake, number)?;
+    }
+    let folder = |run: &str| lake.path().join(format!(".tarn/lake/model/answer/run={run}"));
+    assert_eq!(
+        ["r1", "r2", "r3", "r4", "r5"].map(|run| folder(run).is_dir()),
+        [false, false, true, true, true],
+        "the published version and two before it"
+    );
+    assert!(foreign.is_file() && unmarked.is_file());
+    let cleaned = lake.tarn(&["clean", "--keep", "0", "--json"])?.done().json()?;
+    assert_eq!(cleaned["versions"], 2);
+    assert_eq!(["r3", "r4", "r5"].map(|run| folder(run).is_dir()), [false, false, true]);
+    assert_eq!(lake.rows("select n from answer")?, ["5"]);
+    assert!(foreign.is_file() && unmarked.is_file());
+    Ok(())
+}
+
+#[test]
+fn a_version_that_a_partition_still_lies_in_stays() -> Result<()> {
+    let lake = lake()?;
+    lake.write("tarn.yaml", "name: scratch\nretention: {versions: 0}\nvars: {day: 1}\n")?;
+    lake.write(
+        "models/days.sql",
+        "/*\nmaterialized: incremental\nstrategy: insert_overwrite\npartitioned_by: [day]\n*/\nselect 'x' as v, {{ var('day') }} as day",
+    )?;
+    for day in 1..=4 {
+        lake.tarn(&["run", "--run-id", &format!("r{day}"), "--var", &format!("day={day}")])?.done();
+    }
+    assert_eq!(lake.rows("select day from days order by day")?, ["1", "2", "3", "4"]);
+    Ok(())
+}
