@@ -11,6 +11,7 @@ GENERATOR := $(CARGO_TARGET_DIR)/release/shop-generator
 
 LAKE := examples/shop
 EVENTS := 10000
+BENCH_EVENTS := 1000000
 DATA := $(LAKE)/data/$(EVENTS)
 
 .PHONY: help build run test lint fmt bench clean
@@ -33,7 +34,7 @@ $(DATA)/.done:
 	@$(GENERATOR) $(DATA) --events $(EVENTS)
 	@touch $@
 
-test: ## Run all tests
+test: build ## Run all tests
 	tests/set-up
 	cargo test --release --locked --workspace
 
@@ -44,8 +45,9 @@ lint: ## Check formatting, lints and dependencies' licences
 fmt: ## Format the code
 	cargo fmt --all
 
-bench: build ## Measure beside named peers; raw results in benches/results
-	benches/run
+bench: build ## Measure beside named peers; raw results in benches/results (BENCH_EVENTS=10000000 for the big one)
+	python3 benches/ingest.py --events $(BENCH_EVENTS)
+	python3 benches/run.py --events $(BENCH_EVENTS)
 
 clean: ## Remove what the sample lake made
 	rm -rf $(LAKE)/.tarn $(LAKE)/data

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use indexmap::IndexMap;
-use tarn_local::{LakeLock, Local, LockError};
+use tarn_local::{LakeLock, Local, LocalSettings, LockError};
 use tarn_model::{Lake, LakeFiles};
 use tarn_pipeline::context::Ports;
 use tarn_pipeline::ports::{Clock, Mart, Observer, SystemClock};
@@ -61,8 +61,7 @@ impl Place {
     /// Opens the lake's data, making its folder at the first time.
     pub(crate) fn open(&self, observer: Arc<dyn Observer>, lake: &Lake) -> anyhow::Result<Opened> {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-        let local = Local::open(&self.data, tarn_local::Settings::new(clock.now()))
-            .map_err(|error| Refusal { message: error.to_string(), hint: error.hint() })?;
+        let local = Local::open(&self.data, LocalSettings::at(clock.now())).map_err(|error| Refusal::new(error.to_string()))?;
         let marts = lake
             .config
             .marts

@@ -6,7 +6,7 @@
 use std::ops::Range;
 
 use crate::error::{RecordError, RecordErrorKind};
-use crate::scan::{byte, expected, literal, long_number, skip_space, string};
+use crate::scan::{self, byte, expected, literal, skip_space, string};
 use crate::simd::{Level, Scan, Work};
 
 /// A decoded item: plain JSON text, and where its attributes stand in it.
@@ -229,7 +229,7 @@ fn not_typed(at: usize, reason: &'static str) -> RecordError {
 fn leaf<S: Scan>(text: &str, at: usize, tag: Tag, json: &mut String) -> Result<usize, RecordError> {
     let bytes = text.as_bytes();
     match tag {
-        Tag::Number => number(text, at, json),
+        Tag::Number => number::<S>(text, at, json),
         Tag::Boolean => {
             let end = literal(bytes, at)?;
             if byte(bytes, at) == b'n' {
@@ -257,12 +257,12 @@ fn leaf<S: Scan>(text: &str, at: usize, tag: Tag, json: &mut String) -> Result<u
 
 /// Reads a number in quotes.
 #[inline(always)]
-fn number(text: &str, at: usize, json: &mut String) -> Result<usize, RecordError> {
+fn number<S: Scan>(text: &str, at: usize, json: &mut String) -> Result<usize, RecordError> {
     let bytes = text.as_bytes();
     if byte(bytes, at) != b'"' {
         return Err(expected(bytes, at, "a number in quotes"));
     }
-    let end = long_number(bytes, at + 1)?;
+    let end = scan::number::<S>(bytes, at + 1)?;
     if byte(bytes, end) != b'"' {
         return Err(expected(bytes, end, "the quote after a number"));
     }
@@ -284,7 +284,7 @@ fn set<S: Scan>(text: &str, at: usize, numbers: bool, json: &mut String) -> Resu
     }
     loop {
         if numbers {
-            position = number(text, position, json)?;
+            position = number::<S>(text, position, json)?;
         } else {
             let end = string_token::<S>(bytes, position)?;
             json.push_str(slice(text, position, end));

@@ -107,6 +107,14 @@ fn colliding_names_depend_on_the_document_only() {
 }
 
 #[test]
+fn the_suffix_tells_path_and_occurrence() {
+    // Names are stored in tables, so they must stay what they are from one release to the next.
+    assert_eq!(names(r#"{"a":1,"a":2,"a":3}"#), ["a", "a__7c9163f0", "a__57c241af"]);
+    assert_eq!(names(r#"{"A":1,"a":2}"#), ["a", "a__ee63f5ef"]);
+    assert_eq!(names(&format!(r#"{{"{}":1}}"#, "N".repeat(300)))[0].len(), 255);
+}
+
+#[test]
 fn a_suffixed_name_that_a_key_has_already_is_not_used_twice() {
     let taken = names(r#"{"a":1,"a":2}"#).remove(1);
     let record = format!(r#"{{"{taken}":0,"a":1,"a":2}}"#);

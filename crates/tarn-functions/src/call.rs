@@ -6,21 +6,17 @@
 use std::sync::Arc;
 
 use arrow::array::{
-    Array, ArrayRef, ArrowPrimitiveType, BinaryArray, BinaryBuilder, BooleanArray, BooleanBuilder,
-    PrimitiveArray, PrimitiveBuilder, StringArray, StringBuilder,
+    Array, ArrayRef, ArrowPrimitiveType, BinaryArray, BinaryBuilder, BooleanArray, BooleanBuilder, PrimitiveArray,
+    PrimitiveBuilder, StringArray, StringBuilder,
 };
 use arrow::buffer::NullBuffer;
 use arrow::compute::cast;
 use arrow::datatypes::{
-    DataType, Date32Type, Decimal128Type, FieldRef, Float32Type, Float64Type, Int8Type, Int16Type,
-    Int32Type, Int64Type, TimeUnit, TimestampMicrosecondType, TimestampMillisecondType,
-    TimestampNanosecondType,
+    DataType, Decimal128Type, FieldRef, Float32Type, Float64Type, Int8Type, Int16Type, Int32Type, Int64Type,
 };
 use datafusion::common::Result;
 use datafusion::logical_expr::{ColumnarValue, ScalarFunctionArgs};
 
-use crate::datetime::moment::Moment;
-use crate::datetime::zone::Zone;
 use crate::failure::{internal, out_of_range};
 
 /// One argument: a column, or a constant as an array of one.
@@ -33,20 +29,13 @@ pub(crate) struct Argument {
 }
 
 impl Argument {
-    /// Whether the value is the same in all rows.
-    pub(crate) fn is_constant(&self) -> bool {
-        self.stride == 0
-    }
-
     /// The position in [`Self::array`] that holds the value of `row`.
     pub(crate) fn position(&self, row: usize) -> usize {
         row * self.stride
     }
 
     pub(crate) fn is_null(&self, row: usize) -> bool {
-        self.nulls
-            .as_ref()
-            .is_some_and(|nulls| nulls.is_null(row * self.stride))
+        self.nulls.as_ref().is_some_and(|nulls| nulls.is_null(row * self.stride))
     }
 
     /// The argument as one value per row.
@@ -60,12 +49,10 @@ impl Argument {
 
     /// The array as its concrete type.
     pub(crate) fn typed<T: 'static>(&self) -> Result<&T> {
-        self.array.as_any().downcast_ref::<T>().ok_or_else(|| {
-            internal(format!(
-                "argument has the unexpected type `{}`",
-                self.array.data_type()
-            ))
-        })
+        self.array
+            .as_any()
+            .downcast_ref::<T>()
+            .ok_or_else(|| internal(format!("argument has the unexpected type `{}`", self.array.data_type())))
     }
 }
 
@@ -91,31 +78,16 @@ impl Call {
                     ColumnarValue::Array(array) => (array, 1),
                     ColumnarValue::Scalar(scalar) => (scalar.to_array()?, 0),
                 };
-                let array = if array.data_type() == wanted {
-                    array
-                } else {
-                    cast(&array, wanted)?
-                };
-                Ok(Argument {
-                    nulls: array.logical_nulls(),
-                    array,
-                    stride,
-                    field: fields.next(),
-                })
+                let array = if array.data_type() == wanted { array } else { cast(&array, wanted)? };
+                Ok(Argument { nulls: array.logical_nulls(), array, stride, field: fields.next() })
             })
             .collect::<Result<Vec<_>>>()?;
-        Ok(Self {
-            arguments,
-            rows,
-            gives,
-        })
+        Ok(Self { arguments, rows, gives })
     }
 
     /// The argument at `index`.
     pub(crate) fn argument(&self, index: usize) -> Result<&Argument> {
-        self.arguments
-            .get(index)
-            .ok_or_else(|| internal(format!("argument {index} is missing")))
+        self.arguments.get(index).ok_or_else(|| internal(format!("argument {index} is missing")))
     }
 
     /// An all-null result.
@@ -177,131 +149,6 @@ impl<'a> Input<'a> for bool {
     fn read(reader: &Self::Reader, position: usize) -> Self {
         reader.value(position)
     }
-}
-
-/// Raw values of a date or timestamp column, with what they count.
-#[derive(Debug)]
-pub(crate) enum MomentReader<'a> {
-    Days(&'a PrimitiveArray<Date32Type>),
-    Ticks {
-        values: &'a [i64],
-        per_second: i64,
-        zone: Option<Zone>,
-    },
-}
-
-impl<'a> Input<'a> for Moment {
-    type Reader = MomentReader<'a>;
-
-    fn reader(argument: &'a Argument) -> Result<Self::Reader> {
-        let (values, per_second, zone) = match argument.array.data_type() {
-            DataType::Date32 => return Ok(MomentReader::Days(argument.typed()?)),
-            DataType::Timestamp(TimeUnit::Millisecond, zone) => (
-                argument
-                    .typed::<PrimitiveArray<TimestampMillisecondType>>()?
-                    .values(),
-                1_000,
-                zone,
-            ),
-            DataType::Timestamp(TimeUnit::Microsecond, zone) => (
-                argument
-                    .typed::<PrimitiveArray<TimestampMicrosecondType>>()?
-                    .values(),
-                1_000_000,
-                zone,
-            ),
-            DataType::Timestamp(TimeUnit::Nanosecond, zone) => (
-                argument
-                    .typed::<PrimitiveArray<TimestampNanosecondType>>()?
-                    .values(),
-                1_000_000_000,
-                zone,
-            ),
-            other => return Err(internal(format!("`{other}` is no moment"))),
-        };
-        let zone = zone.as_deref().map(Zone::parse).transpose()?;
-        Ok(MomentReader::Ticks {
-            values,
-            per_second,
-            // UTC needs no shift: the fast path.
-            zone: zone.filter(|zone| !zone.is_utc()),
-        })
-    }
-
-    fn read(reader: &Self::Reader, position: usize) -> Self {
-        match reader {
-            MomentReader::Days(days) => Moment::of_day(i64::from(days.value(position))),
-            MomentReader::Ticks {
-                values,
-                per_second,
-                zone,
-            } => {
-                let moment = Moment::from_ticks(values[position], *per_second);
-                match zone {
-                    Some(zone) => moment.plus_seconds(i64::from(zone.offset_at(moment.seconds))),
-                    None => moment,
-                }
-            }
-        }
-    }
-}
-
-/// An instant of a timestamp column, whatever its zone.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Instant(pub(crate) Moment);
-
-impl<'a> Input<'a> for Instant {
-    type Reader = MomentReader<'a>;
-
-    fn reader(argument: &'a Argument) -> Result<Self::Reader> {
-        Ok(match Moment::reader(argument)? {
-            MomentReader::Ticks {
-                values, per_second, ..
-            } => MomentReader::Ticks {
-                values,
-                per_second,
-                zone: None,
-            },
-            days => days,
-        })
-    }
-
-    fn read(reader: &Self::Reader, position: usize) -> Self {
-        Self(Moment::read(reader, position))
-    }
-}
-
-/// A value with time zone: the instant, and what the clocks of its zone show.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Zoned {
-    pub(crate) instant: Moment,
-    pub(crate) local: Moment,
-}
-
-impl<'a> Input<'a> for Zoned {
-    type Reader = MomentReader<'a>;
-
-    fn reader(argument: &'a Argument) -> Result<Self::Reader> {
-        Moment::reader(argument)
-    }
-
-    fn read(reader: &Self::Reader, position: usize) -> Self {
-        let local = Moment::read(reader, position);
-        let instant = match reader {
-            MomentReader::Ticks {
-                values, per_second, ..
-            } => Moment::from_ticks(values[position], *per_second),
-            MomentReader::Days(_) => local,
-        };
-        Self { instant, local }
-    }
-}
-
-/// A value with time zone to be, known by its instant or by what the clocks of the zone show.
-#[derive(Debug, Clone, Copy)]
-pub(crate) enum At {
-    Instant(Moment),
-    Local(Moment),
 }
 
 /// The arguments of one row, as a tuple of [`Input`]s.
@@ -435,10 +282,7 @@ impl Output for i128 {
         let DataType::Decimal128(precision, _) = gives else {
             return Err(internal(format!("`{gives}` is no decimal")));
         };
-        Ok((
-            PrimitiveBuilder::with_capacity(rows).with_data_type(gives.clone()),
-            *precision,
-        ))
+        Ok((PrimitiveBuilder::with_capacity(rows).with_data_type(gives.clone()), *precision))
     }
     fn append((builder, precision): &mut Self::Builder, value: Self) -> Result<()> {
         if value.unsigned_abs() >= 10_u128.pow(u32::from(*precision)) {
@@ -452,124 +296,6 @@ impl Output for i128 {
     }
     fn finish((mut builder, _): Self::Builder) -> ArrayRef {
         Arc::new(builder.finish())
-    }
-}
-
-/// Collects dates and timestamps of any unit and zone.
-#[derive(Debug)]
-pub(crate) struct MomentBuilder {
-    values: Vec<i64>,
-    nulls: arrow::array::NullBufferBuilder,
-    gives: DataType,
-    zone: Option<Zone>,
-    per_second: i64,
-}
-
-impl MomentBuilder {
-    fn push(&mut self, moment: Moment, zone: Option<&Zone>) -> Result<()> {
-        let instant = match zone {
-            Some(zone) => moment.plus_seconds(-i64::from(zone.offset_of_local(moment.seconds))),
-            None => moment,
-        };
-        let value = if self.per_second == 0 {
-            Some(instant.days()).filter(|days| i32::try_from(*days).is_ok())
-        } else {
-            instant.to_ticks(self.per_second)
-        };
-        let value = value.ok_or_else(|| {
-            out_of_range(format!(
-                "a moment does not fit `{}`",
-                crate::types::type_name(&self.gives)
-            ))
-        })?;
-        self.values.push(value);
-        self.nulls.append_non_null();
-        Ok(())
-    }
-}
-
-/// A wall-clock time: in a result with zone, the time in that zone.
-impl Output for Moment {
-    type Builder = MomentBuilder;
-
-    fn builder(rows: usize, gives: &DataType) -> Result<Self::Builder> {
-        let (per_second, zone) = match gives {
-            DataType::Date32 => (0, None),
-            DataType::Timestamp(unit, zone) => {
-                let per_second = match unit {
-                    TimeUnit::Second => 1,
-                    TimeUnit::Millisecond => 1_000,
-                    TimeUnit::Microsecond => 1_000_000,
-                    TimeUnit::Nanosecond => 1_000_000_000,
-                };
-                (per_second, zone.as_deref().map(Zone::parse).transpose()?)
-            }
-            other => return Err(internal(format!("`{other}` is no moment"))),
-        };
-        Ok(MomentBuilder {
-            values: Vec::with_capacity(rows),
-            nulls: arrow::array::NullBufferBuilder::new(rows),
-            gives: gives.clone(),
-            zone: zone.filter(|zone| !zone.is_utc()),
-            per_second,
-        })
-    }
-
-    fn append(builder: &mut Self::Builder, value: Self) -> Result<()> {
-        let zone = builder.zone.clone();
-        builder.push(value, zone.as_ref())
-    }
-
-    fn append_null(builder: &mut Self::Builder) {
-        builder.values.push(0);
-        builder.nulls.append_null();
-    }
-
-    fn finish(mut builder: Self::Builder) -> ArrayRef {
-        let nulls = builder.nulls.finish();
-        if builder.per_second == 0 {
-            let days = builder.values.iter().map(|days| *days as i32).collect();
-            return Arc::new(PrimitiveArray::<Date32Type>::new(days, nulls));
-        }
-        let values = builder.values.into();
-        match builder.gives {
-            DataType::Timestamp(TimeUnit::Nanosecond, zone) => Arc::new(
-                PrimitiveArray::<TimestampNanosecondType>::new(values, nulls)
-                    .with_timezone_opt(zone),
-            ),
-            DataType::Timestamp(TimeUnit::Microsecond, zone) => Arc::new(
-                PrimitiveArray::<TimestampMicrosecondType>::new(values, nulls)
-                    .with_timezone_opt(zone),
-            ),
-            DataType::Timestamp(_, zone) => Arc::new(
-                PrimitiveArray::<TimestampMillisecondType>::new(values, nulls)
-                    .with_timezone_opt(zone),
-            ),
-            _ => Arc::new(PrimitiveArray::<Int64Type>::new(values, nulls)),
-        }
-    }
-}
-
-impl Output for At {
-    type Builder = MomentBuilder;
-
-    fn builder(rows: usize, gives: &DataType) -> Result<Self::Builder> {
-        Moment::builder(rows, gives)
-    }
-
-    fn append(builder: &mut Self::Builder, value: Self) -> Result<()> {
-        match value {
-            At::Instant(instant) => builder.push(instant, None),
-            At::Local(local) => Moment::append(builder, local),
-        }
-    }
-
-    fn append_null(builder: &mut Self::Builder) {
-        Moment::append_null(builder);
-    }
-
-    fn finish(builder: Self::Builder) -> ArrayRef {
-        Moment::finish(builder)
     }
 }
 
@@ -619,8 +345,6 @@ impl<V> Memo<V> {
 }
 
 /// Builds a primitive result of an Arrow type from row values.
-pub(crate) fn primitive<T: ArrowPrimitiveType>(
-    values: impl Iterator<Item = Option<T::Native>>,
-) -> ArrayRef {
+pub(crate) fn primitive<T: ArrowPrimitiveType>(values: impl Iterator<Item = Option<T::Native>>) -> ArrayRef {
     Arc::new(values.collect::<PrimitiveArray<T>>())
 }

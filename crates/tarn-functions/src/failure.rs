@@ -14,10 +14,7 @@ pub(crate) fn invalid_cast(message: impl AsRef<str>) -> DataFusionError {
 
 /// A result that does not fit its type.
 pub(crate) fn out_of_range(message: impl AsRef<str>) -> DataFusionError {
-    DataFusionError::Execution(format!(
-        "NUMERIC_VALUE_OUT_OF_RANGE: {}",
-        message.as_ref()
-    ))
+    DataFusionError::Execution(format!("NUMERIC_VALUE_OUT_OF_RANGE: {}", message.as_ref()))
 }
 
 /// A division by the number zero.

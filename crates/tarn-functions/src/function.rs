@@ -7,8 +7,8 @@ use arrow::array::ArrayRef;
 use arrow::datatypes::{DataType, Field, FieldRef};
 use datafusion::common::{Result, ScalarValue};
 use datafusion::logical_expr::{
-    ColumnarValue, Expr, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl,
-    Signature as EngineSignature, Volatility,
+    ColumnarValue, Expr, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature as EngineSignature,
+    Volatility,
 };
 
 use datafusion::logical_expr::simplify::{ExprSimplifyResult, SimplifyContext};
@@ -108,11 +108,7 @@ impl Function {
 
     fn overload(mut self, signature: &'static str, gives: Option<Gives>, body: Body) -> Self {
         match Signature::parse(signature) {
-            Ok(signature) => self.overloads.push(Overload {
-                signature,
-                gives,
-                body,
-            }),
+            Ok(signature) => self.overloads.push(Overload { signature, gives, body }),
             Err(error) => self.mistake = Some(error.to_string()),
         }
         self
@@ -195,11 +191,7 @@ impl ScalarUDFImpl for Function {
     }
 
     fn return_field_from_args(&self, args: ReturnFieldArgs<'_>) -> Result<FieldRef> {
-        let types: Vec<DataType> = args
-            .arg_fields
-            .iter()
-            .map(|field| field.data_type().clone())
-            .collect();
+        let types: Vec<DataType> = args.arg_fields.iter().map(|field| field.data_type().clone()).collect();
         let (overload, matched) = self.choose(&types)?;
         let result = match (matched.result, overload.gives) {
             (Some(result), _) => result,
@@ -239,19 +231,13 @@ impl ScalarUDFImpl for Function {
         if !changed {
             return Ok(ExprSimplifyResult::Original(args));
         }
-        Ok(ExprSimplifyResult::Simplified(
-            ScalarUDF::new_from_impl(self.clone()).call(args),
-        ))
+        Ok(ExprSimplifyResult::Simplified(ScalarUDF::new_from_impl(self.clone()).call(args)))
     }
 
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
         let types: Vec<DataType> = args.args.iter().map(ColumnarValue::data_type).collect();
         let (overload, matched) = self.choose(&types)?;
-        let constant = !self.volatile
-            && args
-                .args
-                .iter()
-                .all(|argument| matches!(argument, ColumnarValue::Scalar(_)));
+        let constant = !self.volatile && args.args.iter().all(|argument| matches!(argument, ColumnarValue::Scalar(_)));
         let rows = if constant { 1 } else { args.number_rows };
         let call = Call::new(args, &matched.arguments, rows)?;
         let result = (overload.body)(&call)?;

@@ -6,10 +6,12 @@
 
 mod aggregate;
 mod array;
+mod binary;
 mod call;
 mod datetime;
 mod failure;
 mod function;
+mod identity;
 mod json;
 mod map;
 mod math;
@@ -24,8 +26,11 @@ use std::sync::Arc;
 use datafusion::logical_expr::{AggregateUDF, ScalarUDF, WindowUDF};
 
 pub use datetime::text::cast_text_to_date;
-pub use json::canonical::json_parse;
+pub use datetime::zoned::local_variant;
 pub use function::TYPE_METADATA_KEY;
+pub use json::canonical::json_parse;
+pub use string::number::{decimal_text, double_text, real_text};
+pub use types::type_name;
 
 /// All scalar functions.
 pub fn scalar_functions() -> Vec<Arc<ScalarUDF>> {
@@ -35,6 +40,8 @@ pub fn scalar_functions() -> Vec<Arc<ScalarUDF>> {
     functions.extend(math::functions());
     functions.extend(regex::functions());
     functions.extend(web::functions());
+    functions.extend(binary::functions());
+    functions.extend(identity::functions());
     functions.extend(array::functions());
     functions.extend(map::functions());
     functions.into_iter().map(function::Function::build).collect()
@@ -45,12 +52,11 @@ pub fn aggregate_functions() -> Vec<Arc<AggregateUDF>> {
     aggregate::functions()
 }
 
-/// Functions of the engine that behave as Trino's: scalars, aggregates, windows.
-pub fn verified_builtins() -> (
-    Vec<Arc<ScalarUDF>>,
-    Vec<Arc<AggregateUDF>>,
-    Vec<Arc<WindowUDF>>,
-) {
+/// Scalar, aggregate and window functions of the engine.
+pub type EngineFunctions = (Vec<Arc<ScalarUDF>>, Vec<Arc<AggregateUDF>>, Vec<Arc<WindowUDF>>);
+
+/// Functions of the engine that behave as Trino's.
+pub fn verified_builtins() -> EngineFunctions {
     use datafusion::functions_window as window;
     let windows = vec![
         window::row_number::row_number_udwf(),
@@ -67,6 +73,9 @@ pub fn verified_builtins() -> (
     ];
     (Vec::new(), aggregate::verified(), windows)
 }
+
+/// Names that only the planner of the dialect uses.
+const PLANNER_NAMES: [&str; 3] = ["btrim", "max_n", "min_n"];
 
 /// The names of all functions, for hints: this crate's and the engine's verified ones, in order.
 pub fn function_names() -> Vec<String> {
@@ -86,12 +95,9 @@ pub fn function_names() -> Vec<String> {
                 .chain(&aggregates)
                 .flat_map(|function| named(function.name(), function.aliases())),
         )
-        .chain(
-            windows
-                .iter()
-                .flat_map(|function| named(function.name(), function.aliases())),
-        )
+        .chain(windows.iter().flat_map(|function| named(function.name(), function.aliases())))
         .collect();
+    names.retain(|name| !PLANNER_NAMES.contains(&name.as_str()));
     names.sort_unstable();
     names.dedup();
     names

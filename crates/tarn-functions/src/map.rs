@@ -18,25 +18,23 @@ use crate::types::{array_of, element_type, map_of, map_types};
 pub(crate) fn functions() -> Vec<Function> {
     vec![
         Function::new("map")
-            .computing("()", |_, _| Ok(map_of(DataType::Null, DataType::Null)), |call| {
-                let mut maps = Building::new(call.rows);
-                (0..call.rows).for_each(|_| maps.end());
-                let none = arrow::array::new_empty_array(&DataType::Null);
-                maps.finish(&none, &none, &call.gives)
-            })
+            .computing(
+                "()",
+                |_, _| Ok(map_of(DataType::Null, DataType::Null)),
+                |call| {
+                    let mut maps = Building::new(call.rows);
+                    (0..call.rows).for_each(|_| maps.end());
+                    let none = arrow::array::new_empty_array(&DataType::Null);
+                    maps.finish(&none, &none, &call.gives)
+                },
+            )
             .on("(array(K), array(V)) -> map(K, V)", from_arrays),
         Function::new("map_keys").on("(map(K, V)) -> array(K)", |call| side(call, 0)),
         Function::new("map_values").on("(map(K, V)) -> array(V)", |call| side(call, 1)),
         Function::new("map_entries").computing("(map(K, V))", entries_type, entries),
         Function::new("map_concat").on("(map(K, V)...) -> map(K, V)", concat),
-        Function::new("map_from_entries").computing("(array(T))", from_entries_type, |call| {
-            from_entries(call, false)
-        }),
-        Function::new("multimap_from_entries").computing(
-            "(array(T))",
-            multimap_type,
-            |call| from_entries(call, true),
-        ),
+        Function::new("map_from_entries").computing("(array(T))", from_entries_type, |call| from_entries(call, false)),
+        Function::new("multimap_from_entries").computing("(array(T))", multimap_type, |call| from_entries(call, true)),
     ]
 }
 
@@ -142,10 +140,7 @@ struct Maps<'a> {
 impl<'a> Maps<'a> {
     fn of(call: &'a Call, index: usize) -> Result<Self> {
         let argument = call.argument(index)?;
-        Ok(Self {
-            argument,
-            map: argument.typed()?,
-        })
+        Ok(Self { argument, map: argument.typed()? })
     }
 
     fn range(&self, row: usize) -> Option<std::ops::Range<usize>> {
@@ -189,16 +184,9 @@ fn side(call: &Call, column: usize) -> Result<ArrayRef> {
 }
 
 fn entries_type(types: &[DataType], _: &[Option<&ScalarValue>]) -> Result<DataType> {
-    let (key, value) = types
-        .first()
-        .and_then(map_types)
-        .ok_or_else(|| internal("a map is expected"))?;
+    let (key, value) = types.first().and_then(map_types).ok_or_else(|| internal("a map is expected"))?;
     Ok(array_of(DataType::Struct(
-        vec![
-            Field::new("c0", key.clone(), true),
-            Field::new("c1", value.clone(), true),
-        ]
-        .into(),
+        vec![Field::new("c0", key.clone(), true), Field::new("c1", value.clone(), true)].into(),
     )))
 }
 
@@ -226,10 +214,7 @@ fn entries(call: &Call) -> Result<ArrayRef> {
         }
     }
     let indices = UInt32Array::from(indices);
-    let columns = vec![
-        take(maps.map.keys(), &indices, None)?,
-        take(maps.map.values(), &indices, None)?,
-    ];
+    let columns = vec![take(maps.map.keys(), &indices, None)?, take(maps.map.values(), &indices, None)?];
     let rows = StructArray::try_new(fields.clone(), columns, None)?;
     Ok(Arc::new(ListArray::try_new(
         Arc::clone(field),
@@ -241,9 +226,7 @@ fn entries(call: &Call) -> Result<ArrayRef> {
 
 /// All entries; of equal keys the last map's wins. A null map gives null.
 fn concat(call: &Call) -> Result<ArrayRef> {
-    let maps = (0..call.arguments.len())
-        .map(|index| Maps::of(call, index))
-        .collect::<Result<Vec<_>>>()?;
+    let maps = (0..call.arguments.len()).map(|index| Maps::of(call, index)).collect::<Result<Vec<_>>>()?;
     let key_columns: Vec<&dyn Array> = maps.iter().map(|maps| maps.map.keys().as_ref()).collect();
     let value_columns: Vec<&dyn Array> = maps.iter().map(|maps| maps.map.values().as_ref()).collect();
     let keys = arrow::compute::concat(&key_columns)?;
@@ -277,10 +260,9 @@ fn concat(call: &Call) -> Result<ArrayRef> {
 
 fn entry_types(types: &[DataType]) -> Result<(DataType, DataType)> {
     match types.first().and_then(element_type) {
-        Some(DataType::Struct(fields)) if fields.len() == 2 => Ok((
-            fields[0].data_type().clone(),
-            fields[1].data_type().clone(),
-        )),
+        Some(DataType::Struct(fields)) if fields.len() == 2 => {
+            Ok((fields[0].data_type().clone(), fields[1].data_type().clone()))
+        }
         _ => Err(crate::failure::no_overload(
             "FUNCTION_NOT_FOUND: Unexpected parameters for function map_from_entries. Expected: array(row(K,V))",
         )),

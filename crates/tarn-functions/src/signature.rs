@@ -59,10 +59,7 @@ impl Signature {
             Some(inner) => (inner, true),
             None => (inner, false),
         };
-        let parameters = split_types(inner)
-            .into_iter()
-            .map(Pattern::parse)
-            .collect::<Result<Vec<_>>>()?;
+        let parameters = split_types(inner).into_iter().map(Pattern::parse).collect::<Result<Vec<_>>>()?;
         Ok(Self {
             text,
             parameters,
@@ -102,11 +99,7 @@ impl Signature {
             Some(result) => Some(result.resolve(&DataType::Null, &bindings)?),
             None => None,
         };
-        Some(Matched {
-            cost,
-            arguments: coerced,
-            result,
-        })
+        Some(Matched { cost, arguments: coerced, result })
     }
 }
 
@@ -163,20 +156,14 @@ impl Pattern {
             "varbinary" => Self::Fixed(DataType::Binary),
             "date" => Self::Fixed(DataType::Date32),
             "unknown" => Self::Fixed(DataType::Null),
-            "interval day to second" => {
-                Self::Fixed(DataType::Interval(IntervalUnit::MonthDayNano))
-            }
+            "interval day to second" => Self::Fixed(DataType::Interval(IntervalUnit::MonthDayNano)),
             "decimal" => Self::Decimal,
             "timestamp" => Self::Timestamp,
             "timestamp with time zone" => Self::Zoned,
-            "timestamp(3) with time zone" => Self::Fixed(DataType::Timestamp(
-                TimeUnit::Millisecond,
-                Some("UTC".into()),
-            )),
-            "timestamp(9) with time zone" => Self::Fixed(DataType::Timestamp(
-                TimeUnit::Nanosecond,
-                Some("UTC".into()),
-            )),
+            "timestamp(3) with time zone" => {
+                Self::Fixed(DataType::Timestamp(TimeUnit::Millisecond, Some("UTC".into())))
+            }
+            "timestamp(9) with time zone" => Self::Fixed(DataType::Timestamp(TimeUnit::Nanosecond, Some("UTC".into()))),
             "timestamp(3)" => Self::Fixed(DataType::Timestamp(TimeUnit::Millisecond, None)),
             other => return Err(internal(format!("signature names unknown type `{other}`"))),
         })
@@ -255,17 +242,11 @@ impl Pattern {
                 _ => DataType::Timestamp(TimeUnit::Millisecond, Some("UTC".into())),
             }),
             Self::Variable(letter) => {
-                let bound = bindings
-                    .get(usize::from(letter - b'A'))
-                    .cloned()
-                    .flatten()
-                    .unwrap_or(DataType::Null);
+                let bound = bindings.get(usize::from(letter - b'A')).cloned().flatten().unwrap_or(DataType::Null);
                 Some(match (letter, bound) {
                     (b'N' | b'I', DataType::Null) => DataType::Int64,
                     (b'M', DataType::Null) => DataType::Timestamp(TimeUnit::Millisecond, None),
-                    (b'Z', DataType::Null) => {
-                        DataType::Timestamp(TimeUnit::Millisecond, Some("UTC".into()))
-                    }
+                    (b'Z', DataType::Null) => DataType::Timestamp(TimeUnit::Millisecond, Some("UTC".into())),
                     (b'S', DataType::Null) => DataType::Interval(IntervalUnit::MonthDayNano),
                     (_, bound) => bound,
                 })
@@ -275,12 +256,8 @@ impl Pattern {
                 Some(array_of(element.resolve(&inner, bindings)?))
             }
             Self::Map(key, value) => {
-                let (key_type, value_type) =
-                    map_types(&plain).unwrap_or((&DataType::Null, &DataType::Null));
-                Some(map_of(
-                    key.resolve(key_type, bindings)?,
-                    value.resolve(value_type, bindings)?,
-                ))
+                let (key_type, value_type) = map_types(&plain).unwrap_or((&DataType::Null, &DataType::Null));
+                Some(map_of(key.resolve(key_type, bindings)?, value.resolve(value_type, bindings)?))
             }
         }
     }

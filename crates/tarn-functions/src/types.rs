@@ -8,7 +8,7 @@ use arrow::datatypes::{DataType, Field, Fields, IntervalUnit, TimeUnit};
 pub(crate) const MAX_DECIMAL_PRECISION: u8 = 38;
 
 /// The name Athena's `typeof` gives to an Arrow type.
-pub(crate) fn type_name(data_type: &DataType) -> String {
+pub fn type_name(data_type: &DataType) -> String {
     match data_type {
         DataType::Null => "unknown".to_owned(),
         DataType::Boolean => "boolean".to_owned(),
@@ -23,10 +23,9 @@ pub(crate) fn type_name(data_type: &DataType) -> String {
         | DataType::Decimal128(precision, scale)
         | DataType::Decimal256(precision, scale) => format!("decimal({precision},{scale})"),
         DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View => "varchar".to_owned(),
-        DataType::Binary
-        | DataType::LargeBinary
-        | DataType::BinaryView
-        | DataType::FixedSizeBinary(_) => "varbinary".to_owned(),
+        DataType::Binary | DataType::LargeBinary | DataType::BinaryView | DataType::FixedSizeBinary(_) => {
+            "varbinary".to_owned()
+        }
         DataType::Date32 | DataType::Date64 => "date".to_owned(),
         DataType::Time32(unit) | DataType::Time64(unit) => format!("time({})", digits(unit)),
         DataType::Timestamp(unit, None) => format!("timestamp({})", digits(unit)),
@@ -41,11 +40,9 @@ pub(crate) fn type_name(data_type: &DataType) -> String {
         | DataType::LargeListView(field)
         | DataType::FixedSizeList(field, _) => format!("array({})", type_name(field.data_type())),
         DataType::Map(entries, _) => match entries.data_type() {
-            DataType::Struct(fields) if fields.len() == 2 => format!(
-                "map({}, {})",
-                type_name(fields[0].data_type()),
-                type_name(fields[1].data_type())
-            ),
+            DataType::Struct(fields) if fields.len() == 2 => {
+                format!("map({}, {})", type_name(fields[0].data_type()), type_name(fields[1].data_type()))
+            }
             other => other.to_string(),
         },
         DataType::Struct(fields) => format!("row({})", row_fields(fields)),
@@ -59,11 +56,7 @@ fn row_fields(fields: &Fields) -> String {
         .iter()
         .map(|field| {
             let name = type_name(field.data_type());
-            if is_unnamed(field.name()) {
-                name
-            } else {
-                format!("{} {name}", field.name())
-            }
+            if is_unnamed(field.name()) { name } else { format!("{} {name}", field.name()) }
         })
         .collect();
     names.join(", ")
@@ -72,9 +65,7 @@ fn row_fields(fields: &Fields) -> String {
 /// Rows without field names carry `c0`, `c1`, … in Arrow.
 fn is_unnamed(name: &str) -> bool {
     name.is_empty()
-        || name
-            .strip_prefix('c')
-            .is_some_and(|digits| !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit()))
+        || name.strip_prefix('c').is_some_and(|digits| !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit()))
 }
 
 fn digits(unit: &TimeUnit) -> u8 {
@@ -93,10 +84,7 @@ pub(crate) fn array_of(element: DataType) -> DataType {
 
 /// A map type from `key` to `value`.
 pub(crate) fn map_of(key: DataType, value: DataType) -> DataType {
-    let entries = DataType::Struct(Fields::from(vec![
-        Field::new("key", key, false),
-        Field::new("value", value, true),
-    ]));
+    let entries = DataType::Struct(Fields::from(vec![Field::new("key", key, false), Field::new("value", value, true)]));
     DataType::Map(Arc::new(Field::new("entries", entries, false)), false)
 }
 
@@ -116,9 +104,7 @@ pub(crate) fn element_type(data_type: &DataType) -> Option<&DataType> {
 pub(crate) fn map_types(data_type: &DataType) -> Option<(&DataType, &DataType)> {
     match data_type {
         DataType::Map(entries, _) => match entries.data_type() {
-            DataType::Struct(fields) if fields.len() == 2 => {
-                Some((fields[0].data_type(), fields[1].data_type()))
-            }
+            DataType::Struct(fields) if fields.len() == 2 => Some((fields[0].data_type(), fields[1].data_type())),
             _ => None,
         },
         _ => None,
@@ -129,28 +115,20 @@ pub(crate) fn map_types(data_type: &DataType) -> Option<(&DataType, &DataType)> 
 pub(crate) fn normal(data_type: &DataType) -> DataType {
     match data_type {
         DataType::LargeUtf8 | DataType::Utf8View => DataType::Utf8,
-        DataType::LargeBinary | DataType::BinaryView | DataType::FixedSizeBinary(_) => {
-            DataType::Binary
-        }
+        DataType::LargeBinary | DataType::BinaryView | DataType::FixedSizeBinary(_) => DataType::Binary,
         DataType::UInt8 => DataType::Int16,
         DataType::UInt16 => DataType::Int32,
         DataType::UInt32 | DataType::UInt64 => DataType::Int64,
         DataType::Date64 => DataType::Date32,
         DataType::Float16 => DataType::Float32,
-        DataType::Timestamp(TimeUnit::Second, zone) => {
-            DataType::Timestamp(TimeUnit::Millisecond, zone.clone())
-        }
+        DataType::Timestamp(TimeUnit::Second, zone) => DataType::Timestamp(TimeUnit::Millisecond, zone.clone()),
         DataType::Decimal32(precision, scale) | DataType::Decimal64(precision, scale) => {
             DataType::Decimal128(*precision, *scale)
         }
         DataType::Dictionary(_, value) => normal(value),
         DataType::List(field) => {
             let element = normal(field.data_type());
-            if &element == field.data_type() {
-                data_type.clone()
-            } else {
-                array_of(element)
-            }
+            if &element == field.data_type() { data_type.clone() } else { array_of(element) }
         }
         DataType::LargeList(field)
         | DataType::ListView(field)
@@ -167,11 +145,7 @@ pub(crate) fn is_integer(data_type: &DataType) -> bool {
 
 /// Whether a type is a number of any kind.
 pub(crate) fn is_number(data_type: &DataType) -> bool {
-    is_integer(data_type)
-        || matches!(
-            data_type,
-            DataType::Float32 | DataType::Float64 | DataType::Decimal128(_, _)
-        )
+    is_integer(data_type) || matches!(data_type, DataType::Float32 | DataType::Float64 | DataType::Decimal128(_, _))
 }
 
 fn integer_digits(data_type: &DataType) -> Option<u8> {
@@ -203,31 +177,24 @@ pub(crate) fn common_type(left: &DataType, right: &DataType) -> Option<DataType>
     match (left, right) {
         (DataType::Null, other) | (other, DataType::Null) => Some(other.clone()),
         (a, b) if is_number(a) && is_number(b) => common_number(a, b),
-        (DataType::Date32, DataType::Timestamp(unit, zone))
-        | (DataType::Timestamp(unit, zone), DataType::Date32) => {
+        (DataType::Date32, DataType::Timestamp(unit, zone)) | (DataType::Timestamp(unit, zone), DataType::Date32) => {
             Some(DataType::Timestamp(*unit, zone.clone()))
         }
-        (DataType::Timestamp(a, zone_a), DataType::Timestamp(b, zone_b)) => Some(
-            DataType::Timestamp(finer(*a, *b), zone_a.clone().or_else(|| zone_b.clone())),
-        ),
-        (DataType::List(a), DataType::List(b)) => {
-            common_type(a.data_type(), b.data_type()).map(array_of)
+        (DataType::Timestamp(a, zone_a), DataType::Timestamp(b, zone_b)) => {
+            Some(DataType::Timestamp(finer(*a, *b), zone_a.clone().or_else(|| zone_b.clone())))
         }
+        (DataType::List(a), DataType::List(b)) => common_type(a.data_type(), b.data_type()).map(array_of),
         (DataType::Map(_, _), DataType::Map(_, _)) => {
             let (key_a, value_a) = map_types(left)?;
             let (key_b, value_b) = map_types(right)?;
-            Some(map_of(
-                common_type(key_a, key_b)?,
-                common_type(value_a, value_b)?,
-            ))
+            Some(map_of(common_type(key_a, key_b)?, common_type(value_a, value_b)?))
         }
         (DataType::Struct(a), DataType::Struct(b)) if a.len() == b.len() => {
             let fields: Option<Vec<Field>> = a
                 .iter()
                 .zip(b)
                 .map(|(a, b)| {
-                    common_type(a.data_type(), b.data_type())
-                        .map(|data_type| Field::new(a.name(), data_type, true))
+                    common_type(a.data_type(), b.data_type()).map(|data_type| Field::new(a.name(), data_type, true))
                 })
                 .collect();
             fields.map(|fields| DataType::Struct(Fields::from(fields)))
@@ -248,11 +215,7 @@ fn common_number(left: &DataType, right: &DataType) -> Option<DataType> {
             let precision = (whole + scale).clamp(1, MAX_DECIMAL_PRECISION as i8) as u8;
             Some(DataType::Decimal128(precision, scale))
         }
-        (a, b) => Some(if integer_digits(a) >= integer_digits(b) {
-            a.clone()
-        } else {
-            b.clone()
-        }),
+        (a, b) => Some(if integer_digits(a) >= integer_digits(b) { a.clone() } else { b.clone() }),
     }
 }
 

@@ -36,12 +36,10 @@ pub(crate) fn functions() -> Vec<Function> {
         Function::new("url_extract_parameter").on("(varchar, varchar) -> varchar", |call| {
             map_rows::<(&str, &str), String>(call, |(text, name)| Ok(parameter(text, name)))
         }),
-        Function::new("url_encode").on("(varchar) -> varchar", |call| {
-            map_rows::<(&str,), String>(call, |(text,)| Ok(Some(encode(text))))
-        }),
-        Function::new("url_decode").on("(varchar) -> varchar", |call| {
-            map_rows::<(&str,), String>(call, |(text,)| decode(text).map(Some))
-        }),
+        Function::new("url_encode")
+            .on("(varchar) -> varchar", |call| map_rows::<(&str,), String>(call, |(text,)| Ok(Some(encode(text))))),
+        Function::new("url_decode")
+            .on("(varchar) -> varchar", |call| map_rows::<(&str,), String>(call, |(text,)| decode(text).map(Some))),
     ]
 }
 
@@ -59,10 +57,7 @@ struct Uri<'t> {
 impl<'t> Uri<'t> {
     fn parse(text: &'t str) -> Option<Self> {
         if text.is_empty() {
-            return Some(Self {
-                path: Some(""),
-                ..Self::default()
-            });
+            return Some(Self { path: Some(""), ..Self::default() });
         }
         let mut uri = Self::default();
         let (rest, fragment) = match text.split_once('#') {
@@ -75,9 +70,7 @@ impl<'t> Uri<'t> {
             && !scheme.contains(['/', '?'])
         {
             let valid = scheme.starts_with(|c: char| c.is_ascii_alphabetic())
-                && scheme
-                    .bytes()
-                    .all(|b| b.is_ascii_alphanumeric() || b"+-.".contains(&b));
+                && scheme.bytes().all(|b| b.is_ascii_alphanumeric() || b"+-.".contains(&b));
             if !valid || after.is_empty() {
                 return None;
             }
@@ -104,10 +97,7 @@ impl<'t> Uri<'t> {
             }
             None => uri.path = Some(rest),
         }
-        let legal = [uri.path, uri.query, uri.fragment]
-            .into_iter()
-            .flatten()
-            .all(all_legal);
+        let legal = [uri.path, uri.query, uri.fragment].into_iter().flatten().all(all_legal);
         let no_brackets = uri.path.is_none_or(|path| !path.contains(['[', ']']));
         (legal && no_brackets).then_some(uri)
     }
@@ -150,9 +140,7 @@ impl<'t> Uri<'t> {
 fn all_legal(text: &str) -> bool {
     let bytes = text.as_bytes();
     text.char_indices().all(|(position, character)| match character {
-        '%' => bytes
-            .get(position + 1..position + 3)
-            .is_some_and(|digits| digits.iter().all(u8::is_ascii_hexdigit)),
+        '%' => bytes.get(position + 1..position + 3).is_some_and(|digits| digits.iter().all(u8::is_ascii_hexdigit)),
         'a'..='z' | 'A'..='Z' | '0'..='9' => true,
         ascii if ascii.is_ascii() => "-_.!~*'();/?:@&=+$,[]".contains(ascii),
         other => !other.is_control() && !other.is_whitespace(),
@@ -190,13 +178,10 @@ fn encode(text: &str) -> String {
 fn decode(text: &str) -> Result<String> {
     let bytes = text.as_bytes();
     for (position, _) in text.match_indices('%') {
-        let valid = bytes
-            .get(position + 1..position + 3)
-            .is_some_and(|digits| digits.iter().all(u8::is_ascii_hexdigit));
+        let valid =
+            bytes.get(position + 1..position + 3).is_some_and(|digits| digits.iter().all(u8::is_ascii_hexdigit));
         if !valid {
-            return Err(invalid_argument(
-                "URLDecoder: Illegal hex characters in escape (%) pattern",
-            ));
+            return Err(invalid_argument("URLDecoder: Illegal hex characters in escape (%) pattern"));
         }
     }
     Ok(decoded(&text.replace('+', " ")).into_owned())

@@ -293,6 +293,7 @@ impl Loader {
             if let Some(parts) = header::split(&mut reader) {
                 let header = parts.header.map(|yaml| header::read(&mut reader, yaml, &self.config, &name));
                 let header = header.unwrap_or_default();
+                let has_broken_header = reader.diagnostics.has_errors();
                 let model = Model {
                     name: name.clone(),
                     file: file.path.to_string(),
@@ -309,6 +310,7 @@ impl Loader {
                     depends_on: Vec::new(),
                     vars: Vec::new(),
                     source_text: file.clone(),
+                    has_broken_header,
                 };
                 self.models.entry(name).or_insert(model);
             }

@@ -39,6 +39,9 @@ pub struct Model {
     pub vars: Vec<String>,
     #[serde(skip)]
     pub(crate) source_text: SourceText,
+    /// Whether the header has mistakes: what it would have said is not known, and nothing is concluded from it.
+    #[serde(skip)]
+    pub(crate) has_broken_header: bool,
 }
 
 impl Model {

@@ -290,7 +290,7 @@ fn self_reference(model: &str, span: Range<usize>) -> TemplateMistake {
 
 /// `this` outside incremental models; inside, running the template as a first run tells.
 fn this_mistakes(analysis: &Analysis, model: &Model) -> Vec<TemplateMistake> {
-    if model.is_incremental() {
+    if model.is_incremental() || model.has_broken_header {
         return Vec::new();
     }
     let mistake = |span: &Range<usize>| {
@@ -305,13 +305,12 @@ fn this_mistakes(analysis: &Analysis, model: &Model) -> Vec<TemplateMistake> {
 }
 
 fn incremental_warnings<'a>(analysis: &'a Analysis, model: &'a Model) -> impl Iterator<Item = Diagnostic> + 'a {
-    analysis.calls.iter().filter(move |call| call.function == Function::IsIncremental && !model.is_incremental()).map(
-        |call| {
-            let span = call.span.start + model.sql_offset..call.span.end + model.sql_offset;
-            model
-                .source_text
-                .error("never-incremental", span, "`is_incremental()` is never true here: the model is not incremental")
-                .as_warning()
-        },
-    )
+    let is_silent = model.is_incremental() || model.has_broken_header;
+    analysis.calls.iter().filter(move |call| call.function == Function::IsIncremental && !is_silent).map(|call| {
+        let span = call.span.start + model.sql_offset..call.span.end + model.sql_offset;
+        model
+            .source_text
+            .error("never-incremental", span, "`is_incremental()` is never true here: the model is not incremental")
+            .as_warning()
+    })
 }

@@ -8,7 +8,7 @@ use tarn_pipeline::ports::Silent;
 
 use crate::args::GlobalArguments;
 use crate::lake::Place;
-use crate::outcome::Outcome;
+use crate::outcome::{Mistakes, Outcome};
 use crate::terminal::{Terminal, counted};
 use crate::variables;
 
@@ -24,7 +24,7 @@ pub(crate) async fn run(args: &Args, global: &GlobalArguments, terminal: Termina
     let place = Place::find(global)?;
     let lake = Arc::new(place.read()?);
     let vars: IndexMap<String, String> = args.vars.iter().cloned().collect();
-    variables::check(&lake, &vars)?;
+    lake.check_vars(&vars).map_err(Mistakes)?;
     // The models are planned against empty tables of the declared columns, in a place of their own.
     let scratch = tempfile::tempdir()?;
     let scratch_place = Place { folder: place.folder.clone(), data: scratch.path().to_owned() };

@@ -43,7 +43,7 @@ pub(crate) async fn run(args: &Args, global: &GlobalArguments, terminal: Termina
     let lake = place.read()?;
     let selected = lake.select(&args.select, &args.exclude).map_err(Mistakes)?;
     let vars: IndexMap<String, String> = args.vars.iter().cloned().collect();
-    variables::check(&lake, &vars)?;
+    lake.check_vars(&vars).map_err(Mistakes)?;
     let opened = match place.data.is_dir() {
         true => Some(place.open(Arc::new(Silent), &lake)?),
         false => None,

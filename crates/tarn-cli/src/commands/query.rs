@@ -138,7 +138,7 @@ fn mart_columns(columns: &[String], row: &[Option<String>]) -> Vec<ColumnHead> {
 /// Asks the lake and writes the rows as they come; bytes scanned.
 async fn ask_lake(local: &Local, sql: &str, limit: u64, writer: &mut dyn RowWriter) -> anyhow::Result<u64> {
     let mut answer = local.engine.stream(sql).await.map_err(StepError::from)?;
-    writer.columns(&answer.columns.iter().map(lake_column).collect::<Vec<_>>())?;
+    writer.columns(&answer.columns().iter().map(lake_column).collect::<Vec<_>>())?;
     let mut left = limit;
     while let Some(batch) = answer.next_rows().await.map_err(StepError::from)? {
         for row in batch {

@@ -57,7 +57,7 @@ pub(crate) async fn run(args: &Args, global: &GlobalArguments, terminal: Termina
     let lake = Arc::new(place.read()?);
     let selected = lake.select(&args.select, &args.exclude).map_err(Mistakes)?;
     let vars: IndexMap<String, String> = args.vars.iter().cloned().collect();
-    variables::check(&lake, &vars)?;
+    lake.check_vars(&vars).map_err(Mistakes)?;
     if selected.models.is_empty() {
         terminal.say("no model is selected; nothing to do");
         return Ok(Outcome::Done);
@@ -101,7 +101,7 @@ fn settings(
 ) -> anyhow::Result<RunSettings> {
     let run = match &args.run_id {
         Some(text) => RunId::try_from(text.clone()).map_err(|error| Refusal::new(error.to_string()))?,
-        None => RunId::at(now, distinction()),
+        None => RunId::at(now, distinction()?),
     };
     Ok(RunSettings {
         run,
@@ -115,9 +115,10 @@ fn settings(
     })
 }
 
-/// Tells two runs of one second apart: the process, which holds the lake's lock, is one of its kind.
-fn distinction() -> u16 {
-    u16::try_from(std::process::id() % 0x1_0000).unwrap_or_default()
+/// Tells two runs of one second apart.
+fn distinction() -> anyhow::Result<u16> {
+    let random = getrandom::u32().map_err(|error| Refusal::new(format!("the system gives no random numbers: {error}")))?;
+    Ok(u16::try_from(random & 0xffff)?)
 }
 
 fn summarise(record: &RunRecord, place: &Place, started: Instant, terminal: Terminal) -> anyhow::Result<()> {

@@ -15,9 +15,7 @@ use arrow::row::{RowConverter, SortField};
 use datafusion::common::{Result, ScalarValue};
 use datafusion::logical_expr::function::{AccumulatorArgs, StateFieldsArgs};
 use datafusion::logical_expr::utils::{AggregateOrderSensitivity, format_state_name};
-use datafusion::logical_expr::{
-    Accumulator, AggregateUDF, AggregateUDFImpl, Signature as EngineSignature, Volatility,
-};
+use datafusion::logical_expr::{Accumulator, AggregateUDF, AggregateUDFImpl, Signature as EngineSignature, Volatility};
 
 use crate::failure::{internal, no_overload};
 use crate::signature::{Matched, Signature};
@@ -32,9 +30,7 @@ pub(crate) struct Collected<'a> {
 
 impl Collected<'_> {
     pub(crate) fn column(&self, index: usize) -> Result<&ArrayRef> {
-        self.columns
-            .get(index)
-            .ok_or_else(|| internal(format!("argument {index} is missing")))
+        self.columns.get(index).ok_or_else(|| internal(format!("argument {index} is missing")))
     }
 
     pub(crate) fn null(&self) -> Result<ScalarValue> {
@@ -132,20 +128,14 @@ impl AggregateUDFImpl for Collecting {
     }
 
     fn return_type(&self, arguments: &[DataType]) -> Result<DataType> {
-        self.choose(arguments)?
-            .1
-            .result
-            .ok_or_else(|| internal(format!("`{}` has no result type", self.name)))
+        self.choose(arguments)?.1.result.ok_or_else(|| internal(format!("`{}` has no result type", self.name)))
     }
 
     fn order_sensitivity(&self) -> AggregateOrderSensitivity {
         AggregateOrderSensitivity::SoftRequirement
     }
 
-    fn with_beneficial_ordering(
-        self: Arc<Self>,
-        _: bool,
-    ) -> Result<Option<Arc<dyn AggregateUDFImpl>>> {
+    fn with_beneficial_ordering(self: Arc<Self>, _: bool) -> Result<Option<Arc<dyn AggregateUDFImpl>>> {
         Ok(Some(self))
     }
 
@@ -166,11 +156,7 @@ impl AggregateUDFImpl for Collecting {
     }
 
     fn accumulator(&self, args: AccumulatorArgs<'_>) -> Result<Box<dyn Accumulator>> {
-        let mut types: Vec<DataType> = args
-            .expr_fields
-            .iter()
-            .map(|field| field.data_type().clone())
-            .collect();
+        let mut types: Vec<DataType> = args.expr_fields.iter().map(|field| field.data_type().clone()).collect();
         let (finish, _) = self.choose(&types)?;
         let arguments = types.len();
         for order in args.order_bys {
@@ -215,10 +201,7 @@ impl Collector {
     }
 
     fn take_rows(columns: &[ArrayRef], rows: &UInt32Array) -> Result<Vec<ArrayRef>> {
-        columns
-            .iter()
-            .map(|column| Ok(take(column, rows, None)?))
-            .collect()
+        columns.iter().map(|column| Ok(take(column, rows, None)?)).collect()
     }
 
     /// The arguments' columns, in order, without repeats if asked for.
@@ -229,26 +212,18 @@ impl Collector {
                 .iter()
                 .skip(self.arguments)
                 .zip(&self.order)
-                .map(|(values, options)| SortColumn {
-                    values: Arc::clone(values),
-                    options: Some(*options),
-                })
+                .map(|(values, options)| SortColumn { values: Arc::clone(values), options: Some(*options) })
                 .collect();
             let rows = lexsort_to_indices(&keys, None)?;
             columns = Self::take_rows(&columns, &rows)?;
         }
         columns.truncate(self.arguments);
         if self.distinct {
-            let fields = columns
-                .iter()
-                .map(|column| SortField::new(column.data_type().clone()))
-                .collect();
+            let fields = columns.iter().map(|column| SortField::new(column.data_type().clone())).collect();
             let rows = RowConverter::new(fields)?.convert_columns(&columns)?;
             let mut seen = HashSet::new();
-            let kept: UInt32Array = (0..rows.num_rows())
-                .filter(|row| seen.insert(rows.row(*row)))
-                .map(|row| row as u32)
-                .collect();
+            let kept: UInt32Array =
+                (0..rows.num_rows()).filter(|row| seen.insert(rows.row(*row))).map(|row| row as u32).collect();
             columns = Self::take_rows(&columns, &kept)?;
         }
         Ok(columns)
@@ -292,10 +267,7 @@ impl Accumulator for Collector {
         if columns.first().is_none_or(|column| column.is_empty()) {
             return ScalarValue::try_from(&self.gives);
         }
-        (self.finish)(&Collected {
-            columns: &columns,
-            gives: &self.gives,
-        })
+        (self.finish)(&Collected { columns: &columns, gives: &self.gives })
     }
 
     fn size(&self) -> usize {

@@ -7,9 +7,7 @@ use datafusion::common::{Result, ScalarValue};
 use datafusion::functions_aggregate::count::count_udaf;
 use datafusion::logical_expr::expr::AggregateFunction;
 use datafusion::logical_expr::function::{AccumulatorArgs, AggregateFunctionSimplification};
-use datafusion::logical_expr::{
-    Accumulator, AggregateUDF, AggregateUDFImpl, Expr, Signature, Volatility, lit, when,
-};
+use datafusion::logical_expr::{Accumulator, AggregateUDF, AggregateUDFImpl, Expr, Signature, Volatility, lit, when};
 
 use crate::failure::internal;
 
@@ -48,10 +46,7 @@ impl AggregateUDFImpl for CountIf {
     fn simplify(&self) -> Option<AggregateFunctionSimplification> {
         Some(Box::new(|function: AggregateFunction, _| {
             let mut parameters = function.params;
-            let condition = parameters
-                .args
-                .pop()
-                .ok_or_else(|| internal("count_if takes one argument"))?;
+            let condition = parameters.args.pop().ok_or_else(|| internal("count_if takes one argument"))?;
             // Distinct or not, what counts is whether a row is true.
             let one = when(condition, lit(1_i64)).end()?;
             Ok(Expr::AggregateFunction(AggregateFunction::new_udf(
@@ -77,9 +72,7 @@ struct Count(i64);
 impl Count {
     fn of(values: &[arrow::array::ArrayRef]) -> i64 {
         use arrow::array::AsArray;
-        values
-            .first()
-            .map_or(0, |column| column.as_boolean().true_count() as i64)
+        values.first().map_or(0, |column| column.as_boolean().true_count() as i64)
     }
 }
 

@@ -72,18 +72,11 @@ impl AggregateUDFImpl for ApproxDistinct {
     }
 
     fn state_fields(&self, args: StateFieldsArgs<'_>) -> Result<Vec<FieldRef>> {
-        Ok(vec![Arc::new(Field::new(
-            format_state_name(args.name, "sketch"),
-            DataType::Binary,
-            true,
-        ))])
+        Ok(vec![Arc::new(Field::new(format_state_name(args.name, "sketch"), DataType::Binary, true))])
     }
 
     fn accumulator(&self, args: AccumulatorArgs<'_>) -> Result<Box<dyn Accumulator>> {
-        let field = args
-            .expr_fields
-            .first()
-            .ok_or_else(|| internal("approx_distinct takes a value"))?;
+        let field = args.expr_fields.first().ok_or_else(|| internal("approx_distinct takes a value"))?;
         Ok(Box::new(Sketch {
             converter: RowConverter::new(vec![SortField::new(field.data_type().clone())])?,
             hashes: HashSet::new(),
@@ -128,11 +121,7 @@ impl Sketch {
             return self.hashes.len() as i64;
         }
         let size = REGISTERS as f64;
-        let sum: f64 = self
-            .registers
-            .iter()
-            .map(|rank| 2_f64.powi(-i32::from(*rank)))
-            .sum();
+        let sum: f64 = self.registers.iter().map(|rank| 2_f64.powi(-i32::from(*rank))).sum();
         let raw = 0.7213 / (1.0 + 1.079 / size) * size * size / sum;
         let empty = self.registers.iter().filter(|rank| **rank == 0).count();
         if raw <= 2.5 * size && empty > 0 {
@@ -152,9 +141,7 @@ impl Accumulator for Sketch {
         {
             let error = error.as_primitive::<Float64Type>().value(0);
             if !(0.0040625..=0.26).contains(&error) {
-                return Err(invalid_argument(format!(
-                    "Standard error must be in [0.0040625, 0.26000]: {error}"
-                )));
+                return Err(invalid_argument(format!("Standard error must be in [0.0040625, 0.26000]: {error}")));
             }
         }
         let nulls = column.logical_nulls();
@@ -223,10 +210,7 @@ pub(crate) struct DistinctTotal {
 
 impl DistinctTotal {
     pub(crate) fn new(totals: Totals) -> Result<Self> {
-        Ok(Self {
-            totals,
-            chunks: Vec::new(),
-        })
+        Ok(Self { totals, chunks: Vec::new() })
     }
 
     fn distinct(&mut self) -> Result<Option<ArrayRef>> {
@@ -238,10 +222,8 @@ impl DistinctTotal {
         let converter = RowConverter::new(vec![SortField::new(column.data_type().clone())])?;
         let rows = converter.convert_columns(&[Arc::clone(&column)])?;
         let mut seen = HashSet::new();
-        let kept: UInt32Array = (0..rows.num_rows())
-            .filter(|row| seen.insert(rows.row(*row)))
-            .map(|row| row as u32)
-            .collect();
+        let kept: UInt32Array =
+            (0..rows.num_rows()).filter(|row| seen.insert(rows.row(*row))).map(|row| row as u32).collect();
         let column = take(&column, &kept, None)?;
         self.chunks = vec![Arc::clone(&column)];
         Ok(Some(column))
@@ -283,9 +265,6 @@ impl Accumulator for DistinctTotal {
     }
 
     fn size(&self) -> usize {
-        self.chunks
-            .iter()
-            .map(|chunk| chunk.get_array_memory_size())
-            .sum()
+        self.chunks.iter().map(|chunk| chunk.get_array_memory_size()).sum()
     }
 }

@@ -73,16 +73,8 @@ impl AggregateUDFImpl for ExtremeBy {
             return self.several.state_fields(args);
         };
         Ok(vec![
-            Arc::new(Field::new(
-                format_state_name(args.name, "value"),
-                value.data_type().clone(),
-                true,
-            )),
-            Arc::new(Field::new(
-                format_state_name(args.name, "by"),
-                DataType::Binary,
-                true,
-            )),
+            Arc::new(Field::new(format_state_name(args.name, "value"), value.data_type().clone(), true)),
+            Arc::new(Field::new(format_state_name(args.name, "by"), DataType::Binary, true)),
         ])
     }
 
@@ -97,10 +89,7 @@ impl AggregateUDFImpl for ExtremeBy {
         args.expr_fields.len() == 2
     }
 
-    fn create_groups_accumulator(
-        &self,
-        args: AccumulatorArgs<'_>,
-    ) -> Result<Box<dyn GroupsAccumulator>> {
+    fn create_groups_accumulator(&self, args: AccumulatorArgs<'_>) -> Result<Box<dyn GroupsAccumulator>> {
         Ok(Box::new(self.groups(&args)?))
     }
 }
@@ -146,9 +135,7 @@ impl Extremes {
                 Some(winner) => keys(winner),
                 None => self.best[*group].as_ref().map(|(bytes, _)| bytes.as_ref()),
             };
-            let better = known.is_none_or(|known| {
-                if self.greatest { key > known } else { key < known }
-            });
+            let better = known.is_none_or(|known| if self.greatest { key > known } else { key < known });
             if better {
                 winners[*group] = Some(row);
             }
@@ -165,9 +152,7 @@ impl Extremes {
 
     fn values(&self, best: &[Best]) -> Result<ArrayRef> {
         let null = ScalarValue::try_from(&self.value_type)?;
-        let values = best
-            .iter()
-            .map(|best| best.as_ref().map_or_else(|| null.clone(), |(_, value)| value.clone()));
+        let values = best.iter().map(|best| best.as_ref().map_or_else(|| null.clone(), |(_, value)| value.clone()));
         if best.is_empty() {
             return Ok(arrow::array::new_empty_array(&self.value_type));
         }
@@ -177,10 +162,7 @@ impl Extremes {
 
 impl Groups for Extremes {
     fn fresh(&self) -> Self {
-        Self {
-            best: Vec::new(),
-            ..self.clone()
-        }
+        Self { best: Vec::new(), ..self.clone() }
     }
 }
 
@@ -224,39 +206,21 @@ impl GroupsAccumulator for Extremes {
         Ok(vec![self.values(&best)?, Arc::new(keys.finish())])
     }
 
-    fn merge_batch(
-        &mut self,
-        values: &[ArrayRef],
-        group_indices: &[usize],
-        total_num_groups: usize,
-    ) -> Result<()> {
+    fn merge_batch(&mut self, values: &[ArrayRef], group_indices: &[usize], total_num_groups: usize) -> Result<()> {
         self.best.resize(total_num_groups.max(self.best.len()), None);
         let [column, keys] = values else {
             return Err(internal("a state of two columns is expected"));
         };
         let keys = keys.as_binary::<i32>();
-        self.consider(
-            column,
-            |row| keys.is_valid(row).then(|| keys.value(row)),
-            group_indices,
-        )
+        self.consider(column, |row| keys.is_valid(row).then(|| keys.value(row)), group_indices)
     }
 
-    fn convert_to_state(
-        &self,
-        values: &[ArrayRef],
-        filter: Option<&BooleanArray>,
-    ) -> Result<Vec<ArrayRef>> {
+    fn convert_to_state(&self, values: &[ArrayRef], filter: Option<&BooleanArray>) -> Result<Vec<ArrayRef>> {
         rows_as_states(self, values, filter)
     }
 
     fn size(&self) -> usize {
-        let of_each: usize = self
-            .best
-            .iter()
-            .flatten()
-            .map(|(key, value)| key.len() + value.size())
-            .sum();
+        let of_each: usize = self.best.iter().flatten().map(|(key, value)| key.len() + value.size()).sum();
         of_each + self.best.capacity() * size_of::<Best>()
     }
 }

@@ -59,10 +59,7 @@ impl<G: Groups + 'static> Accumulator for Single<G> {
     fn state(&mut self) -> Result<Vec<ScalarValue>> {
         let mut copy = self.0.clone();
         copy.update_batch(&[], &[], None, 1)?;
-        copy.state(EmitTo::All)?
-            .iter()
-            .map(|column| ScalarValue::try_from_array(column, 0))
-            .collect()
+        copy.state(EmitTo::All)?.iter().map(|column| ScalarValue::try_from_array(column, 0)).collect()
     }
 
     fn retract_batch(&mut self, values: &[ArrayRef]) -> Result<()> {

@@ -71,11 +71,7 @@ fn map_of_firsts(keys: &ArrayRef, values: &ArrayRef, rows: &Collected<'_>) -> Re
     if kept.is_empty() {
         return rows.null();
     }
-    map_scalar(
-        take(keys, &kept, None)?,
-        take(values, &kept, None)?,
-        rows.gives,
-    )
+    map_scalar(take(keys, &kept, None)?, take(values, &kept, None)?, rows.gives)
 }
 
 fn multimap_agg(rows: &Collected<'_>) -> Result<ScalarValue> {
@@ -107,10 +103,8 @@ fn histogram(rows: &Collected<'_>) -> Result<ScalarValue> {
 
 fn map_union(rows: &Collected<'_>) -> Result<ScalarValue> {
     let maps = rows.column(0)?.as_map();
-    let parts: Vec<StructArray> = (0..maps.len())
-        .filter(|row| maps.is_valid(*row))
-        .map(|row| maps.value(row))
-        .collect();
+    let parts: Vec<StructArray> =
+        (0..maps.len()).filter(|row| maps.is_valid(*row)).map(|row| maps.value(row)).collect();
     let entries: Vec<&dyn Array> = parts.iter().map(|part| part as &dyn Array).collect();
     if entries.is_empty() {
         return rows.null();
@@ -118,11 +112,7 @@ fn map_union(rows: &Collected<'_>) -> Result<ScalarValue> {
     let all = arrow::compute::concat(&entries)?;
     let all = all.as_struct();
     if all.is_empty() {
-        return map_scalar(
-            Arc::clone(all.column(0)),
-            Arc::clone(all.column(1)),
-            rows.gives,
-        );
+        return map_scalar(Arc::clone(all.column(0)), Arc::clone(all.column(1)), rows.gives);
     }
     map_of_firsts(all.column(0), all.column(1), rows)
 }
@@ -150,7 +140,5 @@ fn distinct_list(column: &ArrayRef) -> Result<ScalarValue> {
 pub(crate) fn list_scalar(values: ArrayRef) -> Result<ScalarValue> {
     let field = Arc::new(Field::new_list_field(values.data_type().clone(), true));
     let offsets = OffsetBuffer::from_lengths([values.len()]);
-    Ok(ScalarValue::List(Arc::new(ListArray::try_new(
-        field, offsets, values, None,
-    )?)))
+    Ok(ScalarValue::List(Arc::new(ListArray::try_new(field, offsets, values, None)?)))
 }

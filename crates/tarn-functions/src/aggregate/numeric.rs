@@ -11,15 +11,13 @@ pub(crate) fn functions() -> Vec<Collecting> {
         Collecting::new("geometric_mean").on("(double) -> double", |rows| {
             let values = doubles(rows)?;
             let logs: f64 = values.iter().map(|value| value.ln()).sum();
-            Ok(ScalarValue::Float64(
-                (!values.is_empty()).then(|| (logs / values.len() as f64).exp()),
-            ))
+            Ok(ScalarValue::Float64((!values.is_empty()).then(|| (logs / values.len() as f64).exp())))
         }),
         Collecting::new("skewness").on("(double) -> double", |rows| {
             let moments = Moments::of(&doubles(rows)?);
-            Ok(ScalarValue::Float64((moments.count >= 3.0).then(|| {
-                moments.count.sqrt() * moments.third / moments.second.powf(1.5)
-            })))
+            Ok(ScalarValue::Float64(
+                (moments.count >= 3.0).then(|| moments.count.sqrt() * moments.third / moments.second.powf(1.5)),
+            ))
         }),
         Collecting::new("kurtosis").on("(double) -> double", |rows| {
             let moments = Moments::of(&doubles(rows)?);
@@ -27,23 +25,15 @@ pub(crate) fn functions() -> Vec<Collecting> {
             Ok(ScalarValue::Float64((count >= 4.0).then(|| {
                 let less = count - 1.0;
                 let ratio = moments.fourth / (moments.second * moments.second);
-                (less * count * (count + 1.0) * ratio - 3.0 * less * less)
-                    / ((count - 2.0) * (count - 3.0))
+                (less * count * (count + 1.0) * ratio - 3.0 * less * less) / ((count - 2.0) * (count - 3.0))
             })))
         }),
         Collecting::new("entropy").on("(double) -> double", |rows| {
             let values = doubles(rows)?;
             let total: f64 = values.iter().sum();
-            let entropy: f64 = values
-                .iter()
-                .filter(|value| **value > 0.0)
-                .map(|value| value / total * (total / value).log2())
-                .sum();
-            Ok(ScalarValue::Float64(Some(if total > 0.0 {
-                entropy.max(0.0)
-            } else {
-                0.0
-            })))
+            let entropy: f64 =
+                values.iter().filter(|value| **value > 0.0).map(|value| value / total * (total / value).log2()).sum();
+            Ok(ScalarValue::Float64(Some(if total > 0.0 { entropy.max(0.0) } else { 0.0 })))
         }),
         Collecting::new("bitwise_and_agg").on("(bigint) -> bigint", |rows| bits(rows, |a, b| a & b)),
         Collecting::new("bitwise_or_agg").on("(bigint) -> bigint", |rows| bits(rows, |a, b| a | b)),
@@ -52,12 +42,7 @@ pub(crate) fn functions() -> Vec<Collecting> {
 }
 
 fn doubles(rows: &Collected<'_>) -> Result<Vec<f64>> {
-    Ok(rows
-        .column(0)?
-        .as_primitive::<Float64Type>()
-        .iter()
-        .flatten()
-        .collect())
+    Ok(rows.column(0)?.as_primitive::<Float64Type>().iter().flatten().collect())
 }
 
 fn bits(rows: &Collected<'_>, join: fn(i64, i64) -> i64) -> Result<ScalarValue> {
@@ -83,11 +68,6 @@ impl Moments {
         let count = values.len() as f64;
         let mean = values.iter().sum::<f64>() / count;
         let power = |exponent: i32| values.iter().map(|value| (value - mean).powi(exponent)).sum();
-        Self {
-            count,
-            second: power(2),
-            third: power(3),
-            fourth: power(4),
-        }
+        Self { count, second: power(2), third: power(3), fourth: power(4) }
     }
 }

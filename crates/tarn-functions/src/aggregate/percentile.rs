@@ -29,13 +29,9 @@ pub(crate) fn functions() -> Vec<Collecting> {
             .on("(bigint, array(double)) -> array(bigint)", |rows| several(rows, None, 1))
             .on("(real, array(double)) -> array(real)", |rows| several(rows, None, 1))
             .on("(double, array(double)) -> array(double)", |rows| several(rows, None, 1))
-            .on("(bigint, double, array(double)) -> array(bigint)", |rows| {
-                several(rows, Some(1), 2)
-            })
+            .on("(bigint, double, array(double)) -> array(bigint)", |rows| several(rows, Some(1), 2))
             .on("(real, double, array(double)) -> array(real)", |rows| several(rows, Some(1), 2))
-            .on("(double, double, array(double)) -> array(double)", |rows| {
-                several(rows, Some(1), 2)
-            }),
+            .on("(double, double, array(double)) -> array(double)", |rows| several(rows, Some(1), 2)),
     ]
 }
 
@@ -67,10 +63,7 @@ impl Weighted {
             }
         }
         kept.sort_by(|a, b| a.0.total_cmp(&b.0));
-        Ok(Self {
-            total: kept.iter().map(|(_, weight)| weight).sum(),
-            values: kept,
-        })
+        Ok(Self { total: kept.iter().map(|(_, weight)| weight).sum(), values: kept })
     }
 
     fn at(&self, percentile: f64) -> Result<Option<f64>> {
@@ -121,15 +114,7 @@ impl Weighted {
 fn numbers(values: Vec<Option<f64>>, wanted: &DataType) -> Result<ArrayRef> {
     let rounded: arrow::array::Float64Array = values
         .into_iter()
-        .map(|value| {
-            value.map(|value| {
-                if *wanted == DataType::Int64 {
-                    (value + 0.5).floor()
-                } else {
-                    value
-                }
-            })
-        })
+        .map(|value| value.map(|value| if *wanted == DataType::Int64 { (value + 0.5).floor() } else { value }))
         .collect();
     Ok(cast(&(Arc::new(rounded) as ArrayRef), wanted)?)
 }

@@ -6,11 +6,7 @@ use datafusion::common::{Result, ScalarValue};
 use super::collect::{Collected, Collecting};
 
 pub(crate) fn functions() -> Vec<Collecting> {
-    vec![
-        Collecting::new("listagg")
-            .on("(varchar) -> varchar", listagg)
-            .on("(varchar, varchar) -> varchar", listagg),
-    ]
+    vec![Collecting::new("listagg").on("(varchar) -> varchar", listagg).on("(varchar, varchar) -> varchar", listagg)]
 }
 
 /// Joins what is not null; gives null if nothing is left.
@@ -20,7 +16,5 @@ fn listagg(rows: &Collected<'_>) -> Result<ScalarValue> {
         None => "",
     };
     let parts: Vec<&str> = rows.column(0)?.as_string::<i32>().iter().flatten().collect();
-    Ok(ScalarValue::Utf8(
-        (!parts.is_empty()).then(|| parts.join(separator)),
-    ))
+    Ok(ScalarValue::Utf8((!parts.is_empty()).then(|| parts.join(separator))))
 }

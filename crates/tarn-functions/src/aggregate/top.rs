@@ -18,8 +18,7 @@ pub(crate) fn functions() -> Vec<Collecting> {
     vec![
         Collecting::new("max_n").on("(T, bigint) -> array(T)", |rows| several(rows, 0, true)),
         Collecting::new("min_n").on("(T, bigint) -> array(T)", |rows| several(rows, 0, false)),
-        Collecting::new("approx_most_frequent")
-            .on("(bigint, T, bigint) -> map(T, bigint)", most_frequent),
+        Collecting::new("approx_most_frequent").on("(bigint, T, bigint) -> map(T, bigint)", most_frequent),
     ]
 }
 
@@ -34,24 +33,16 @@ pub(crate) fn several_by(greatest: bool) -> Collecting {
 
 fn count_argument(column: &ArrayRef) -> Result<usize> {
     let count = column.as_primitive::<Int64Type>().value(0);
-    usize::try_from(count)
-        .ok()
-        .filter(|count| (1..=10_000).contains(count))
-        .ok_or_else(|| {
-            invalid_argument(format!(
-                "third argument of max_by/min_by must be a positive integer at most 10000: {count}"
-            ))
-        })
+    usize::try_from(count).ok().filter(|count| (1..=10_000).contains(count)).ok_or_else(|| {
+        invalid_argument(format!("third argument of max_by/min_by must be a positive integer at most 10000: {count}"))
+    })
 }
 
 /// Values of the first column at the greatest or least of the column `by`, best first; nulls in `by` do not count.
 fn several(rows: &Collected<'_>, by: usize, greatest: bool) -> Result<ScalarValue> {
     let keys = rows.column(by)?;
     let count = count_argument(rows.column(by + 1)?)?;
-    let options = SortOptions {
-        descending: greatest,
-        nulls_first: false,
-    };
+    let options = SortOptions { descending: greatest, nulls_first: false };
     let valid = keys.len() - keys.logical_null_count();
     if valid == 0 {
         return rows.null();
@@ -62,10 +53,11 @@ fn several(rows: &Collected<'_>, by: usize, greatest: bool) -> Result<ScalarValu
 
 fn most_frequent(rows: &Collected<'_>) -> Result<ScalarValue> {
     let buckets = rows.column(0)?.as_primitive::<Int64Type>().value(0);
-    let buckets = usize::try_from(buckets)
-        .ok()
-        .filter(|buckets| *buckets >= 2)
-        .ok_or_else(|| invalid_argument(format!("approx_most_frequent bucket count must be greater than one, input bucket count: {buckets}")))?;
+    let buckets = usize::try_from(buckets).ok().filter(|buckets| *buckets >= 2).ok_or_else(|| {
+        invalid_argument(format!(
+            "approx_most_frequent bucket count must be greater than one, input bucket count: {buckets}"
+        ))
+    })?;
     let values = rows.column(1)?;
     let mut groups = rows_by_value(values, false)?;
     if groups.is_empty() {

@@ -5,14 +5,10 @@
 
 use std::sync::Arc;
 
-use arrow::array::{
-    Array, ArrayRef, AsArray, BooleanArray, Decimal128Array, Float32Array, Float64Array,
-    Int64Array,
-};
+use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, Decimal128Array, Float32Array, Float64Array, Int64Array};
 use arrow::compute::cast;
 use arrow::datatypes::{
-    DataType, Decimal128Type, Field, FieldRef, Float32Type, Float64Type, Int8Type, Int16Type,
-    Int32Type, Int64Type,
+    DataType, Decimal128Type, Field, FieldRef, Float32Type, Float64Type, Int8Type, Int16Type, Int32Type, Int64Type,
 };
 use datafusion::common::Result;
 use datafusion::logical_expr::function::{AccumulatorArgs, StateFieldsArgs};
@@ -79,14 +75,10 @@ impl AggregateUDFImpl for TotalFunction {
     }
 
     fn return_type(&self, arguments: &[DataType]) -> Result<DataType> {
-        let argument = arguments
-            .first()
-            .ok_or_else(|| internal("a total takes one argument"))?;
+        let argument = arguments.first().ok_or_else(|| internal("a total takes one argument"))?;
         Ok(match (argument, self.total) {
             (DataType::Float32, _) => DataType::Float32,
-            (DataType::Decimal128(_, scale), Total::Sum) => {
-                DataType::Decimal128(MAX_DECIMAL_PRECISION, *scale)
-            }
+            (DataType::Decimal128(_, scale), Total::Sum) => DataType::Decimal128(MAX_DECIMAL_PRECISION, *scale),
             (DataType::Decimal128(_, _), Total::Average) => argument.clone(),
             (DataType::Float64, _) | (_, Total::Average) => DataType::Float64,
             _ => DataType::Int64,
@@ -94,10 +86,7 @@ impl AggregateUDFImpl for TotalFunction {
     }
 
     fn state_fields(&self, args: StateFieldsArgs<'_>) -> Result<Vec<FieldRef>> {
-        let argument = args
-            .input_fields
-            .first()
-            .ok_or_else(|| internal("a total takes one argument"))?;
+        let argument = args.input_fields.first().ok_or_else(|| internal("a total takes one argument"))?;
         if args.is_distinct {
             let values = array_of(argument.data_type().clone());
             let name = format_state_name(args.name, "distinct");
@@ -109,11 +98,7 @@ impl AggregateUDFImpl for TotalFunction {
         };
         Ok(vec![
             Arc::new(Field::new(format_state_name(args.name, "sum"), sum, true)),
-            Arc::new(Field::new(
-                format_state_name(args.name, "count"),
-                DataType::Int64,
-                true,
-            )),
+            Arc::new(Field::new(format_state_name(args.name, "count"), DataType::Int64, true)),
         ])
     }
 
@@ -128,20 +113,14 @@ impl AggregateUDFImpl for TotalFunction {
         !args.is_distinct
     }
 
-    fn create_groups_accumulator(
-        &self,
-        args: AccumulatorArgs<'_>,
-    ) -> Result<Box<dyn GroupsAccumulator>> {
+    fn create_groups_accumulator(&self, args: AccumulatorArgs<'_>) -> Result<Box<dyn GroupsAccumulator>> {
         Ok(Box::new(self.groups(&args)?))
     }
 }
 
 impl TotalFunction {
     fn groups(&self, args: &AccumulatorArgs<'_>) -> Result<Totals> {
-        let argument = args
-            .expr_fields
-            .first()
-            .ok_or_else(|| internal("a total takes one argument"))?;
+        let argument = args.expr_fields.first().ok_or_else(|| internal("a total takes one argument"))?;
         let sums = match argument.data_type() {
             DataType::Float32 | DataType::Float64 => Sums::Float(Vec::new()),
             _ => Sums::Exact(Vec::new()),
@@ -193,10 +172,8 @@ impl Totals {
         filter: Option<&BooleanArray>,
         sign: i64,
     ) -> Result<()> {
-        let wanted = |row: usize| {
-            column.is_valid(row)
-                && filter.is_none_or(|filter| filter.is_valid(row) && filter.value(row))
-        };
+        let wanted =
+            |row: usize| column.is_valid(row) && filter.is_none_or(|filter| filter.is_valid(row) && filter.value(row));
         let all = column.null_count() == 0 && filter.is_none();
         let rows = (0..column.len()).filter(|row| all || wanted(*row));
         let counts = &mut self.counts;
@@ -249,17 +226,16 @@ impl Totals {
                 let values = pairs()
                     .map(|(sum, count)| match count {
                         0 => Ok(None),
-                        _ => i64::try_from(*sum).map(Some).map_err(|_| {
-                            out_of_range(format!("bigint addition overflow: {sum}"))
-                        }),
+                        _ => i64::try_from(*sum)
+                            .map(Some)
+                            .map_err(|_| out_of_range(format!("bigint addition overflow: {sum}"))),
                     })
                     .collect::<Result<Int64Array>>()?;
                 Ok(Arc::new(values))
             }
             (DataType::Float64, _) => {
-                let values: Float64Array = pairs()
-                    .map(|(sum, count)| (*count != 0).then(|| *sum as f64 / *count as f64))
-                    .collect();
+                let values: Float64Array =
+                    pairs().map(|(sum, count)| (*count != 0).then(|| *sum as f64 / *count as f64)).collect();
                 Ok(Arc::new(values))
             }
             (DataType::Decimal128(precision, scale), total) => {
@@ -350,20 +326,15 @@ impl GroupsAccumulator for Totals {
     fn state(&mut self, emit_to: EmitTo) -> Result<Vec<ArrayRef>> {
         let counts = Arc::new(Int64Array::from(emit_to.take_needed(&mut self.counts)));
         let sums: ArrayRef = match self.take_sums(emit_to) {
-            Sums::Exact(sums) => Arc::new(
-                Decimal128Array::from(sums).with_precision_and_scale(MAX_DECIMAL_PRECISION, 0)?,
-            ),
+            Sums::Exact(sums) => {
+                Arc::new(Decimal128Array::from(sums).with_precision_and_scale(MAX_DECIMAL_PRECISION, 0)?)
+            }
             Sums::Float(sums) => Arc::new(Float64Array::from(sums)),
         };
         Ok(vec![sums, counts])
     }
 
-    fn merge_batch(
-        &mut self,
-        values: &[ArrayRef],
-        group_indices: &[usize],
-        total_num_groups: usize,
-    ) -> Result<()> {
+    fn merge_batch(&mut self, values: &[ArrayRef], group_indices: &[usize], total_num_groups: usize) -> Result<()> {
         self.grow(total_num_groups);
         let [sums, counts] = values else {
             return Err(internal("a total has a state of two columns"));
@@ -373,9 +344,7 @@ impl GroupsAccumulator for Totals {
             match &mut self.sums {
                 Sums::Exact(known) => {
                     let sum = sums.as_primitive::<Decimal128Type>().value(row);
-                    known[*group] = known[*group]
-                        .checked_add(sum)
-                        .ok_or_else(|| out_of_range("Decimal overflow"))?;
+                    known[*group] = known[*group].checked_add(sum).ok_or_else(|| out_of_range("Decimal overflow"))?;
                 }
                 Sums::Float(known) => {
                     known[*group] += sums.as_primitive::<Float64Type>().value(row);
@@ -386,11 +355,7 @@ impl GroupsAccumulator for Totals {
         Ok(())
     }
 
-    fn convert_to_state(
-        &self,
-        values: &[ArrayRef],
-        filter: Option<&BooleanArray>,
-    ) -> Result<Vec<ArrayRef>> {
+    fn convert_to_state(&self, values: &[ArrayRef], filter: Option<&BooleanArray>) -> Result<Vec<ArrayRef>> {
         rows_as_states(self, values, filter)
     }
 

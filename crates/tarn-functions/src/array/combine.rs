@@ -54,10 +54,7 @@ fn flatten(call: &Call) -> Result<ArrayRef> {
 }
 
 /// Builds arrays of arrays: `arrange` gets the size of an array and the second argument, and puts groups of positions.
-fn groups(
-    call: &Call,
-    arrange: impl Fn(usize, usize, &mut dyn FnMut(&[usize])),
-) -> Result<ArrayRef> {
+fn groups(call: &Call, arrange: impl Fn(usize, usize, &mut dyn FnMut(&[usize]))) -> Result<ArrayRef> {
     let (lists, counts) = (Lists::of(call, 0)?, call.argument(1)?);
     let numbers = <i64>::reader(counts)?;
     let mut inner = Gather::new(call.rows);
@@ -85,12 +82,7 @@ fn groups(
     }
     let inner = inner.finish(lists.values())?;
     let field = Arc::new(Field::new_list_field(inner.data_type().clone(), true));
-    let list = ListArray::try_new(
-        field,
-        OffsetBuffer::from_lengths(lengths),
-        inner,
-        nulls.finish(),
-    )?;
+    let list = ListArray::try_new(field, OffsetBuffer::from_lengths(lengths), inner, nulls.finish())?;
     as_given(Arc::new(list), &call.gives)
 }
 
@@ -100,24 +92,15 @@ const MAX_COMBINATIONS: usize = 100_000;
 fn combinations(call: &Call) -> Result<ArrayRef> {
     let counts = <i64>::reader(call.argument(1)?)?;
     if let Some(count) = counts.iter().flatten().find(|count| !(1..=5).contains(count)) {
-        return Err(invalid_argument(format!(
-            "combination size must not exceed 5 and be positive: {count}"
-        )));
+        return Err(invalid_argument(format!("combination size must not exceed 5 and be positive: {count}")));
     }
     let lists = Lists::of(call, 0)?;
-    let widest = (0..call.rows)
-        .filter_map(|row| lists.range(row))
-        .map(|range| range.len())
-        .max()
-        .unwrap_or(0);
+    let widest = (0..call.rows).filter_map(|row| lists.range(row)).map(|range| range.len()).max().unwrap_or(0);
     let most = counts.iter().flatten().max().unwrap_or(1);
-    let total = (0..most as usize).fold(1.0, |total, index| {
-        total * widest.saturating_sub(index) as f64 / (index + 1) as f64
-    });
+    let total =
+        (0..most as usize).fold(1.0, |total, index| total * widest.saturating_sub(index) as f64 / (index + 1) as f64);
     if total > MAX_COMBINATIONS as f64 {
-        return Err(invalid_argument(format!(
-            "combinations exceed max size of {MAX_COMBINATIONS}"
-        )));
+        return Err(invalid_argument(format!("combinations exceed max size of {MAX_COMBINATIONS}")));
     }
     groups(call, |size, count, put| {
         if count > size {
@@ -156,9 +139,7 @@ fn zip_type(types: &[DataType], _: &[Option<&ScalarValue>]) -> Result<DataType> 
 
 /// Rows of the elements at each position; a shorter array is filled up with nulls.
 fn zip(call: &Call) -> Result<ArrayRef> {
-    let lists = (0..call.arguments.len())
-        .map(|index| Lists::of(call, index))
-        .collect::<Result<Vec<_>>>()?;
+    let lists = (0..call.arguments.len()).map(|index| Lists::of(call, index)).collect::<Result<Vec<_>>>()?;
     let (mut lengths, mut nulls) = (Vec::new(), NullBufferBuilder::new(call.rows));
     let mut columns: Vec<Vec<Option<u32>>> = vec![Vec::new(); lists.len()];
     for row in 0..call.rows {
@@ -170,9 +151,7 @@ fn zip(call: &Call) -> Result<ArrayRef> {
         };
         let longest = ranges.iter().map(|range| range.len()).max().unwrap_or(0);
         for (column, range) in columns.iter_mut().zip(&ranges) {
-            column.extend((0..longest).map(|index| {
-                (index < range.len()).then(|| (range.start + index) as u32)
-            }));
+            column.extend((0..longest).map(|index| (index < range.len()).then(|| (range.start + index) as u32)));
         }
         lengths.push(longest);
         nulls.append_non_null();

@@ -35,9 +35,7 @@ fn date_or_timestamp(_: &[DataType], _: &[Option<&ScalarValue>]) -> Result<DataT
 }
 
 fn too_long() -> datafusion::common::DataFusionError {
-    invalid_argument(format!(
-        "result of sequence function must not have more than {MAX_ENTRIES} entries"
-    ))
+    invalid_argument(format!("result of sequence function must not have more than {MAX_ENTRIES} entries"))
 }
 
 fn list_of(values: ArrayRef, lengths: Vec<usize>, mut nulls: NullBufferBuilder) -> Result<ArrayRef> {
@@ -103,9 +101,7 @@ impl Step {
         }
         let nanos = i128::from(moment.nanos) + self.nanos * i128::from(index);
         Some(Moment {
-            seconds: moment
-                .seconds
-                .checked_add(i64::try_from(nanos.div_euclid(1_000_000_000)).ok()?)?,
+            seconds: moment.seconds.checked_add(i64::try_from(nanos.div_euclid(1_000_000_000)).ok()?)?,
             nanos: nanos.rem_euclid(1_000_000_000) as u32,
         })
     }
@@ -137,24 +133,16 @@ fn moments(call: &Call) -> Result<ArrayRef> {
         let stop = Moment::read(&stop_values, stops.position(row));
         let step = match &steps {
             Some((argument, intervals)) => {
-                let interval = intervals
-                    .as_primitive::<IntervalMonthDayNanoType>()
-                    .value(argument.position(row));
+                let interval = intervals.as_primitive::<IntervalMonthDayNanoType>().value(argument.position(row));
                 Step {
                     months: interval.months.into(),
-                    nanos: i128::from(interval.days) * 86_400_000_000_000
-                        + i128::from(interval.nanoseconds),
+                    nanos: i128::from(interval.days) * 86_400_000_000_000 + i128::from(interval.nanoseconds),
                 }
             }
-            None => Step {
-                months: 0,
-                nanos: if stop >= start { 1 } else { -1 } * 86_400_000_000_000,
-            },
+            None => Step { months: 0, nanos: if stop >= start { 1 } else { -1 } * 86_400_000_000_000 },
         };
         if dates && step.nanos % 86_400_000_000_000 != 0 {
-            return Err(invalid_argument(
-                "sequence step must be a day interval if start and end values are dates",
-            ));
+            return Err(invalid_argument("sequence step must be a day interval if start and end values are dates"));
         }
         let up = step.months > 0 || (step.months == 0 && step.nanos > 0);
         let zero = step.months == 0 && step.nanos == 0;
@@ -187,14 +175,10 @@ fn repeat(call: &Call) -> Result<ArrayRef> {
         }
         let count = numbers.value(counts.position(row));
         if count > MAX_ENTRIES as i64 {
-            return Err(invalid_argument(
-                "count argument of repeat function must be less than or equal to 10000",
-            ));
+            return Err(invalid_argument("count argument of repeat function must be less than or equal to 10000"));
         }
         if count < 0 {
-            return Err(invalid_argument(
-                "count argument of repeat function must be greater than or equal to 0",
-            ));
+            return Err(invalid_argument("count argument of repeat function must be greater than or equal to 0"));
         }
         for _ in 0..count {
             gather.push(element.position(row));

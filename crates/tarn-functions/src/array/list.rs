@@ -12,7 +12,6 @@ use datafusion::common::Result;
 
 use crate::call::{Argument, Call};
 use crate::failure::out_of_range;
-use crate::types::array_of;
 
 /// An argument that is an array.
 #[derive(Debug)]
@@ -24,10 +23,7 @@ pub(crate) struct Lists<'a> {
 impl<'a> Lists<'a> {
     pub(crate) fn of(call: &'a Call, index: usize) -> Result<Self> {
         let argument = call.argument(index)?;
-        Ok(Self {
-            argument,
-            list: argument.typed()?,
-        })
+        Ok(Self { argument, list: argument.typed()? })
     }
 
     /// Where the elements of a row lie in [`Self::values`]; `None` for a null array.
@@ -49,11 +45,8 @@ impl<'a> Lists<'a> {
 /// Order-preserving bytes of each value; values of one type compare across calls.
 pub(crate) fn comparable(values: &ArrayRef) -> Result<Rows> {
     // Arrays that hold only nulls have no type to compare by; any will do.
-    let values = if values.data_type() == &DataType::Null {
-        cast(values, &DataType::Boolean)?
-    } else {
-        Arc::clone(values)
-    };
+    let values =
+        if values.data_type() == &DataType::Null { cast(values, &DataType::Boolean)? } else { Arc::clone(values) };
     let converter = RowConverter::new(vec![SortField::new(values.data_type().clone())])?;
     Ok(converter.convert_columns(&[values])?)
 }
@@ -61,7 +54,7 @@ pub(crate) fn comparable(values: &ArrayRef) -> Result<Rows> {
 /// Builds arrays from positions in a column of elements.
 #[derive(Debug)]
 pub(crate) struct Gather {
-    indices: Vec<Option<u32>>,
+    indices: Vec<u32>,
     lengths: Vec<usize>,
     nulls: NullBufferBuilder,
     open: usize,
@@ -69,23 +62,12 @@ pub(crate) struct Gather {
 
 impl Gather {
     pub(crate) fn new(rows: usize) -> Self {
-        Self {
-            indices: Vec::new(),
-            lengths: Vec::with_capacity(rows),
-            nulls: NullBufferBuilder::new(rows),
-            open: 0,
-        }
+        Self { indices: Vec::new(), lengths: Vec::with_capacity(rows), nulls: NullBufferBuilder::new(rows), open: 0 }
     }
 
     /// Adds an element to the array under construction.
     pub(crate) fn push(&mut self, index: usize) {
-        self.indices.push(Some(index as u32));
-        self.open += 1;
-    }
-
-    /// Adds a null element.
-    pub(crate) fn push_null(&mut self) {
-        self.indices.push(None);
+        self.indices.push(index as u32);
         self.open += 1;
     }
 
@@ -109,12 +91,7 @@ impl Gather {
         let indices = UInt32Array::from(self.indices);
         let values = take(values, &indices, None)?;
         let field = Arc::new(Field::new_list_field(values.data_type().clone(), true));
-        Ok(Arc::new(ListArray::try_new(
-            field,
-            OffsetBuffer::from_lengths(self.lengths),
-            values,
-            self.nulls.finish(),
-        )?))
+        Ok(Arc::new(ListArray::try_new(field, OffsetBuffer::from_lengths(self.lengths), values, self.nulls.finish())?))
     }
 }
 
@@ -129,9 +106,4 @@ pub(crate) fn as_given(array: ArrayRef, gives: &DataType) -> Result<ArrayRef> {
         return Ok(array);
     }
     Ok(cast(&array, gives)?)
-}
-
-/// The array type that holds a column's values.
-pub(crate) fn list_type(values: &ArrayRef) -> DataType {
-    array_of(values.data_type().clone())
 }

@@ -23,10 +23,8 @@ pub(crate) fn functions() -> Vec<Function> {
             .on("(map(K, V)) -> bigint", |call| {
                 let argument = call.argument(0)?;
                 let maps = argument.array.as_map();
-                let sizes = (0..call.rows).map(|row| {
-                    (!argument.is_null(row))
-                        .then(|| maps.value_length(argument.position(row)).into())
-                });
+                let sizes = (0..call.rows)
+                    .map(|row| (!argument.is_null(row)).then(|| maps.value_length(argument.position(row)).into()));
                 Ok(Arc::new(sizes.collect::<Int64Array>()))
             }),
         Function::new("contains").on("(array(E), E) -> boolean", contains),
@@ -70,11 +68,7 @@ fn position(call: &Call) -> Result<ArrayRef> {
     let places = (0..call.rows).map(|row| {
         let mut range = lists.range(row).filter(|_| !wanted.is_null(row))?;
         let key = keys.row(wanted.position(row));
-        Some(
-            range
-                .position(|index| elements.row(index) == key)
-                .map_or(0, |index| index as i64 + 1),
-        )
+        Some(range.position(|index| elements.row(index) == key).map_or(0, |index| index as i64 + 1))
     });
     Ok(Arc::new(places.collect::<Int64Array>()))
 }
@@ -129,10 +123,7 @@ fn end(call: &Call, pick: fn(std::ops::Range<usize>) -> usize) -> Result<ArrayRe
 fn join(call: &Call) -> Result<ArrayRef> {
     let lists = Lists::of(call, 0)?;
     let rest = &call.arguments[1..];
-    let texts = rest
-        .iter()
-        .map(|argument| argument.typed::<StringArray>())
-        .collect::<Result<Vec<_>>>()?;
+    let texts = rest.iter().map(|argument| argument.typed::<StringArray>()).collect::<Result<Vec<_>>>()?;
     let values = lists.values();
     let nulls = values.logical_nulls();
     let mut builder = StringBuilder::with_capacity(call.rows, call.rows * 16);

@@ -20,18 +20,12 @@ pub(crate) fn functions() -> Vec<Function> {
                 map_rows::<(&str,), String>(call, |(text,)| Ok(Some(text.chars().rev().collect())))
             })
             .on("(varbinary) -> varbinary", |call| {
-                map_rows::<(&[u8],), Vec<u8>>(call, |(bytes,)| {
-                    Ok(Some(bytes.iter().rev().copied().collect()))
-                })
+                map_rows::<(&[u8],), Vec<u8>>(call, |(bytes,)| Ok(Some(bytes.iter().rev().copied().collect())))
             })
-            .on("(array(E)) -> array(E)", |call| {
-                rearranged(call, |range| range.reverse())
-            }),
+            .on("(array(E)) -> array(E)", |call| rearranged(call, |range| range.reverse())),
         Function::new("shuffle")
             .volatile()
-            .on("(array(E)) -> array(E)", |call| {
-                rearranged(call, |range| range.shuffle(&mut rand::rng()))
-            }),
+            .on("(array(E)) -> array(E)", |call| rearranged(call, |range| range.shuffle(&mut rand::rng()))),
         Function::new("slice").on("(array(E), bigint, bigint) -> array(E)", slice),
         Function::new("trim_array").on("(array(E), bigint) -> array(E)", trim_array),
     ]
@@ -50,11 +44,7 @@ fn sort(call: &Call) -> Result<ArrayRef> {
             continue;
         };
         let mut order: Vec<usize> = range.collect();
-        order.sort_by(|a, b| {
-            is_null(*a)
-                .cmp(&is_null(*b))
-                .then_with(|| elements.row(*a).cmp(&elements.row(*b)))
-        });
+        order.sort_by(|a, b| is_null(*a).cmp(&is_null(*b)).then_with(|| elements.row(*a).cmp(&elements.row(*b))));
         order.into_iter().for_each(|index| gather.push(index));
         gather.end();
     }
@@ -148,16 +138,13 @@ fn trim_array(call: &Call) -> Result<ArrayRef> {
         };
         let count = values.value(counts.position(row));
         if count < 0 {
-            return Err(invalid_argument(format!(
-                "size must not be negative: {count}"
-            )));
+            return Err(invalid_argument(format!("size must not be negative: {count}")));
         }
         let size = range.len();
-        let kept = usize::try_from(count).ok().and_then(|count| size.checked_sub(count)).ok_or_else(|| {
-            invalid_argument(format!(
-                "size must not exceed array cardinality {size}: {count}"
-            ))
-        })?;
+        let kept = usize::try_from(count)
+            .ok()
+            .and_then(|count| size.checked_sub(count))
+            .ok_or_else(|| invalid_argument(format!("size must not exceed array cardinality {size}: {count}")))?;
         for index in range.take(kept) {
             gather.push(index);
         }

@@ -14,10 +14,8 @@ pub(crate) fn functions() -> Vec<Function> {
     vec![
         Function::new("array_distinct").on("(array(E)) -> array(E)", distinct),
         Function::new("array_union").on("(array(E), array(E)) -> array(E)", union),
-        Function::new("array_intersect")
-            .on("(array(E), array(E)) -> array(E)", |call| kept(call, true)),
-        Function::new("array_except")
-            .on("(array(E), array(E)) -> array(E)", |call| kept(call, false)),
+        Function::new("array_intersect").on("(array(E), array(E)) -> array(E)", |call| kept(call, true)),
+        Function::new("array_except").on("(array(E), array(E)) -> array(E)", |call| kept(call, false)),
         Function::new("arrays_overlap").on("(array(E), array(E)) -> boolean", overlap),
     ]
 }
@@ -99,22 +97,13 @@ fn overlap(call: &Call) -> Result<ArrayRef> {
         let valid = |nulls: &Option<arrow::buffer::NullBuffer>, index: &usize| {
             nulls.as_ref().is_none_or(|nulls| nulls.is_valid(*index))
         };
-        let there: HashSet<_> = second
-            .clone()
-            .filter(|index| valid(&right_nulls, index))
-            .map(|index| others.row(index))
-            .collect();
-        let found = first
-            .clone()
-            .filter(|index| valid(&left_nulls, index))
-            .any(|index| there.contains(&elements.row(index)));
+        let there: HashSet<_> =
+            second.clone().filter(|index| valid(&right_nulls, index)).map(|index| others.row(index)).collect();
+        let found =
+            first.clone().filter(|index| valid(&left_nulls, index)).any(|index| there.contains(&elements.row(index)));
         let unknown = first.clone().any(|index| !valid(&left_nulls, &index))
             || second.clone().any(|index| !valid(&right_nulls, &index));
-        if found {
-            Some(true)
-        } else {
-            (!unknown).then_some(false)
-        }
+        if found { Some(true) } else { (!unknown).then_some(false) }
     });
     Ok(Arc::new(answers.collect::<BooleanArray>()))
 }

@@ -3,9 +3,10 @@
 use arrow::array::ArrayRef;
 use datafusion::common::Result;
 
+use super::column::{At, Zoned};
 use super::moment::Moment;
 use super::unit::{Unit, last_day_of_month};
-use crate::call::{At, Call, Memo, Zoned, map_rows};
+use crate::call::{Call, Memo, map_rows};
 use crate::function::Function;
 
 pub(crate) fn functions() -> Vec<Function> {
@@ -20,13 +21,8 @@ pub(crate) fn functions() -> Vec<Function> {
             .on("(varchar, bigint, Z) -> Z", add_zoned),
         Function::new("date_diff")
             .on("(varchar, date, date) -> bigint", |call| difference(call, Unit::of_date))
-            .on("(varchar, timestamp, timestamp) -> bigint", |call| {
-                difference(call, Unit::of_timestamp)
-            })
-            .on(
-                "(varchar, timestamp with time zone, timestamp with time zone) -> bigint",
-                difference_zoned,
-            ),
+            .on("(varchar, timestamp, timestamp) -> bigint", |call| difference(call, Unit::of_timestamp))
+            .on("(varchar, timestamp with time zone, timestamp with time zone) -> bigint", difference_zoned),
         Function::new("last_day_of_month")
             .on("(date) -> date", last_day)
             .on("(timestamp) -> date", last_day)
@@ -38,9 +34,7 @@ type ReadUnit = fn(&str) -> Result<Unit>;
 
 fn truncate(call: &Call, read: ReadUnit) -> Result<ArrayRef> {
     let mut units = Memo::new();
-    map_rows::<(&str, Moment), Moment>(call, |(unit, moment)| {
-        Ok(Some(units.get(unit, read)?.truncate(moment)))
-    })
+    map_rows::<(&str, Moment), Moment>(call, |(unit, moment)| Ok(Some(units.get(unit, read)?.truncate(moment))))
 }
 
 fn truncate_zoned(call: &Call) -> Result<ArrayRef> {
@@ -99,7 +93,5 @@ fn difference_zoned(call: &Call) -> Result<ArrayRef> {
 }
 
 fn last_day(call: &Call) -> Result<ArrayRef> {
-    map_rows::<(Moment,), Moment>(call, |(moment,)| {
-        Ok(Some(Moment::of_day(last_day_of_month(moment.days()))))
-    })
+    map_rows::<(Moment,), Moment>(call, |(moment,)| Ok(Some(Moment::of_day(last_day_of_month(moment.days())))))
 }

@@ -37,14 +37,8 @@ fn parse_durations(call: &Call) -> Result<ArrayRef> {
 
 /// Milliseconds of a duration, rounded half up.
 fn millis(text: &str) -> Result<i64> {
-    let malformed = || {
-        invalid_argument(format!(
-            "duration is not a valid data duration string: {text}"
-        ))
-    };
-    let split = text
-        .find(|c: char| c.is_ascii_alphabetic())
-        .ok_or_else(malformed)?;
+    let malformed = || invalid_argument(format!("duration is not a valid data duration string: {text}"));
+    let split = text.find(|c: char| c.is_ascii_alphabetic()).ok_or_else(malformed)?;
     let (number, unit) = text.split_at(split);
     let number = number.trim();
     if number.is_empty() || !number.bytes().all(|b| b.is_ascii_digit() || b == b'.') {

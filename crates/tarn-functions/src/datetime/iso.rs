@@ -18,10 +18,7 @@ pub(crate) fn read_date(text: &str) -> Result<i64> {
 /// Reads a date with optional time and zone; gives the wall-clock time and the zone.
 pub(crate) fn read_timestamp(text: &str) -> Result<(Moment, Option<Zone>)> {
     let mut cursor = Cursor { text, position: 0 };
-    cursor
-        .timestamp()
-        .filter(|_| cursor.at_end())
-        .ok_or_else(|| malformed(text))
+    cursor.timestamp().filter(|_| cursor.at_end()).ok_or_else(|| malformed(text))
 }
 
 fn malformed(text: &str) -> datafusion::common::DataFusionError {
@@ -62,10 +59,7 @@ impl Cursor<'_> {
 
     /// How many digits follow.
     fn run(&self) -> usize {
-        self.text.as_bytes()[self.position..]
-            .iter()
-            .take_while(|b| b.is_ascii_digit())
-            .count()
+        self.text.as_bytes()[self.position..].iter().take_while(|b| b.is_ascii_digit()).count()
     }
 
     fn date(&mut self) -> Option<i64> {
@@ -88,30 +82,18 @@ impl Cursor<'_> {
         if self.run() == 3 {
             let day = self.digits(3, 3)?;
             let length = if is_leap(year) { 366 } else { 365 };
-            return (1..=length)
-                .contains(&day)
-                .then(|| days_from(year, 1, 1) + day - 1);
+            return (1..=length).contains(&day).then(|| days_from(year, 1, 1) + day - 1);
         }
         let month = self.digits(1, 2)? as u32;
         if !(1..=12).contains(&month) {
             return None;
         }
-        let day = if self.eat(b'-') {
-            self.digits(1, 2)? as u32
-        } else {
-            1
-        };
-        (1..=days_in_month(year, month))
-            .contains(&day)
-            .then(|| days_from(year, month, day))
+        let day = if self.eat(b'-') { self.digits(1, 2)? as u32 } else { 1 };
+        (1..=days_in_month(year, month)).contains(&day).then(|| days_from(year, month, day))
     }
 
     fn timestamp(&mut self) -> Option<(Moment, Option<Zone>)> {
-        let days = if self.peek() == Some(b'T') {
-            0
-        } else {
-            self.date()?
-        };
+        let days = if self.peek() == Some(b'T') { 0 } else { self.date()? };
         let mut moment = Moment::of_day(days);
         if !self.eat(b'T') {
             return Some((moment, None));
@@ -121,11 +103,7 @@ impl Cursor<'_> {
             moment.seconds += seconds;
             moment.nanos = nanos;
         }
-        let zone = if self.at_end() {
-            None
-        } else {
-            Some(self.zone()?)
-        };
+        let zone = if self.at_end() { None } else { Some(self.zone()?) };
         Some((moment, zone))
     }
 
@@ -141,10 +119,7 @@ impl Cursor<'_> {
             if self.eat(b'.') || self.eat(b',') {
                 let nanos = i128::from(self.fraction()?) * i128::from(size);
                 let whole = (nanos / 1_000_000_000) as i64;
-                return Some((
-                    (seconds + whole).min(DAY - 1),
-                    (nanos % 1_000_000_000) as u32,
-                ));
+                return Some(((seconds + whole).min(DAY - 1), (nanos % 1_000_000_000) as u32));
             }
             if size == 1 || !self.eat(b':') {
                 break;
@@ -176,12 +151,7 @@ impl Cursor<'_> {
             return None;
         };
         let hours = self.digits(2, 2)?;
-        let minutes = if self.eat(b':') || self.peek().is_some() {
-            self.digits(2, 2)?
-        } else {
-            0
-        };
-        (hours <= 14 && minutes < 60)
-            .then(|| Zone::Fixed((sign * (hours * 3_600 + minutes * 60)) as i32))
+        let minutes = if self.eat(b':') || self.peek().is_some() { self.digits(2, 2)? } else { 0 };
+        (hours <= 14 && minutes < 60).then(|| Zone::Fixed((sign * (hours * 3_600 + minutes * 60)) as i32))
     }
 }

@@ -3,6 +3,7 @@
 use crate::function::Function;
 
 mod arithmetic;
+pub(crate) mod column;
 mod duration;
 mod iso;
 pub(crate) mod moment;

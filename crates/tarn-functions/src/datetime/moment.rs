@@ -24,34 +24,24 @@ pub(crate) struct Day {
 impl Moment {
     /// Midnight of a day, counted from 1970-01-01.
     pub(crate) fn of_day(days: i64) -> Self {
-        Self {
-            seconds: days * DAY,
-            nanos: 0,
-        }
+        Self { seconds: days * DAY, nanos: 0 }
     }
 
     /// A count of fractions of a second.
     pub(crate) fn from_ticks(ticks: i64, per_second: i64) -> Self {
         let nanos_per_tick = 1_000_000_000 / per_second;
-        Self {
-            seconds: ticks.div_euclid(per_second),
-            nanos: (ticks.rem_euclid(per_second) * nanos_per_tick) as u32,
-        }
+        Self { seconds: ticks.div_euclid(per_second), nanos: (ticks.rem_euclid(per_second) * nanos_per_tick) as u32 }
     }
 
     /// The count of fractions of a second, rounded down; `None` if it overflows.
     pub(crate) fn to_ticks(self, per_second: i64) -> Option<i64> {
         let nanos_per_tick = 1_000_000_000 / per_second;
-        self.seconds
-            .checked_mul(per_second)?
-            .checked_add(i64::from(self.nanos) / nanos_per_tick)
+        self.seconds.checked_mul(per_second)?.checked_add(i64::from(self.nanos) / nanos_per_tick)
     }
 
     /// Milliseconds since 1970, rounded down.
     pub(crate) fn millis(self) -> i64 {
-        self.seconds
-            .saturating_mul(1_000)
-            .saturating_add(i64::from(self.nanos / 1_000_000))
+        self.seconds.saturating_mul(1_000).saturating_add(i64::from(self.nanos / 1_000_000))
     }
 
     /// Days since 1970-01-01.
@@ -65,18 +55,12 @@ impl Moment {
     }
 
     pub(crate) fn plus_seconds(self, seconds: i64) -> Self {
-        Self {
-            seconds: self.seconds.saturating_add(seconds),
-            nanos: self.nanos,
-        }
+        Self { seconds: self.seconds.saturating_add(seconds), nanos: self.nanos }
     }
 
     /// The same time of day on another day.
     pub(crate) fn on_day(self, days: i64) -> Self {
-        Self {
-            seconds: days.saturating_mul(DAY).saturating_add(self.second_of_day()),
-            nanos: self.nanos,
-        }
+        Self { seconds: days.saturating_mul(DAY).saturating_add(self.second_of_day()), nanos: self.nanos }
     }
 
     pub(crate) fn day(self) -> Day {
@@ -106,21 +90,12 @@ impl Day {
         let shifted = days + 719_468;
         let era = shifted.div_euclid(146_097);
         let day_of_era = shifted.rem_euclid(146_097);
-        let year_of_era =
-            (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+        let year_of_era = (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
         let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
         let shifted_month = (5 * day_of_year + 2) / 153;
         let day = day_of_year - (153 * shifted_month + 2) / 5 + 1;
-        let month = if shifted_month < 10 {
-            shifted_month + 3
-        } else {
-            shifted_month - 9
-        };
-        Self {
-            year: year_of_era + era * 400 + i64::from(month <= 2),
-            month: month as u32,
-            day: day as u32,
-        }
+        let month = if shifted_month < 10 { shifted_month + 3 } else { shifted_month - 9 };
+        Self { year: year_of_era + era * 400 + i64::from(month <= 2), month: month as u32, day: day as u32 }
     }
 
     /// Days since 1970-01-01.
@@ -135,21 +110,13 @@ impl Day {
 
     /// The day `months` later; a day the month does not have becomes its last.
     pub(crate) fn plus_months(self, months: i64) -> Option<Self> {
-        let index = self
-            .year
-            .checked_mul(12)?
-            .checked_add(i64::from(self.month) - 1)?
-            .checked_add(months)?;
+        let index = self.year.checked_mul(12)?.checked_add(i64::from(self.month) - 1)?.checked_add(months)?;
         let (year, month) = (index.div_euclid(12), (index.rem_euclid(12) + 1) as u32);
         // Outside of this the day count does not fit the types anyway.
         if !(-300_000_000..=300_000_000).contains(&year) {
             return None;
         }
-        Some(Self {
-            year,
-            month,
-            day: self.day.min(days_in_month(year, month)),
-        })
+        Some(Self { year, month, day: self.day.min(days_in_month(year, month)) })
     }
 }
 

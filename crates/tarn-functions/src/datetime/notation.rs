@@ -47,14 +47,9 @@ pub(crate) fn mysql(pattern: &str) -> Result<DatePattern> {
             'W' => builder.piece(name(Field::DayOfWeek, false)),
             'x' => builder.piece(number(Field::WeekYear, 4, 4)),
             'Y' => builder.piece(number(Field::Year, 4, 4)),
-            'y' => builder.piece(Piece::TwoDigitYear {
-                week_year: false,
-                from: MYSQL_PIVOT,
-            }),
+            'y' => builder.piece(Piece::TwoDigitYear { week_year: false, from: MYSQL_PIVOT }),
             'w' | 'U' | 'u' | 'V' | 'X' | 'D' => {
-                return Err(invalid_argument(format!(
-                    "%{letter} not currently supported in date format string"
-                )));
+                return Err(invalid_argument(format!("%{letter} not currently supported in date format string")));
             }
             other => builder.literal(other),
         }
@@ -80,10 +75,7 @@ pub(crate) fn joda(pattern: &str) -> Result<DatePattern> {
             position += 1;
             continue;
         }
-        let count = characters[position..]
-            .iter()
-            .take_while(|other| **other == character)
-            .count();
+        let count = characters[position..].iter().take_while(|other| **other == character).count();
         position += count;
         let numeric_next = is_numeric_token(&characters[position..]);
         builder.piece(joda_piece(character, count, numeric_next)?);
@@ -92,60 +84,35 @@ pub(crate) fn joda(pattern: &str) -> Result<DatePattern> {
 }
 
 fn joda_piece(letter: char, count: usize, numeric_next: bool) -> Result<Piece> {
-    let number = |field, max: usize| Piece::Number {
-        field,
-        min: count,
-        max: max.max(count),
-    };
+    let number = |field, max: usize| Piece::Number { field, min: count, max: max.max(count) };
     let year_digits = if numeric_next { count } else { 9 };
     Ok(match letter {
-        'G' => Piece::Name {
-            field: Field::Era,
-            short: false,
-        },
+        'G' => Piece::Name { field: Field::Era, short: false },
         'C' => number(Field::Century, count),
-        'x' | 'y' | 'Y' if count == 2 => Piece::TwoDigitYear {
-            week_year: letter == 'x',
-            from: JODA_PIVOT,
-        },
+        'x' | 'y' | 'Y' if count == 2 => Piece::TwoDigitYear { week_year: letter == 'x', from: JODA_PIVOT },
         'x' => number(Field::WeekYear, year_digits),
         'y' => number(Field::Year, year_digits),
         'Y' => number(Field::YearOfEra, year_digits),
-        'M' if count >= 3 => Piece::Name {
-            field: Field::Month,
-            short: count == 3,
-        },
+        'M' if count >= 3 => Piece::Name { field: Field::Month, short: count == 3 },
         'M' => number(Field::Month, 2),
         'd' => number(Field::DayOfMonth, 2),
-        'a' => Piece::Name {
-            field: Field::HalfDay,
-            short: false,
-        },
+        'a' => Piece::Name { field: Field::HalfDay, short: false },
         'h' => number(Field::ClockHourOfHalfDay, 2),
         'H' => number(Field::Hour, 2),
         'k' => number(Field::ClockHour, 2),
         'K' => number(Field::HourOfHalfDay, 2),
         'm' => number(Field::Minute, 2),
         's' => number(Field::Second, 2),
-        'S' => Piece::Fraction {
-            min: count,
-            max: count,
-        },
+        'S' => Piece::Fraction { min: count, max: count },
         'e' => number(Field::DayOfWeek, 1),
-        'E' => Piece::Name {
-            field: Field::DayOfWeek,
-            short: count < 4,
-        },
+        'E' => Piece::Name { field: Field::DayOfWeek, short: count < 4 },
         'D' => number(Field::DayOfYear, 3),
         'w' => number(Field::Week, 2),
         'z' => Piece::ZoneName,
         'Z' if count >= 3 => Piece::ZoneId,
         'Z' => Piece::Offset { colon: count == 2 },
         other => {
-            return Err(invalid_argument(format!(
-                "Illegal pattern component: {}",
-                other.to_string().repeat(count)
-            )));
+            return Err(invalid_argument(format!("Illegal pattern component: {}", other.to_string().repeat(count))));
         }
     })
 }
@@ -181,20 +148,13 @@ impl Builder {
 
     fn time(&mut self, hour: Field, half_day: bool) {
         for (field, separator) in [(hour, ':'), (Field::Minute, ':'), (Field::Second, ' ')] {
-            self.piece(Piece::Number {
-                field,
-                min: 2,
-                max: 2,
-            });
+            self.piece(Piece::Number { field, min: 2, max: 2 });
             if field != Field::Second || half_day {
                 self.literal(separator);
             }
         }
         if half_day {
-            self.piece(Piece::Name {
-                field: Field::HalfDay,
-                short: false,
-            });
+            self.piece(Piece::Name { field: Field::HalfDay, short: false });
         }
     }
 
@@ -222,8 +182,6 @@ impl Builder {
         if !self.text.is_empty() {
             self.pieces.push(Piece::Literal(self.text));
         }
-        DatePattern {
-            pieces: self.pieces,
-        }
+        DatePattern { pieces: self.pieces }
     }
 }

@@ -1,12 +1,16 @@
 //! The parts of a date or time as numbers: `year`, `week`, `hour`, `timezone_hour`, …
 
-use arrow::array::{ArrayRef, IntervalMonthDayNanoArray, Time32MillisecondArray, Time32SecondArray, Time64MicrosecondArray, Time64NanosecondArray};
+use arrow::array::{
+    ArrayRef, IntervalMonthDayNanoArray, Time32MillisecondArray, Time32SecondArray, Time64MicrosecondArray,
+    Time64NanosecondArray,
+};
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, Int64Type, IntervalUnit, TimeUnit};
 use datafusion::common::Result;
 
+use super::column::Zoned;
 use super::moment::{Moment, day_of_week, iso_week};
-use crate::call::{Call, Zoned, map_rows, primitive};
+use crate::call::{Call, map_rows, primitive};
 use crate::failure::{internal, invalid_argument, no_overload};
 use crate::function::Function;
 
@@ -52,11 +56,9 @@ pub(crate) fn functions() -> Vec<Function> {
         time_part!("millisecond"; Moment::millisecond),
         Function::new("timezone_hour")
             .on("(timestamp with time zone) -> bigint", |call| offsets(call, |offset| offset / 3_600)),
-        Function::new("timezone_minute").on("(timestamp with time zone) -> bigint", |call| {
-            offsets(call, |offset| offset / 60 % 60)
-        }),
-        Function::new("to_milliseconds")
-            .on("(interval day to second) -> bigint", milliseconds),
+        Function::new("timezone_minute")
+            .on("(timestamp with time zone) -> bigint", |call| offsets(call, |offset| offset / 60 % 60)),
+        Function::new("to_milliseconds").on("(interval day to second) -> bigint", milliseconds),
         Function::new("human_readable_seconds").on("(double) -> varchar", |call| {
             map_rows::<(f64,), String>(call, |(seconds,)| human_readable(seconds).map(Some))
         }),
@@ -67,10 +69,7 @@ fn bigint(_: &[DataType], _: &[Option<&datafusion::common::ScalarValue>]) -> Res
     Ok(DataType::Int64)
 }
 
-fn bigint_of_time(
-    types: &[DataType],
-    _: &[Option<&datafusion::common::ScalarValue>],
-) -> Result<DataType> {
+fn bigint_of_time(types: &[DataType], _: &[Option<&datafusion::common::ScalarValue>]) -> Result<DataType> {
     match types {
         [DataType::Time32(_) | DataType::Time64(_) | DataType::Null] => Ok(DataType::Int64),
         [other] => Err(no_overload(format!(
@@ -87,31 +86,39 @@ fn parts(call: &Call, part: Part) -> Result<ArrayRef> {
 }
 
 fn offsets(call: &Call, part: fn(i64) -> i64) -> Result<ArrayRef> {
-    map_rows::<(Zoned,), i64>(call, |(value,)| {
-        Ok(Some(part(value.local.seconds - value.instant.seconds)))
-    })
+    map_rows::<(Zoned,), i64>(call, |(value,)| Ok(Some(part(value.local.seconds - value.instant.seconds))))
 }
 
 fn time_parts(call: &Call, part: Part) -> Result<ArrayRef> {
     let array = &call.argument(0)?.array;
     let moments: Vec<Option<Moment>> = match array.data_type() {
-        DataType::Time32(TimeUnit::Second) => call.argument(0)?.typed::<Time32SecondArray>()?.iter()
+        DataType::Time32(TimeUnit::Second) => call
+            .argument(0)?
+            .typed::<Time32SecondArray>()?
+            .iter()
             .map(|time| time.map(|time| Moment::from_ticks(i64::from(time), 1)))
             .collect(),
-        DataType::Time32(_) => call.argument(0)?.typed::<Time32MillisecondArray>()?.iter()
+        DataType::Time32(_) => call
+            .argument(0)?
+            .typed::<Time32MillisecondArray>()?
+            .iter()
             .map(|time| time.map(|time| Moment::from_ticks(i64::from(time), 1_000)))
             .collect(),
-        DataType::Time64(TimeUnit::Microsecond) => call.argument(0)?.typed::<Time64MicrosecondArray>()?.iter()
+        DataType::Time64(TimeUnit::Microsecond) => call
+            .argument(0)?
+            .typed::<Time64MicrosecondArray>()?
+            .iter()
             .map(|time| time.map(|time| Moment::from_ticks(time, 1_000_000)))
             .collect(),
-        DataType::Time64(_) => call.argument(0)?.typed::<Time64NanosecondArray>()?.iter()
+        DataType::Time64(_) => call
+            .argument(0)?
+            .typed::<Time64NanosecondArray>()?
+            .iter()
             .map(|time| time.map(|time| Moment::from_ticks(time, 1_000_000_000)))
             .collect(),
         _ => return Ok(call.nulls()),
     };
-    Ok(primitive::<Int64Type>(
-        moments.into_iter().map(|moment| moment.map(part)),
-    ))
+    Ok(primitive::<Int64Type>(moments.into_iter().map(|moment| moment.map(part))))
 }
 
 /// Reads an interval of days to seconds as milliseconds per row.
@@ -129,22 +136,20 @@ fn interval_millis(call: &Call) -> Result<Vec<Option<i64>>> {
                 return Ok(None);
             };
             if interval.months != 0 {
-                return Err(invalid_argument(
-                    "an interval day to second is expected, not an interval year to month",
-                ));
+                return Err(invalid_argument("an interval day to second is expected, not an interval year to month"));
             }
-            Ok(Some(
-                i64::from(interval.days) * 86_400_000 + interval.nanoseconds / 1_000_000,
-            ))
+            Ok(Some(i64::from(interval.days) * 86_400_000 + interval.nanoseconds / 1_000_000))
         })
         .collect()
 }
 
 fn interval_parts(call: &Call, part: Part) -> Result<ArrayRef> {
     let values = interval_millis(call)?;
-    Ok(primitive::<Int64Type>(values.into_iter().map(|millis| {
-        millis.map(|millis| millis.signum() * part(Moment::from_ticks(millis.abs(), 1_000)))
-    })))
+    Ok(primitive::<Int64Type>(
+        values
+            .into_iter()
+            .map(|millis| millis.map(|millis| millis.signum() * part(Moment::from_ticks(millis.abs(), 1_000)))),
+    ))
 }
 
 fn milliseconds(call: &Call) -> Result<ArrayRef> {

@@ -7,20 +7,30 @@
 
 use datafusion::common::Result;
 
-use super::moment::{DAY, Moment, day_of_week, days_from, days_in_month, first_monday, is_leap, iso_week, weeks_in_year};
+use super::moment::{
+    DAY, Moment, day_of_week, days_from, days_in_month, first_monday, is_leap, iso_week, weeks_in_year,
+};
 use super::zone::{Zone, offset_text, parse_offset};
 use crate::failure::invalid_argument;
 
 /// Month names, as all of Trino's English formatters print them.
 pub(crate) const MONTHS: [&str; 12] = [
-    "January", "February", "March", "April", "May", "June", "July", "August", "September",
-    "October", "November", "December",
+    "January",
+    "February",
+    "March",
+    "April",
+    "May",
+    "June",
+    "July",
+    "August",
+    "September",
+    "October",
+    "November",
+    "December",
 ];
 
 /// Day names from Monday.
-pub(crate) const DAYS: [&str; 7] = [
-    "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday",
-];
+pub(crate) const DAYS: [&str; 7] = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"];
 
 /// What a number or name in a pattern stands for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,12 +65,27 @@ const FIELD_COUNT: usize = Field::Second as usize + 1;
 pub(crate) enum Piece {
     Literal(String),
     /// Printed with at least `min` digits, read with at most `max`.
-    Number { field: Field, min: usize, max: usize },
+    Number {
+        field: Field,
+        min: usize,
+        max: usize,
+    },
     /// The year's last two digits; read into the century that begins at `from`.
-    TwoDigitYear { week_year: bool, from: i64 },
-    Name { field: Field, short: bool },
-    Fraction { min: usize, max: usize },
-    Offset { colon: bool },
+    TwoDigitYear {
+        week_year: bool,
+        from: i64,
+    },
+    Name {
+        field: Field,
+        short: bool,
+    },
+    Fraction {
+        min: usize,
+        max: usize,
+    },
+    Offset {
+        colon: bool,
+    },
     ZoneId,
     ZoneName,
 }
@@ -79,13 +104,6 @@ pub(crate) struct Read {
 }
 
 impl DatePattern {
-    /// Whether a printed or read time carries a zone.
-    pub(crate) fn reads_zone(&self) -> bool {
-        self.pieces
-            .iter()
-            .any(|piece| matches!(piece, Piece::Offset { .. } | Piece::ZoneId))
-    }
-
     /// Appends `local` as text; `zone` is what zone pieces print.
     pub(crate) fn print(&self, local: Moment, zone: &Zone, out: &mut String) {
         for piece in &self.pieces {
@@ -119,18 +137,13 @@ impl DatePattern {
         let mut fields = Fields::default();
         let mut rest = text;
         for piece in &self.pieces {
-            rest = fields
-                .take(piece, rest)
-                .ok_or_else(|| malformed(text, rest))?;
+            rest = fields.take(piece, rest).ok_or_else(|| malformed(text, rest))?;
         }
         if !rest.is_empty() {
             return Err(malformed(text, rest));
         }
         let local = fields.moment(text)?;
-        Ok(Read {
-            local,
-            zone: fields.zone,
-        })
+        Ok(Read { local, zone: fields.zone })
     }
 }
 
@@ -224,8 +237,7 @@ impl Fields {
         match piece {
             Piece::Literal(literal) => {
                 let head = text.get(..literal.len())?;
-                head.eq_ignore_ascii_case(literal)
-                    .then(|| &text[literal.len()..])
+                head.eq_ignore_ascii_case(literal).then(|| &text[literal.len()..])
             }
             Piece::Number { field, max, .. } => {
                 let signed = matches!(field, Field::Year | Field::WeekYear | Field::YearOfEra);
@@ -279,26 +291,19 @@ impl Fields {
     fn moment(&self, text: &str) -> Result<Moment> {
         let days = self.days(text)?;
         let seconds = self.second_of_day(text)?;
-        Ok(Moment {
-            seconds: days.saturating_mul(DAY).saturating_add(seconds),
-            nanos: self.nanos,
-        })
+        Ok(Moment { seconds: days.saturating_mul(DAY).saturating_add(seconds), nanos: self.nanos })
     }
 
     fn days(&self, text: &str) -> Result<i64> {
         let era = self.get(Field::Era).unwrap_or(1);
         let year = self
             .get(Field::Year)
-            .or_else(|| {
-                self.get(Field::YearOfEra)
-                    .map(|year| if era == 0 { 1 - year } else { year })
-            });
+            .or_else(|| self.get(Field::YearOfEra).map(|year| if era == 0 { 1 - year } else { year }));
         let has_date = [Field::Month, Field::DayOfMonth, Field::DayOfYear, Field::DayOfWeek]
             .iter()
             .any(|field| self.get(*field).is_some());
         let week = self.get(Field::Week);
-        if self.get(Field::WeekYear).is_some() || (week.is_some() && self.get(Field::Month).is_none())
-        {
+        if self.get(Field::WeekYear).is_some() || (week.is_some() && self.get(Field::Month).is_none()) {
             let week_year = self.get(Field::WeekYear).or(year).unwrap_or(2000);
             let week = in_range(text, "weekOfWeekyear", week.unwrap_or(1), 1, weeks_in_year(week_year))?;
             let day = in_range(text, "dayOfWeek", self.get(Field::DayOfWeek).unwrap_or(1), 1, 7)?;
@@ -367,10 +372,7 @@ fn take_digits(text: &str, max: usize) -> Option<(i64, &str)> {
 }
 
 fn take_name(field: Field, text: &str) -> Option<(i64, &str)> {
-    let starts = |name: &str| {
-        text.get(..name.len())
-            .is_some_and(|head| head.eq_ignore_ascii_case(name))
-    };
+    let starts = |name: &str| text.get(..name.len()).is_some_and(|head| head.eq_ignore_ascii_case(name));
     let names: (&[&str], i64) = match field {
         Field::Month => (&MONTHS, 1),
         Field::DayOfWeek => (&DAYS, 1),
@@ -378,12 +380,8 @@ fn take_name(field: Field, text: &str) -> Option<(i64, &str)> {
         Field::Era => (&["BC", "AD"], 0),
         _ => return None,
     };
-    let position = names
-        .0
-        .iter()
-        .position(|name| starts(name))
-        .map(|index| (index, names.0[index].len()))
-        .or_else(|| {
+    let position =
+        names.0.iter().position(|name| starts(name)).map(|index| (index, names.0[index].len())).or_else(|| {
             let index = names.0.iter().position(|name| starts(&name[..name.len().min(3)]))?;
             Some((index, names.0[index].len().min(3)))
         });
@@ -393,20 +391,11 @@ fn take_name(field: Field, text: &str) -> Option<(i64, &str)> {
 
 fn take_zone(text: &str) -> Option<(Zone, &str)> {
     if text.starts_with(['+', '-']) {
-        let length = text[1..]
-            .bytes()
-            .take_while(|b| b.is_ascii_digit() || *b == b':')
-            .count()
-            .min(5)
-            + 1;
+        let length = text[1..].bytes().take_while(|b| b.is_ascii_digit() || *b == b':').count().min(5) + 1;
         return Some((Zone::Fixed(parse_offset(&text[..length])?), &text[length..]));
     }
-    let length = text
-        .bytes()
-        .take_while(|b| b.is_ascii_alphanumeric() || matches!(b, b'/' | b'_' | b'+' | b'-'))
-        .count();
+    let length =
+        text.bytes().take_while(|b| b.is_ascii_alphanumeric() || matches!(b, b'/' | b'_' | b'+' | b'-')).count();
     // The longest prefix that names a zone, so that what follows may be literal text.
-    (1..=length)
-        .rev()
-        .find_map(|end| Some((Zone::parse(&text[..end]).ok()?, &text[end..])))
+    (1..=length).rev().find_map(|end| Some((Zone::parse(&text[..end]).ok()?, &text[end..])))
 }

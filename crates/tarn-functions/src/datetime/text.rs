@@ -4,13 +4,14 @@ use arrow::array::ArrayRef;
 use arrow::datatypes::{DataType, TimeUnit};
 use datafusion::common::{Result, ScalarValue};
 
+use super::column::Zoned;
 use super::iso;
 use super::moment::Moment;
 use super::notation::{joda, mysql};
 use super::pattern::DatePattern;
 use super::zone::{Zone, offset_text};
 use super::zoned::{constant_text, read_zoned, utc_millis, zone_of};
-use crate::call::{Call, Memo, Zoned, map_rows};
+use crate::call::{Call, Memo, map_rows};
 use crate::failure::{internal, invalid_argument, invalid_cast};
 use crate::function::Function;
 
@@ -23,14 +24,10 @@ pub(crate) fn functions() -> Vec<Function> {
         Function::new("date_format")
             .wall_clock()
             .on("(timestamp, varchar) -> varchar", |call| print(call, mysql))
-            .on("(timestamp with time zone, varchar) -> varchar", |call| {
-                print_zoned(call, mysql)
-            }),
+            .on("(timestamp with time zone, varchar) -> varchar", |call| print_zoned(call, mysql)),
         Function::new("format_datetime")
             .on("(timestamp, varchar) -> varchar", |call| print(call, joda))
-            .on("(timestamp with time zone, varchar) -> varchar", |call| {
-                print_zoned(call, joda)
-            }),
+            .on("(timestamp with time zone, varchar) -> varchar", |call| print_zoned(call, joda)),
         parse_datetime("parse_datetime"),
         from_iso8601_timestamp("from_iso8601_timestamp"),
         Function::new("from_iso8601_timestamp_nanos").computing(
@@ -49,9 +46,7 @@ pub(crate) fn functions() -> Vec<Function> {
             .on("(timestamp with time zone) -> varchar", to_iso8601),
         Function::new("date")
             .wall_clock()
-            .on("(varchar) -> date", |call| {
-                map_rows::<(&str,), Moment>(call, |(text,)| cast_to_date(text).map(Some))
-            })
+            .on("(varchar) -> date", |call| map_rows::<(&str,), Moment>(call, |(text,)| cast_to_date(text).map(Some)))
             .on("(date) -> date", to_date)
             .on("(timestamp) -> date", to_date)
             .on("(timestamp with time zone) -> date", to_date),
@@ -60,9 +55,7 @@ pub(crate) fn functions() -> Vec<Function> {
 
 fn date_parse(call: &Call) -> Result<ArrayRef> {
     let mut patterns = Memo::new();
-    map_rows::<(&str, &str), Moment>(call, |(text, pattern)| {
-        Ok(Some(patterns.get(pattern, mysql)?.read(text)?.local))
-    })
+    map_rows::<(&str, &str), Moment>(call, |(text, pattern)| Ok(Some(patterns.get(pattern, mysql)?.read(text)?.local)))
 }
 
 fn print(call: &Call, notation: Notation) -> Result<ArrayRef> {
@@ -89,9 +82,7 @@ fn parse_datetime(name: &'static str) -> Function {
     Function::new(name).computing(
         "(varchar, varchar)",
         |_, constants| match (constant_text(constants, 0), constant_text(constants, 1)) {
-            (Some(text), Some(pattern)) => {
-                Ok(utc_millis(joda(pattern)?.read(text)?.zone))
-            }
+            (Some(text), Some(pattern)) => Ok(utc_millis(joda(pattern)?.read(text)?.zone)),
             _ => Ok(utc_millis(None)),
         },
         |call| {
@@ -112,11 +103,7 @@ fn from_iso8601_timestamp(name: &'static str) -> Function {
     )
 }
 
-fn iso_type(
-    _: &[DataType],
-    constants: &[Option<&ScalarValue>],
-    unit: TimeUnit,
-) -> Result<DataType> {
+fn iso_type(_: &[DataType], constants: &[Option<&ScalarValue>], unit: TimeUnit) -> Result<DataType> {
     let zone = match constant_text(constants, 0) {
         Some(text) => iso::read_timestamp(text)?.1,
         None => None,
@@ -145,13 +132,7 @@ fn to_iso8601(call: &Call) -> Result<ArrayRef> {
     let zoned = zone.is_some();
     map_rows::<(Zoned,), String>(call, |(value,)| {
         let local = value.local;
-        let mut text = format!(
-            "{}T{:02}:{:02}:{:02}",
-            date_text(local),
-            local.hour(),
-            local.minute(),
-            local.second()
-        );
+        let mut text = format!("{}T{:02}:{:02}:{:02}", date_text(local), local.hour(), local.minute(), local.second());
         if digits > 0 {
             let nanos = format!("{:09}", local.nanos);
             text.push('.');

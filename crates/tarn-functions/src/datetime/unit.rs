@@ -22,8 +22,7 @@ pub(crate) enum Unit {
 impl Unit {
     /// The unit of a function on timestamps.
     pub(crate) fn of_timestamp(name: &str) -> Result<Self> {
-        Self::parse(name)
-            .ok_or_else(|| invalid_argument(format!("'{name}' is not a valid TIMESTAMP field")))
+        Self::parse(name).ok_or_else(|| invalid_argument(format!("'{name}' is not a valid TIMESTAMP field")))
     }
 
     /// The unit of a function on dates: a day or more.
@@ -45,20 +44,14 @@ impl Unit {
             ("quarter", Unit::Quarter),
             ("millisecond", Unit::Millisecond),
         ];
-        NAMES
-            .iter()
-            .find(|(known, _)| known.eq_ignore_ascii_case(name))
-            .map(|(_, unit)| *unit)
+        NAMES.iter().find(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, unit)| *unit)
     }
 
     /// The beginning of the unit that a moment lies in.
     pub(crate) fn truncate(self, moment: Moment) -> Moment {
         let seconds = moment.seconds;
         match self {
-            Self::Millisecond => Moment {
-                seconds,
-                nanos: moment.nanos / 1_000_000 * 1_000_000,
-            },
+            Self::Millisecond => Moment { seconds, nanos: moment.nanos / 1_000_000 * 1_000_000 },
             Self::Second => Moment { seconds, nanos: 0 },
             Self::Minute => floor(seconds, 60),
             Self::Hour => floor(seconds, 3_600),
@@ -83,10 +76,7 @@ impl Unit {
             count
                 .checked_mul(seconds)
                 .and_then(|seconds| moment.seconds.checked_add(seconds))
-                .map(|seconds| Moment {
-                    seconds,
-                    nanos: moment.nanos,
-                })
+                .map(|seconds| Moment { seconds, nanos: moment.nanos })
                 .ok_or_else(overflow)
         };
         let plus_months = |months: i64| {
@@ -98,14 +88,9 @@ impl Unit {
         };
         match self {
             Self::Millisecond => {
-                let millis = i64::from(moment.nanos / 1_000_000)
-                    .checked_add(count)
-                    .ok_or_else(overflow)?;
+                let millis = i64::from(moment.nanos / 1_000_000).checked_add(count).ok_or_else(overflow)?;
                 Ok(Moment {
-                    seconds: moment
-                        .seconds
-                        .checked_add(millis.div_euclid(1_000))
-                        .ok_or_else(overflow)?,
+                    seconds: moment.seconds.checked_add(millis.div_euclid(1_000)).ok_or_else(overflow)?,
                     nanos: millis.rem_euclid(1_000) as u32 * 1_000_000 + moment.nanos % 1_000_000,
                 })
             }
@@ -142,10 +127,7 @@ impl Unit {
 }
 
 fn floor(seconds: i64, unit: i64) -> Moment {
-    Moment {
-        seconds: seconds.div_euclid(unit) * unit,
-        nanos: 0,
-    }
+    Moment { seconds: seconds.div_euclid(unit) * unit, nanos: 0 }
 }
 
 /// Months from an earlier to a later moment. The last day of a month completes any later day.
@@ -178,11 +160,7 @@ fn complete_years(start: Moment, end: Moment) -> i64 {
     }
     let within = |day: i64, moment: Moment| (day, moment.second_of_day(), moment.millisecond());
     let years = last.year - first.year;
-    if within(last_day, end) < within(first_day, start) {
-        years - 1
-    } else {
-        years
-    }
+    if within(last_day, end) < within(first_day, start) { years - 1 } else { years }
 }
 
 /// The last day of the month.

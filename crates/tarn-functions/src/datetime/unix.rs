@@ -4,10 +4,11 @@ use arrow::array::ArrayRef;
 use arrow::datatypes::{DataType, TimeUnit};
 use datafusion::common::{Result, ScalarValue};
 
+use super::column::{At, Instant};
 use super::moment::Moment;
 use super::zone::Zone;
 use super::zoned::{constant_zone, utc_millis};
-use crate::call::{At, Call, Instant, map_rows};
+use crate::call::{Call, map_rows};
 use crate::failure::{internal, invalid_argument, not_supported};
 use crate::function::Function;
 
@@ -23,9 +24,7 @@ pub(crate) fn functions() -> Vec<Function> {
             .computing("(double, bigint, bigint)", offset_type, from_unixtime),
         Function::new("from_unixtime_nanos")
             .on("(bigint) -> timestamp(9) with time zone", |call| {
-                map_rows::<(i64,), At>(call, |(nanos,)| {
-                    Ok(Some(At::Instant(Moment::from_ticks(nanos, 1_000_000_000))))
-                })
+                map_rows::<(i64,), At>(call, |(nanos,)| Ok(Some(At::Instant(Moment::from_ticks(nanos, 1_000_000_000)))))
             })
             .on("(decimal) -> timestamp(9) with time zone", from_decimal_nanos),
         Function::new("to_unixtime")
@@ -40,19 +39,13 @@ fn offset_type(_: &[DataType], constants: &[Option<&ScalarValue>]) -> Result<Dat
         (constants.get(1).map(|c| c.cloned()), constants.get(2).map(|c| c.cloned()))
     else {
         let whole = |index: usize| {
-            constants
-                .get(index)
-                .copied()
-                .flatten()
-                .and_then(|value| value.cast_to(&DataType::Int64).ok())
+            constants.get(index).copied().flatten().and_then(|value| value.cast_to(&DataType::Int64).ok())
         };
         return match (whole(1), whole(2)) {
             (Some(ScalarValue::Int64(Some(hours))), Some(ScalarValue::Int64(Some(minutes)))) => {
                 fixed_offset(hours, minutes)
             }
-            _ => Err(not_supported(
-                "from_unixtime with an offset that is not a constant",
-            )),
+            _ => Err(not_supported("from_unixtime with an offset that is not a constant")),
         };
     };
     fixed_offset(hours, minutes)
@@ -85,17 +78,14 @@ fn from_decimal_nanos(call: &Call) -> Result<ArrayRef> {
     };
     map_rows::<(i128,), At>(call, |(unscaled,)| {
         let nanos = crate::math::decimal::rescale(unscaled, scale, 0)?;
-        let nanos = i64::try_from(nanos)
-            .map_err(|_| invalid_argument(format!("Unix time is out of range: {nanos}")))?;
+        let nanos =
+            i64::try_from(nanos).map_err(|_| invalid_argument(format!("Unix time is out of range: {nanos}")))?;
         Ok(Some(At::Instant(Moment::from_ticks(nanos, 1_000_000_000))))
     })
 }
 
 fn to_unixtime(call: &Call) -> Result<ArrayRef> {
-    let coarse = matches!(
-        call.argument(0)?.array.data_type(),
-        DataType::Timestamp(TimeUnit::Millisecond, _)
-    );
+    let coarse = matches!(call.argument(0)?.array.data_type(), DataType::Timestamp(TimeUnit::Millisecond, _));
     map_rows::<(Instant,), f64>(call, |(Instant(moment),)| {
         Ok(Some(if coarse {
             moment.millis() as f64 / 1_000.0

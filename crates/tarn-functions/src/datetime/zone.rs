@@ -40,19 +40,15 @@ impl Zone {
     }
 
     pub(crate) fn is_utc(&self) -> bool {
-        matches!(self, Self::Fixed(0))
-            || matches!(self, Self::Named(tz) if matches!(*tz, Tz::UTC | Tz::Etc__UTC))
+        matches!(self, Self::Fixed(0)) || matches!(self, Self::Named(tz) if matches!(*tz, Tz::UTC | Tz::Etc__UTC))
     }
 
     /// Seconds east of UTC at an instant (seconds since 1970 UTC).
     pub(crate) fn offset_at(&self, instant: i64) -> i32 {
         match self {
             Self::Fixed(offset) => *offset,
-            Self::Named(tz) => DateTime::from_timestamp(instant, 0).map_or(0, |utc| {
-                tz.offset_from_utc_datetime(&utc.naive_utc())
-                    .fix()
-                    .local_minus_utc()
-            }),
+            Self::Named(tz) => DateTime::from_timestamp(instant, 0)
+                .map_or(0, |utc| tz.offset_from_utc_datetime(&utc.naive_utc()).fix().local_minus_utc()),
         }
     }
 
@@ -60,14 +56,13 @@ impl Zone {
     pub(crate) fn offset_of_local(&self, local: i64) -> i32 {
         match self {
             Self::Fixed(offset) => *offset,
-            Self::Named(tz) => local_time(local).map_or(0, |time| {
-                match tz.offset_from_local_datetime(&time) {
-                    chrono::LocalResult::Single(offset)
-                    | chrono::LocalResult::Ambiguous(offset, _) => offset.fix().local_minus_utc(),
-                    chrono::LocalResult::None => {
-                        let before = self.offset_at(local - 86_400);
-                        self.offset_at(local - 86_400 - i64::from(before))
-                    }
+            Self::Named(tz) => local_time(local).map_or(0, |time| match tz.offset_from_local_datetime(&time) {
+                chrono::LocalResult::Single(offset) | chrono::LocalResult::Ambiguous(offset, _) => {
+                    offset.fix().local_minus_utc()
+                }
+                chrono::LocalResult::None => {
+                    let before = self.offset_at(local - 86_400);
+                    self.offset_at(local - 86_400 - i64::from(before))
                 }
             }),
         }
@@ -86,10 +81,8 @@ impl Zone {
     pub(crate) fn short_name(&self, instant: i64) -> String {
         match self {
             Self::Fixed(_) => self.name(),
-            Self::Named(tz) => DateTime::from_timestamp(instant, 0).map_or_else(
-                || self.name(),
-                |utc| utc.with_timezone(tz).format("%Z").to_string(),
-            ),
+            Self::Named(tz) => DateTime::from_timestamp(instant, 0)
+                .map_or_else(|| self.name(), |utc| utc.with_timezone(tz).format("%Z").to_string()),
         }
     }
 }
@@ -118,11 +111,7 @@ pub(crate) fn parse_offset(text: &str) -> Option<i32> {
         return None;
     }
     let number: i32 = digits.parse().ok()?;
-    let (hours, minutes) = if digits.len() <= 2 {
-        (number, 0)
-    } else {
-        (number / 100, number % 100)
-    };
+    let (hours, minutes) = if digits.len() <= 2 { (number, 0) } else { (number / 100, number % 100) };
     // Trino's time zones end at 14 hours either way.
     (hours <= 14 && minutes < 60).then_some(sign * (hours * 3_600 + minutes * 60))
 }

@@ -12,29 +12,23 @@ use arrow::datatypes::{DataType, TimeUnit};
 use datafusion::common::{Result, ScalarValue};
 use datafusion::logical_expr::ScalarUDF;
 
+use super::column::{At, Instant};
 use super::moment::Moment;
 use super::zone::Zone;
 use super::{iso, notation::joda};
-use crate::call::{At, Call, Input, Instant, Memo, Output, map_rows};
+use crate::call::{Call, Input, Memo, Output, map_rows};
 use crate::failure::{internal, not_supported};
 use crate::function::Function;
 
 pub(crate) fn functions() -> Vec<Function> {
     vec![
-        Function::new("current_timezone").on("() -> varchar", |call| {
-            Ok(Arc::new(arrow::array::StringArray::from(vec!["UTC"; call.rows])))
-        }),
-        Function::new("at_timezone")
-            .instant_only()
-            .computing(
-                "(timestamp with time zone, varchar)",
-                |types, constants| in_zone("at_timezone", types, constants),
-                |call| {
-                    map_rows::<(Instant,), At>(call, |(Instant(moment),)| {
-                        Ok(Some(At::Instant(moment)))
-                    })
-                },
-            ),
+        Function::new("current_timezone")
+            .on("() -> varchar", |call| Ok(Arc::new(arrow::array::StringArray::from(vec!["UTC"; call.rows])))),
+        Function::new("at_timezone").instant_only().computing(
+            "(timestamp with time zone, varchar)",
+            |types, constants| in_zone("at_timezone", types, constants),
+            |call| map_rows::<(Instant,), At>(call, |(Instant(moment),)| Ok(Some(At::Instant(moment)))),
+        ),
         Function::new("with_timezone").computing(
             "(timestamp, varchar)",
             |types, constants| in_zone("with_timezone", types, constants),
@@ -43,11 +37,7 @@ pub(crate) fn functions() -> Vec<Function> {
     ]
 }
 
-fn in_zone(
-    name: &str,
-    types: &[DataType],
-    constants: &[Option<&ScalarValue>],
-) -> Result<DataType> {
+fn in_zone(name: &str, types: &[DataType], constants: &[Option<&ScalarValue>]) -> Result<DataType> {
     let unit = match types.first() {
         Some(DataType::Timestamp(unit, _)) => *unit,
         _ => TimeUnit::Millisecond,
@@ -57,24 +47,15 @@ fn in_zone(
 }
 
 /// The text of a constant argument.
-pub(crate) fn constant_text<'c>(
-    constants: &[Option<&'c ScalarValue>],
-    index: usize,
-) -> Option<&'c str> {
+pub(crate) fn constant_text<'c>(constants: &[Option<&'c ScalarValue>], index: usize) -> Option<&'c str> {
     constants.get(index).copied().flatten()?.try_as_str()?
 }
 
 /// The zone that a constant argument names; a type cannot depend on a row's value.
-pub(crate) fn constant_zone(
-    name: &str,
-    constants: &[Option<&ScalarValue>],
-    index: usize,
-) -> Result<Zone> {
+pub(crate) fn constant_zone(name: &str, constants: &[Option<&ScalarValue>], index: usize) -> Result<Zone> {
     match constant_text(constants, index) {
         Some(text) => Zone::parse(text),
-        None => Err(not_supported(format!(
-            "{name} with a time zone that is not a constant"
-        ))),
+        None => Err(not_supported(format!("{name} with a time zone that is not a constant"))),
     }
 }
 
@@ -100,11 +81,7 @@ fn rows_of<'a>(
     mut read: impl FnMut((&'a str, Option<&'a str>)) -> Result<(Moment, Option<Zone>)>,
     mut put: impl FnMut(Option<ReadRow<'a>>) -> Result<()>,
 ) -> Result<()> {
-    let readers = call
-        .arguments
-        .iter()
-        .map(<&str>::reader)
-        .collect::<Result<Vec<_>>>()?;
+    let readers = call.arguments.iter().map(<&str>::reader).collect::<Result<Vec<_>>>()?;
     for row in 0..call.rows {
         if call.arguments.iter().any(|argument| argument.is_null(row)) {
             put(None)?;
@@ -134,9 +111,7 @@ pub(crate) fn read_zoned<'a>(
             return Ok(());
         };
         let zone = zone.unwrap_or(Zone::Fixed(0));
-        if zone != expected
-            && zone.offset_of_local(local.seconds) != expected.offset_of_local(local.seconds)
-        {
+        if zone != expected && zone.offset_of_local(local.seconds) != expected.offset_of_local(local.seconds) {
             return Err(not_supported(format!(
                 "\"{text}\" has the time zone {}, and a column of timestamps has one time zone here ({}); wrap the \
                  call in at_timezone(…, 'UTC') or cast it to timestamp",
@@ -151,10 +126,7 @@ pub(crate) fn read_zoned<'a>(
 
 /// Which functions give values with a zone of their own in each row.
 pub(crate) fn is_carrier(name: &str) -> bool {
-    matches!(
-        name,
-        "from_iso8601_timestamp" | "from_iso8601_timestamp_nanos" | "parse_datetime"
-    )
+    matches!(name, "from_iso8601_timestamp" | "from_iso8601_timestamp_nanos" | "parse_datetime")
 }
 
 type Reader = fn(&str, Option<&str>, &mut Memo<super::pattern::DatePattern>) -> Result<(Moment, Option<Zone>)>;
@@ -177,30 +149,27 @@ pub(crate) fn instant_variant(carrier: &str) -> Option<Arc<ScalarUDF>> {
             .on("(varchar) -> timestamp(3) with time zone", |call| instants(call, "iso")),
         "from_iso8601_timestamp_nanos" => Function::new("from_iso8601_timestamp_nanos$instant")
             .on("(varchar) -> timestamp(9) with time zone", |call| instants(call, "iso")),
-        "parse_datetime" => Function::new("parse_datetime$instant").on(
-            "(varchar, varchar) -> timestamp(3) with time zone",
-            |call| instants(call, "parse_datetime"),
-        ),
+        "parse_datetime" => Function::new("parse_datetime$instant")
+            .on("(varchar, varchar) -> timestamp(3) with time zone", |call| instants(call, "parse_datetime")),
         _ => return None,
     };
     Some(function.build())
 }
 
-/// A carrier that gives what the clocks of each row's own zone show, without zone.
-pub(crate) fn local_variant(carrier: &str) -> Option<Arc<ScalarUDF>> {
+/// The variant of a function such as `from_iso8601_timestamp` that gives what the clocks of each row's own
+/// zone show, without zone; what `cast(from_iso8601_timestamp(x) as timestamp)` means. `None` for other functions.
+pub fn local_variant(carrier: &str) -> Option<Arc<ScalarUDF>> {
     let function = match carrier {
-        "from_iso8601_timestamp" => Function::new("from_iso8601_timestamp$local")
-            .on("(varchar) -> timestamp(3)", |call| locals(call, "iso")),
-        "from_iso8601_timestamp_nanos" => Function::new("from_iso8601_timestamp_nanos$local")
-            .computing(
-                "(varchar)",
-                |_, _| Ok(DataType::Timestamp(TimeUnit::Nanosecond, None)),
-                |call| locals(call, "iso"),
-            ),
+        "from_iso8601_timestamp" => {
+            Function::new("from_iso8601_timestamp$local").on("(varchar) -> timestamp(3)", |call| locals(call, "iso"))
+        }
+        "from_iso8601_timestamp_nanos" => Function::new("from_iso8601_timestamp_nanos$local").computing(
+            "(varchar)",
+            |_, _| Ok(DataType::Timestamp(TimeUnit::Nanosecond, None)),
+            |call| locals(call, "iso"),
+        ),
         "parse_datetime" => Function::new("parse_datetime$local")
-            .on("(varchar, varchar) -> timestamp(3)", |call| {
-                locals(call, "parse_datetime")
-            }),
+            .on("(varchar, varchar) -> timestamp(3)", |call| locals(call, "parse_datetime")),
         _ => return None,
     };
     Some(function.build())
@@ -219,10 +188,7 @@ fn instants(call: &Call, carrier: &str) -> Result<ArrayRef> {
             }
             Some((local, zone, _)) => {
                 let offset = zone.map_or(0, |zone| zone.offset_of_local(local.seconds));
-                At::append(
-                    &mut builder,
-                    At::Instant(local.plus_seconds(-i64::from(offset))),
-                )
+                At::append(&mut builder, At::Instant(local.plus_seconds(-i64::from(offset))))
             }
         },
     )?;

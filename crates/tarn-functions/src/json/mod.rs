@@ -23,9 +23,8 @@ pub(crate) fn functions() -> Vec<Function> {
         Function::new("json_parse").on("(varchar) -> json", |call| {
             map_rows::<(&str,), String>(call, |(text,)| canonical::json_parse(text).map(Some))
         }),
-        Function::new("json_format").on("(json) -> varchar", |call| {
-            map_rows::<(&str,), &str>(call, |(text,)| Ok(Some(text)))
-        }),
+        Function::new("json_format")
+            .on("(json) -> varchar", |call| map_rows::<(&str,), &str>(call, |(text,)| Ok(Some(text)))),
         Function::new("json_array_length").on("(json) -> bigint", |call| {
             map_rows::<(&str,), i64>(call, |(text,)| {
                 let mut scanner = Scanner::new(text);
@@ -47,35 +46,27 @@ pub(crate) fn functions() -> Vec<Function> {
             })
             .on("(json, bigint) -> boolean", |call| {
                 map_rows::<(&str, i64), bool>(call, |(text, wanted)| {
-                    Ok(array_contains(text, |kind, value| {
-                        kind == Kind::Number && value.parse() == Ok(wanted)
-                    }))
+                    Ok(array_contains(text, |kind, value| kind == Kind::Number && value.parse() == Ok(wanted)))
                 })
             })
             .on("(json, double) -> boolean", |call| {
                 map_rows::<(&str, f64), bool>(call, |(text, wanted)| {
                     Ok(array_contains(text, |kind, value| {
                         // An integer in the array never equals a double, by Trino's rule.
-                        kind == Kind::Number
-                            && value.contains(['.', 'e', 'E'])
-                            && value.parse() == Ok(wanted)
+                        kind == Kind::Number && value.contains(['.', 'e', 'E']) && value.parse() == Ok(wanted)
                     }))
                 })
             })
             .on("(json, varchar) -> boolean", |call| {
                 map_rows::<(&str, &str), bool>(call, |(text, wanted)| {
-                    Ok(array_contains(text, |kind, value| {
-                        kind == Kind::Text && value == wanted
-                    }))
+                    Ok(array_contains(text, |kind, value| kind == Kind::Text && value == wanted))
                 })
             }),
         Function::new("json_size").on("(json, varchar) -> bigint", |call| {
             let mut paths = Memo::new();
             map_rows::<(&str, &str), i64>(call, |(text, path)| {
                 let mut scanner = Scanner::new(text);
-                Ok(scanner
-                    .seek(paths.get(path, JsonPath::parse)?)
-                    .and_then(|()| scanner.count()))
+                Ok(scanner.seek(paths.get(path, JsonPath::parse)?).and_then(|()| scanner.count()))
             })
         }),
         Function::new("is_json_scalar").on("(json) -> boolean", |call| {
@@ -93,10 +84,7 @@ fn extract(call: &Call) -> Result<ArrayRef> {
     map_rows::<(&str, &str), String>(call, |(text, path)| {
         let mut scanner = Scanner::new(text);
         let mut out = String::new();
-        Ok(scanner
-            .seek(paths.get(path, JsonPath::parse)?)
-            .and_then(|()| scanner.copy(&mut out))
-            .map(|()| out))
+        Ok(scanner.seek(paths.get(path, JsonPath::parse)?).and_then(|()| scanner.copy(&mut out)).map(|()| out))
     })
 }
 
@@ -104,9 +92,7 @@ fn extract_scalar(call: &Call) -> Result<ArrayRef> {
     let mut paths = Memo::new();
     map_rows::<(&str, &str), Cow<'_, str>>(call, |(text, path)| {
         let mut scanner = Scanner::new(text);
-        Ok(scanner
-            .seek(paths.get(path, JsonPath::parse)?)
-            .and_then(|()| scanner.scalar()))
+        Ok(scanner.seek(paths.get(path, JsonPath::parse)?).and_then(|()| scanner.scalar()))
     })
 }
 

@@ -33,16 +33,12 @@ impl JsonPath {
             } else if let Some(quoted) = rest.strip_prefix("[\"") {
                 take_quoted(quoted).and_then(|(key, after)| Some((key, after.strip_prefix(']')?)))
             } else if let Some(subscript) = rest.strip_prefix('[') {
-                take_name(subscript, false)
-                    .and_then(|(key, after)| Some((key, after.strip_prefix(']')?)))
+                take_name(subscript, false).and_then(|(key, after)| Some((key, after.strip_prefix(']')?)))
             } else {
                 None
             }
             .ok_or_else(refuse)?;
-            steps.push(Step {
-                index: key.parse().ok(),
-                key,
-            });
+            steps.push(Step { index: key.parse().ok(), key });
             rest = after;
         }
         Ok(Self { steps })
@@ -50,9 +46,7 @@ impl JsonPath {
 }
 
 fn take_name(text: &str, colon: bool) -> Option<(String, &str)> {
-    let end = text
-        .find(|c: char| !(c.is_alphanumeric() || c == '_' || (colon && c == ':')))
-        .unwrap_or(text.len());
+    let end = text.find(|c: char| !(c.is_alphanumeric() || c == '_' || (colon && c == ':'))).unwrap_or(text.len());
     (end > 0).then(|| (text[..end].to_owned(), &text[end..]))
 }
 

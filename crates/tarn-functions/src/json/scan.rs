@@ -112,10 +112,7 @@ impl<'t> Scanner<'t> {
                     let escape = bytes.get(self.position + 1)?;
                     let length = if *escape == b'u' { 6 } else { 2 };
                     let valid = match escape {
-                        b'u' => bytes
-                            .get(self.position + 2..self.position + 6)?
-                            .iter()
-                            .all(u8::is_ascii_hexdigit),
+                        b'u' => bytes.get(self.position + 2..self.position + 6)?.iter().all(u8::is_ascii_hexdigit),
                         other => b"\"\\/bfnrt".contains(other),
                     };
                     if !valid {
@@ -164,9 +161,7 @@ impl<'t> Scanner<'t> {
         }
         // `01` or `1a` is not a number followed by something: it is broken.
         match self.peek() {
-            None | Some(b',' | b']' | b'}' | b' ' | b'\t' | b'\n' | b'\r') => {
-                self.text.get(start..self.position)
-            }
+            None | Some(b',' | b']' | b'}' | b' ' | b'\t' | b'\n' | b'\r') => self.text.get(start..self.position),
             _ => None,
         }
     }

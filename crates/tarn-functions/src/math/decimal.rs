@@ -14,9 +14,7 @@ pub(crate) fn rescale(unscaled: i128, from: i8, to: i8) -> Result<i128> {
     let shift = i32::from(to) - i32::from(from);
     let factor = power_of_ten(shift.unsigned_abs());
     if shift >= 0 {
-        return factor
-            .and_then(|factor| unscaled.checked_mul(factor))
-            .ok_or_else(|| out_of_range("Decimal overflow"));
+        return factor.and_then(|factor| unscaled.checked_mul(factor)).ok_or_else(|| out_of_range("Decimal overflow"));
     }
     Ok(factor.map_or(0, |factor| divide_rounding(unscaled, factor)))
 }
@@ -25,9 +23,5 @@ pub(crate) fn rescale(unscaled: i128, from: i8, to: i8) -> Result<i128> {
 pub(crate) fn divide_rounding(value: i128, divisor: i128) -> i128 {
     let quotient = value / divisor;
     let remainder = value % divisor;
-    if remainder.unsigned_abs() >= divisor.unsigned_abs().div_ceil(2) {
-        quotient + value.signum()
-    } else {
-        quotient
-    }
+    if remainder.unsigned_abs() >= divisor.unsigned_abs().div_ceil(2) { quotient + value.signum() } else { quotient }
 }

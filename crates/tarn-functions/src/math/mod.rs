@@ -2,8 +2,16 @@
 
 use crate::function::Function;
 
+mod bits;
 pub(crate) mod decimal;
+mod floating;
+mod pick;
+mod rounding;
 
 pub(crate) fn functions() -> Vec<Function> {
-    Vec::new()
+    let mut functions = floating::functions();
+    functions.extend(rounding::functions());
+    functions.extend(bits::functions());
+    functions.extend(pick::functions());
+    functions
 }

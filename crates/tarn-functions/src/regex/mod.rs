@@ -34,11 +34,7 @@ pub(crate) fn functions() -> Vec<Function> {
                 map_rows::<(&str, &str, i64), &str>(call, |(text, pattern, group)| {
                     let expression = patterns.get(pattern, Expression::compile)?;
                     let group = expression.group(group)?;
-                    Ok(expression
-                        .regex
-                        .captures(text)
-                        .and_then(|found| found.get(group))
-                        .map(|found| found.as_str()))
+                    Ok(expression.regex.captures(text).and_then(|found| found.get(group)).map(|found| found.as_str()))
                 })
             }),
         Function::new("regexp_extract_all")
@@ -88,15 +84,11 @@ fn position(expression: &Expression, text: &str, start: i64, occurrence: i64) ->
     if occurrence < 1 {
         return Err(invalid_argument("occurrence cannot be smaller than 1"));
     }
-    let from = usize::try_from(start - 1)
-        .ok()
-        .and_then(|index| text.char_indices().nth(index));
+    let from = usize::try_from(start - 1).ok().and_then(|index| text.char_indices().nth(index));
     let Some((from, _)) = from else {
         return Ok(-1);
     };
-    let found = usize::try_from(occurrence - 1)
-        .ok()
-        .and_then(|index| expression.matches(text, from).nth(index));
+    let found = usize::try_from(occurrence - 1).ok().and_then(|index| expression.matches(text, from).nth(index));
     Ok(found.map_or(-1, |found| text[..found.start()].chars().count() as i64 + 1))
 }
 
@@ -108,10 +100,7 @@ struct Column<'a> {
 impl<'a> Column<'a> {
     fn of(call: &'a Call, index: usize) -> Result<Self> {
         let argument = call.argument(index)?;
-        Ok(Self {
-            argument,
-            texts: <&str>::reader(argument)?,
-        })
+        Ok(Self { argument, texts: <&str>::reader(argument)? })
     }
 
     fn get(&self, row: usize) -> Option<&'a str> {
@@ -127,8 +116,7 @@ fn extract_all(call: &Call) -> Result<ArrayRef> {
     let mut lists = crate::string::split::text_list_builder(call.rows);
     for row in 0..call.rows {
         let null_group = groups.is_some_and(|groups| groups.is_null(row));
-        let (Some(text), Some(pattern), false) = (texts.get(row), patterns.get(row), null_group)
-        else {
+        let (Some(text), Some(pattern), false) = (texts.get(row), patterns.get(row), null_group) else {
             lists.append_null();
             continue;
         };
@@ -190,9 +178,7 @@ fn replace(call: &Call) -> Result<ArrayRef> {
             Some(column) => column.get(row),
             None => Some(""),
         };
-        let (Some(text), Some(pattern), Some(replacement)) =
-            (texts.get(row), patterns.get(row), replacement)
-        else {
+        let (Some(text), Some(pattern), Some(replacement)) = (texts.get(row), patterns.get(row), replacement) else {
             builder.append_null();
             continue;
         };

@@ -19,9 +19,7 @@ impl Expression {
         let regex = regex::RegexBuilder::new(&translated)
             .size_limit(64 << 20)
             .build()
-            .map_err(|error| {
-                invalid_argument(format!("Invalid regular expression `{pattern}`: {error}"))
-            })?;
+            .map_err(|error| invalid_argument(format!("Invalid regular expression `{pattern}`: {error}")))?;
         Ok(Self { regex })
     }
 
@@ -34,11 +32,7 @@ impl Expression {
         usize::try_from(group)
             .ok()
             .filter(|group| *group <= last)
-            .ok_or_else(|| {
-                invalid_argument(format!(
-                    "Pattern has {last} groups. Cannot access group {group}"
-                ))
-            })
+            .ok_or_else(|| invalid_argument(format!("Pattern has {last} groups. Cannot access group {group}")))
     }
 
     /// All matches from a byte on. As in Java, an empty match may follow right after another match.
@@ -47,10 +41,7 @@ impl Expression {
         std::iter::from_fn(move || {
             let found = self.regex.find_at(text, next?)?;
             next = if found.is_empty() {
-                text[found.end()..]
-                    .chars()
-                    .next()
-                    .map(|character| found.end() + character.len_utf8())
+                text[found.end()..].chars().next().map(|character| found.end() + character.len_utf8())
             } else {
                 Some(found.end())
             };
@@ -61,9 +52,8 @@ impl Expression {
 
 /// Rewrites what Java writes otherwise, and refuses what cannot be run.
 fn translate(pattern: &str) -> Result<String> {
-    let refuse = |what: &str| -> DataFusionError {
-        not_supported(format!("{what} in the regular expression `{pattern}`"))
-    };
+    let refuse =
+        |what: &str| -> DataFusionError { not_supported(format!("{what} in the regular expression `{pattern}`")) };
     let mut out = String::with_capacity(pattern.len());
     let mut rest = pattern;
     let mut in_class = 0_usize;
@@ -215,9 +205,7 @@ impl Replacement {
                 }
             }
             let group = if let Some(named) = rest.strip_prefix('{') {
-                let (name, tail) = named
-                    .split_once('}')
-                    .ok_or_else(|| refuse(text.to_owned()))?;
+                let (name, tail) = named.split_once('}').ok_or_else(|| refuse(text.to_owned()))?;
                 rest = tail;
                 expression
                     .regex
@@ -245,17 +233,12 @@ impl Replacement {
 
     /// Appends `text` with all matches replaced.
     pub(crate) fn apply(&self, expression: &Expression, text: &str, out: &mut String) {
-        let needs_groups = self
-            .pieces
-            .iter()
-            .any(|piece| matches!(piece, Piece::Group(group) if *group > 0));
+        let needs_groups = self.pieces.iter().any(|piece| matches!(piece, Piece::Group(group) if *group > 0));
         let mut end = 0;
         for found in expression.matches(text, 0) {
             out.push_str(&text[end..found.start()]);
             end = found.end();
-            let captures = needs_groups
-                .then(|| expression.regex.captures_at(text, found.start()))
-                .flatten();
+            let captures = needs_groups.then(|| expression.regex.captures_at(text, found.start())).flatten();
             for piece in &self.pieces {
                 match piece {
                     Piece::Text(literal) => out.push_str(literal),

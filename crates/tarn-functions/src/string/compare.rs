@@ -9,27 +9,19 @@ use crate::function::Function;
 pub(crate) fn functions() -> Vec<Function> {
     vec![
         Function::new("levenshtein_distance").on("(varchar, varchar) -> bigint", |call| {
-            map_rows::<(&str, &str), i64>(call, |(left, right)| {
-                Ok(Some(strsim::levenshtein(left, right) as i64))
-            })
+            map_rows::<(&str, &str), i64>(call, |(left, right)| Ok(Some(strsim::levenshtein(left, right) as i64)))
         }),
         Function::new("hamming_distance").on("(varchar, varchar) -> bigint", |call| {
             map_rows::<(&str, &str), i64>(call, |(left, right)| {
-                strsim::hamming(left, right)
-                    .map(|distance| Some(distance as i64))
-                    .map_err(|_| {
-                        invalid_argument(
-                            "The input strings to hamming_distance function must have the same length",
-                        )
-                    })
+                strsim::hamming(left, right).map(|distance| Some(distance as i64)).map_err(|_| {
+                    invalid_argument("The input strings to hamming_distance function must have the same length")
+                })
             })
         }),
-        Function::new("soundex").on("(varchar) -> varchar", |call| {
-            map_rows::<(&str,), String>(call, |(text,)| soundex(text).map(Some))
-        }),
-        Function::new("luhn_check").on("(varchar) -> boolean", |call| {
-            map_rows::<(&str,), bool>(call, |(text,)| luhn_check(text).map(Some))
-        }),
+        Function::new("soundex")
+            .on("(varchar) -> varchar", |call| map_rows::<(&str,), String>(call, |(text,)| soundex(text).map(Some))),
+        Function::new("luhn_check")
+            .on("(varchar) -> boolean", |call| map_rows::<(&str,), bool>(call, |(text,)| luhn_check(text).map(Some))),
     ]
 }
 
@@ -50,10 +42,7 @@ fn soundex(text: &str) -> Result<String> {
             text.chars().find(|c| c.is_alphabetic() && !c.is_ascii()).unwrap_or(' ')
         )));
     }
-    let mut letters = text
-        .chars()
-        .filter(char::is_ascii_alphabetic)
-        .map(|c| c.to_ascii_uppercase());
+    let mut letters = text.chars().filter(char::is_ascii_alphabetic).map(|c| c.to_ascii_uppercase());
     let Some(first) = letters.next() else {
         return Ok(String::new());
     };
@@ -83,11 +72,7 @@ fn luhn_check(text: &str) -> Result<bool> {
         let digit = character
             .to_digit(10)
             .ok_or_else(|| invalid_argument(format!("Input contains invalid digit '{character}'")))?;
-        sum += if position % 2 == 1 {
-            digit * 2 / 10 + digit * 2 % 10
-        } else {
-            digit
-        };
+        sum += if position % 2 == 1 { digit * 2 / 10 + digit * 2 % 10 } else { digit };
     }
     Ok(!text.is_empty() && sum % 10 == 0)
 }

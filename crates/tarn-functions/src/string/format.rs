@@ -15,16 +15,25 @@ use crate::math::decimal::rescale;
 
 pub(crate) fn functions() -> Vec<Function> {
     vec![
-        Function::new("format").computing("(varchar, T...)", |_, _| Ok(DataType::Utf8), format)
-            .computing("(varchar, A, B)", |_, _| Ok(DataType::Utf8), format)
-            .computing("(varchar, A, B, C)", |_, _| Ok(DataType::Utf8), format)
-            .computing("(varchar, A, B, C, D)", |_, _| Ok(DataType::Utf8), format)
-            .computing("(varchar, A, B, C, D, E)", |_, _| Ok(DataType::Utf8), format)
-            .computing("(varchar, A, B, C, D, E, F)", |_, _| Ok(DataType::Utf8), format),
+        // The form of any length wants one type of all values, so those of fixed length come first.
+        Function::new("format")
+            .computing("(varchar, A)", text_type, format)
+            .computing("(varchar, A, B)", text_type, format)
+            .computing("(varchar, A, B, C)", text_type, format)
+            .computing("(varchar, A, B, C, D)", text_type, format)
+            .computing("(varchar, A, B, C, D, E)", text_type, format)
+            .computing("(varchar, A, B, C, D, E, F)", text_type, format)
+            .computing("(varchar, A, B, C, D, E, F, G)", text_type, format)
+            .computing("(varchar, A, B, C, D, E, F, G, H)", text_type, format)
+            .computing("(varchar, T...)", text_type, format),
         Function::new("format_number").on("(double) -> varchar", |call| {
             crate::call::map_rows::<(f64,), String>(call, |(value,)| Ok(Some(short_number(value))))
         }),
     ]
+}
+
+fn text_type(_: &[DataType], _: &[Option<&ScalarValue>]) -> Result<DataType> {
+    Ok(DataType::Utf8)
 }
 
 #[derive(Debug)]
@@ -57,9 +66,10 @@ fn format(call: &Call) -> Result<ArrayRef> {
             match part {
                 Part::Text(text) => out.push_str(text),
                 Part::Value(spec) => {
-                    let argument = call.arguments.get(spec.index).ok_or_else(|| {
-                        invalid_argument(format!("Format specifier '%{}'", spec.conversion))
-                    })?;
+                    let argument = call
+                        .arguments
+                        .get(spec.index)
+                        .ok_or_else(|| invalid_argument(format!("Format specifier '%{}'", spec.conversion)))?;
                     if argument.is_null(row) {
                         pad(&mut out, spec, "null");
                     } else {
@@ -174,7 +184,11 @@ fn print(out: &mut String, spec: &Spec, array: &ArrayRef, position: usize) -> Re
             let text = plain_text(array, position)?;
             pad(out, spec, &text);
         }
-        'f' => number(out, spec, &fixed(array, position, spec.precision.unwrap_or(6)).ok_or_else(|| mismatch(spec, data_type))?),
+        'f' => number(
+            out,
+            spec,
+            &fixed(array, position, spec.precision.unwrap_or(6)).ok_or_else(|| mismatch(spec, data_type))?,
+        ),
         _ => {
             let value = double(array, position).ok_or_else(|| mismatch(spec, data_type))?;
             let text = format!("{value:.*e}", spec.precision.unwrap_or(6));
@@ -207,9 +221,7 @@ fn double(array: &ArrayRef, position: usize) -> Option<f64> {
         DataType::Float64 => Some(array.as_primitive::<Float64Type>().value(position)),
         DataType::Float32 => Some(array.as_primitive::<Float32Type>().value(position).into()),
         DataType::Decimal128(_, scale) => {
-            decimal_text(array.as_primitive::<Decimal128Type>().value(position), *scale)
-                .parse()
-                .ok()
+            decimal_text(array.as_primitive::<Decimal128Type>().value(position), *scale).parse().ok()
         }
         _ => None,
     }
@@ -237,9 +249,7 @@ fn fixed(array: &ArrayRef, position: usize, precision: usize) -> Option<String> 
     }
     let unscaled: i128 = digits.replace('.', "").parse().ok()?;
     match (i8::try_from(scale), i8::try_from(precision)) {
-        (Ok(scale), Ok(wanted)) => rescale(unscaled, scale, wanted)
-            .ok()
-            .map(|rounded| decimal_text(rounded, wanted)),
+        (Ok(scale), Ok(wanted)) => rescale(unscaled, scale, wanted).ok().map(|rounded| decimal_text(rounded, wanted)),
         _ => Some(format!("{value:.precision$}")),
     }
 }
@@ -293,15 +303,10 @@ pub(crate) fn plain_text(array: &ArrayRef, position: usize) -> Result<String> {
         DataType::Utf8 => array.as_string::<i32>().value(position).to_owned(),
         DataType::Float64 => double_text(array.as_primitive::<Float64Type>().value(position)),
         DataType::Float32 => real_text(array.as_primitive::<Float32Type>().value(position)),
-        DataType::Decimal128(_, scale) => {
-            decimal_text(array.as_primitive::<Decimal128Type>().value(position), *scale)
-        }
+        DataType::Decimal128(_, scale) => decimal_text(array.as_primitive::<Decimal128Type>().value(position), *scale),
         DataType::Timestamp(_, _) => timestamp_text(array, position)?,
         DataType::List(_) | DataType::Map(_, _) | DataType::Struct(_) | DataType::Binary => {
-            return Err(internal(format!(
-                "`{}` has no plain text",
-                crate::types::type_name(array.data_type())
-            )));
+            return Err(internal(format!("`{}` has no plain text", crate::types::type_name(array.data_type()))));
         }
         _ => arrow::util::display::array_value_to_string(array, position)?,
     })
@@ -344,10 +349,6 @@ fn short_number(value: f64) -> String {
         2
     };
     let text = format!("{number:.digits$}");
-    let text = if text.contains('.') {
-        text.trim_end_matches('0').trim_end_matches('.')
-    } else {
-        &text
-    };
+    let text = if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.') } else { &text };
     format!("{text}{unit}")
 }

@@ -22,9 +22,7 @@ pub(crate) fn functions() -> Vec<Function> {
 
 fn two_or_more(call: &Call) -> Result<()> {
     if call.arguments.len() < 2 {
-        return Err(invalid_argument(
-            "There must be two or more concatenation arguments",
-        ));
+        return Err(invalid_argument("There must be two or more concatenation arguments"));
     }
     Ok(())
 }
@@ -76,9 +74,7 @@ fn concat_ws(call: &Call) -> Result<ArrayRef> {
             .arguments
             .iter()
             .zip(&texts)
-            .map(|(argument, texts)| {
-                (!argument.is_null(row)).then(|| texts.value(argument.position(row)))
-            });
+            .map(|(argument, texts)| (!argument.is_null(row)).then(|| texts.value(argument.position(row))));
         let Some(separator) = parts.next().flatten() else {
             builder.append_null();
             continue;

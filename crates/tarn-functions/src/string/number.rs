@@ -1,12 +1,12 @@
 //! Numbers as text, the way Athena prints them.
 
 /// A double as Java prints it: `1.0`, `1.0E10`, `NaN`, `Infinity`.
-pub(crate) fn double_text(value: f64) -> String {
+pub fn double_text(value: f64) -> String {
     java_text(value, || format!("{value:?}"), || format!("{value:e}"))
 }
 
 /// A real as Java prints it.
-pub(crate) fn real_text(value: f32) -> String {
+pub fn real_text(value: f32) -> String {
     java_text(f64::from(value), || format!("{value:?}"), || format!("{value:e}"))
 }
 
@@ -30,7 +30,7 @@ fn java_text(value: f64, plain: impl Fn() -> String, scientific: impl Fn() -> St
 }
 
 /// A decimal from its unscaled value: all digits of the scale, as `1.50`.
-pub(crate) fn decimal_text(unscaled: i128, scale: i8) -> String {
+pub fn decimal_text(unscaled: i128, scale: i8) -> String {
     let digits = unscaled.unsigned_abs().to_string();
     let sign = if unscaled < 0 { "-" } else { "" };
     let Ok(scale) = usize::try_from(scale) else {

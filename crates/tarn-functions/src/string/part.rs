@@ -11,28 +11,20 @@ pub(crate) fn functions() -> Vec<Function> {
         Function::new("length")
             .alias("char_length")
             .alias("character_length")
-            .on("(varchar) -> bigint", |call| {
-                map_rows::<(&str,), i64>(call, |(text,)| Ok(Some(length(text))))
-            })
+            .on("(varchar) -> bigint", |call| map_rows::<(&str,), i64>(call, |(text,)| Ok(Some(length(text)))))
             .on("(varbinary) -> bigint", |call| {
                 map_rows::<(&[u8],), i64>(call, |(bytes,)| Ok(Some(bytes.len() as i64)))
             }),
         Function::new("substr")
             .alias("substring")
             .on("(varchar, bigint) -> varchar", |call| {
-                map_rows::<(&str, i64), &str>(call, |(text, start)| {
-                    Ok(Some(substr(text, start, i64::MAX)))
-                })
+                map_rows::<(&str, i64), &str>(call, |(text, start)| Ok(Some(substr(text, start, i64::MAX))))
             })
             .on("(varchar, bigint, bigint) -> varchar", |call| {
-                map_rows::<(&str, i64, i64), &str>(call, |(text, start, length)| {
-                    Ok(Some(substr(text, start, length)))
-                })
+                map_rows::<(&str, i64, i64), &str>(call, |(text, start, length)| Ok(Some(substr(text, start, length))))
             })
             .on("(varbinary, bigint) -> varbinary", |call| {
-                map_rows::<(&[u8], i64), &[u8]>(call, |(bytes, start)| {
-                    Ok(Some(byte_range(bytes, start, i64::MAX)))
-                })
+                map_rows::<(&[u8], i64), &[u8]>(call, |(bytes, start)| Ok(Some(byte_range(bytes, start, i64::MAX))))
             })
             .on("(varbinary, bigint, bigint) -> varbinary", |call| {
                 map_rows::<(&[u8], i64, i64), &[u8]>(call, |(bytes, start, length)| {
@@ -42,16 +34,12 @@ pub(crate) fn functions() -> Vec<Function> {
         Function::new("strpos")
             .alias("position")
             .on("(varchar, varchar) -> bigint", |call| {
-                map_rows::<(&str, &str), i64>(call, |(text, wanted)| {
-                    Ok(Some(position(text, wanted, 1)))
-                })
+                map_rows::<(&str, &str), i64>(call, |(text, wanted)| Ok(Some(position(text, wanted, 1))))
             })
             .on("(varchar, varchar, bigint) -> bigint", |call| {
                 map_rows::<(&str, &str, i64), i64>(call, |(text, wanted, instance)| {
                     if instance == 0 {
-                        return Err(invalid_argument(
-                            "'instance' must not be a positive or negative number.",
-                        ));
+                        return Err(invalid_argument("'instance' must not be a positive or negative number."));
                     }
                     Ok(Some(position(text, wanted, instance)))
                 })
@@ -62,18 +50,15 @@ pub(crate) fn functions() -> Vec<Function> {
         Function::new("ends_with").on("(varchar, varchar) -> boolean", |call| {
             map_rows::<(&str, &str), bool>(call, |(text, suffix)| Ok(Some(text.ends_with(suffix))))
         }),
-        Function::new("codepoint").on("(varchar) -> integer", |call| {
-            map_rows::<(&str,), i32>(call, |(text,)| codepoint(text).map(Some))
-        }),
+        Function::new("codepoint")
+            .on("(varchar) -> integer", |call| map_rows::<(&str,), i32>(call, |(text,)| codepoint(text).map(Some))),
         Function::new("chr").on("(bigint) -> varchar", |call| {
             map_rows::<(i64,), String>(call, |(number,)| {
                 u32::try_from(number)
                     .ok()
                     .and_then(char::from_u32)
                     .map(|character| Some(character.to_string()))
-                    .ok_or_else(|| {
-                        invalid_argument(format!("Not a valid Unicode code point: {number}"))
-                    })
+                    .ok_or_else(|| invalid_argument(format!("Not a valid Unicode code point: {number}")))
             })
         }),
     ]
@@ -101,11 +86,7 @@ fn substr(text: &str, start: i64, count: i64) -> &str {
     if start == 0 || count <= 0 || text.is_empty() {
         return "";
     }
-    let first = if start > 0 {
-        start - 1
-    } else {
-        start.saturating_add(length(text))
-    };
+    let first = if start > 0 { start - 1 } else { start.saturating_add(length(text)) };
     let Some(begin) = byte_of(text, first) else {
         return "";
     };
@@ -163,8 +144,6 @@ fn codepoint(text: &str) -> Result<i32> {
     let mut characters = text.chars();
     match (characters.next(), characters.next()) {
         (Some(character), None) => Ok(u32::from(character) as i32),
-        _ => Err(invalid_argument(
-            "Input string must be a single character string",
-        )),
+        _ => Err(invalid_argument("Input string must be a single character string")),
     }
 }

@@ -39,12 +39,10 @@ macro_rules! padding {
 
 pub(crate) fn functions() -> Vec<Function> {
     vec![
-        Function::new("upper").on("(varchar) -> varchar", |call| {
-            map_rows::<(&str,), String>(call, |(text,)| Ok(Some(upper(text))))
-        }),
-        Function::new("lower").on("(varchar) -> varchar", |call| {
-            map_rows::<(&str,), String>(call, |(text,)| Ok(Some(lower(text))))
-        }),
+        Function::new("upper")
+            .on("(varchar) -> varchar", |call| map_rows::<(&str,), String>(call, |(text,)| Ok(Some(upper(text))))),
+        Function::new("lower")
+            .on("(varchar) -> varchar", |call| map_rows::<(&str,), String>(call, |(text,)| Ok(Some(lower(text))))),
         // The engine's parser calls `trim(both … from …)` by the second name.
         trimming!("trim", trim_matches).alias("btrim"),
         trimming!("ltrim", trim_start_matches),
@@ -53,9 +51,7 @@ pub(crate) fn functions() -> Vec<Function> {
         padding!("rpad", |text, padding| format!("{text}{padding}")),
         Function::new("replace")
             .on("(varchar, varchar) -> varchar", |call| {
-                map_rows::<(&str, &str), String>(call, |(text, wanted)| {
-                    Ok(Some(text.replace(wanted, "")))
-                })
+                map_rows::<(&str, &str), String>(call, |(text, wanted)| Ok(Some(text.replace(wanted, ""))))
             })
             .on("(varchar, varchar, varchar) -> varchar", |call| {
                 map_rows::<(&str, &str, &str), String>(call, |(text, wanted, replacement)| {
@@ -63,9 +59,7 @@ pub(crate) fn functions() -> Vec<Function> {
                 })
             }),
         Function::new("translate").on("(varchar, varchar, varchar) -> varchar", |call| {
-            map_rows::<(&str, &str, &str), String>(call, |(text, from, to)| {
-                Ok(Some(translate(text, from, to)))
-            })
+            map_rows::<(&str, &str, &str), String>(call, |(text, from, to)| Ok(Some(translate(text, from, to))))
         }),
         Function::new("normalize")
             .on("(varchar) -> varchar", |call| {
@@ -74,21 +68,16 @@ pub(crate) fn functions() -> Vec<Function> {
             .on("(varchar, varchar) -> varchar", |call| {
                 map_rows::<(&str, &str), String>(call, |(text, form)| normalize(text, form).map(Some))
             }),
-        Function::new("to_utf8").on("(varchar) -> varbinary", |call| {
-            map_rows::<(&str,), &[u8]>(call, |(text,)| Ok(Some(text.as_bytes())))
-        }),
+        Function::new("to_utf8")
+            .on("(varchar) -> varbinary", |call| map_rows::<(&str,), &[u8]>(call, |(text,)| Ok(Some(text.as_bytes())))),
         Function::new("from_utf8")
             .on("(varbinary) -> varchar", |call| {
-                map_rows::<(&[u8],), Cow<'_, str>>(call, |(bytes,)| {
-                    Ok(Some(String::from_utf8_lossy(bytes)))
-                })
+                map_rows::<(&[u8],), Cow<'_, str>>(call, |(bytes,)| Ok(Some(String::from_utf8_lossy(bytes))))
             })
             .on("(varbinary, varchar) -> varchar", |call| {
                 map_rows::<(&[u8], &str), String>(call, |(bytes, replacement)| {
                     if length(replacement) > 1 {
-                        return Err(invalid_argument(
-                            "Replacement character string must empty or a single character",
-                        ));
+                        return Err(invalid_argument("Replacement character string must empty or a single character"));
                     }
                     Ok(Some(decode(bytes, replacement)))
                 })
@@ -133,9 +122,10 @@ pub(crate) fn lower(text: &str) -> String {
 }
 
 fn pad_with(text: &str, size: i64, pad: &str, join: fn(&str, &str) -> String) -> Result<String> {
-    let size = i32::try_from(size).ok().filter(|size| *size >= 0).ok_or_else(|| {
-        invalid_argument("Target length must be in the range [0..2147483647]")
-    })?;
+    let size = i32::try_from(size)
+        .ok()
+        .filter(|size| *size >= 0)
+        .ok_or_else(|| invalid_argument("Target length must be in the range [0..2147483647]"))?;
     if pad.is_empty() {
         return Err(invalid_argument("Padding string must not be empty"));
     }
@@ -171,11 +161,9 @@ fn translate(text: &str, from: &str, to: &str) -> String {
     let to: Vec<char> = to.chars().collect();
     let from: Vec<char> = from.chars().collect();
     text.chars()
-        .filter_map(|character| {
-            match from.iter().position(|wanted| *wanted == character) {
-                Some(index) => to.get(index).copied(),
-                None => Some(character),
-            }
+        .filter_map(|character| match from.iter().position(|wanted| *wanted == character) {
+            Some(index) => to.get(index).copied(),
+            None => Some(character),
         })
         .collect()
 }
@@ -187,9 +175,7 @@ fn normalize(text: &str, form: &str) -> Result<String> {
         "NFKC" => text.nfkc().collect(),
         "NFKD" => text.nfkd().collect(),
         _ => {
-            return Err(invalid_argument(
-                "Normalization form must be one of [NFD, NFC, NFKD, NFKC]",
-            ));
+            return Err(invalid_argument("Normalization form must be one of [NFD, NFC, NFKD, NFKC]"));
         }
     })
 }

@@ -16,29 +16,21 @@ pub(crate) fn functions() -> Vec<Function> {
             .on("(varchar, varchar) -> array(varchar)", split)
             .on("(varchar, varchar, bigint) -> array(varchar)", split),
         Function::new("split_part").on("(varchar, varchar, bigint) -> varchar", |call| {
-            map_rows::<(&str, &str, i64), &str>(call, |(text, delimiter, index)| {
-                split_part(text, delimiter, index)
-            })
+            map_rows::<(&str, &str, i64), &str>(call, |(text, delimiter, index)| split_part(text, delimiter, index))
         }),
-        Function::new("split_to_map")
-            .on("(varchar, varchar, varchar) -> map(varchar, varchar)", split_to_map),
-        Function::new("split_to_multimap").on(
-            "(varchar, varchar, varchar) -> map(varchar, array(varchar))",
-            split_to_multimap,
-        ),
+        Function::new("split_to_map").on("(varchar, varchar, varchar) -> map(varchar, varchar)", split_to_map),
+        Function::new("split_to_multimap")
+            .on("(varchar, varchar, varchar) -> map(varchar, array(varchar))", split_to_multimap),
     ]
 }
 
 /// A builder of text lists in the shape all functions here give.
 pub(crate) fn text_list_builder(rows: usize) -> ListBuilder<StringBuilder> {
-    ListBuilder::with_capacity(StringBuilder::new(), rows)
-        .with_field(Field::new_list_field(DataType::Utf8, true))
+    ListBuilder::with_capacity(StringBuilder::new(), rows).with_field(Field::new_list_field(DataType::Utf8, true))
 }
 
 /// The texts of all arguments in each row; `None` if one is null.
-fn texts_of<'a, const N: usize>(
-    call: &'a Call,
-) -> Result<impl Iterator<Item = Option<[&'a str; N]>> + 'a> {
+fn texts_of<'a, const N: usize>(call: &'a Call) -> Result<impl Iterator<Item = Option<[&'a str; N]>> + 'a> {
     let readers: Vec<_> = (0..N)
         .map(|index| {
             let argument = call.argument(index)?;
@@ -100,11 +92,7 @@ fn split_part<'t>(text: &'t str, delimiter: &str, index: i64) -> Result<Option<&
     Ok(text.split(delimiter).nth(place - 1))
 }
 
-fn pairs<'t>(
-    text: &'t str,
-    entry_delimiter: &str,
-    key_delimiter: &str,
-) -> Result<Vec<(&'t str, &'t str)>> {
+fn pairs<'t>(text: &'t str, entry_delimiter: &str, key_delimiter: &str) -> Result<Vec<(&'t str, &'t str)>> {
     let refuse = |message: &str| -> DataFusionError { invalid_argument(message) };
     if entry_delimiter.is_empty() {
         return Err(refuse("entryDelimiter is empty"));
@@ -130,11 +118,7 @@ fn pairs<'t>(
 }
 
 fn map_fields() -> Option<MapFieldNames> {
-    Some(MapFieldNames {
-        entry: "entries".to_owned(),
-        key: "key".to_owned(),
-        value: "value".to_owned(),
-    })
+    Some(MapFieldNames { entry: "entries".to_owned(), key: "key".to_owned(), value: "value".to_owned() })
 }
 
 fn split_to_map(call: &Call) -> Result<ArrayRef> {
@@ -147,9 +131,7 @@ fn split_to_map(call: &Call) -> Result<ArrayRef> {
         let pairs = pairs(text, entry_delimiter, key_delimiter)?;
         for (index, (key, value)) in pairs.iter().enumerate() {
             if pairs[..index].iter().any(|(earlier, _)| earlier == key) {
-                return Err(invalid_argument(format!(
-                    "Duplicate keys ({key}) are not allowed"
-                )));
+                return Err(invalid_argument(format!("Duplicate keys ({key}) are not allowed")));
             }
             maps.keys().append_value(key);
             maps.values().append_value(value);

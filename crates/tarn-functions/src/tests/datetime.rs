@@ -96,12 +96,12 @@ async fn does_date_arithmetic_in_complete_units() {
         date_diff('month', date '2020-01-31', date '2020-02-29') => 1
         date_diff('month', date '2019-01-31', date '2019-02-28') => 1
         date_diff('month', date '2020-01-31', date '2020-02-28') => 0
-        date_diff('month', date '2020-02-29', date '2020-01-31') => 0
+        date_diff('month', date '2020-02-29', date '2020-01-31') => -1
         date_diff('month', date '2020-03-31', date '2020-02-29') => -1
         date_diff('month', timestamp '2020-01-15 12:00:00', timestamp '2020-02-15 11:59:59') => 0
         date_diff('quarter', date '2020-01-01', date '2020-06-30') => 1
         date_diff('quarter', date '2020-06-30', date '2020-01-01') => -1
-        date_diff('year', date '2020-02-29', date '2021-02-28') => 0
+        date_diff('year', date '2020-02-29', date '2021-02-28') => 1
         date_diff('year', date '2019-03-01', date '2020-02-29') => 0
         date_diff('year', date '2019-03-01', date '2020-03-01') => 1
         date_diff('year', date '2020-03-01', date '2019-03-02') => 0

@@ -40,6 +40,15 @@ impl QueryStream {
         self.scanned.get()
     }
 
+    /// The next rows as Athena prints them, null as `None`; `None` after the last.
+    pub async fn next_rows(&mut self) -> Result<Option<Vec<Vec<Option<String>>>>, EngineError> {
+        let Some(batch) = self.next().await.transpose()? else {
+            return Ok(None);
+        };
+        let row = |row| batch.columns().iter().map(|column| tarn_dialect::display_value(column.as_ref(), row)).collect();
+        Ok(Some((0..batch.num_rows()).map(row).collect()))
+    }
+
     pub(super) fn into_columns(self) -> Vec<Column> {
         self.columns
     }

@@ -270,7 +270,7 @@ impl UnitTest {
             .map(|dependency| lake.relation_name(dependency))
             .collect();
         for (relation, place) in &self.places.given {
-            if relation == THIS && !model.is_incremental() {
+            if relation == THIS && !model.is_incremental() && !model.has_broken_header {
                 diagnostics
                     .push(place.error("bad-this", format!("`{}` is not incremental: it has no `this`", self.model)));
             } else if relation != THIS && !read.contains(relation) {

@@ -85,6 +85,20 @@ fn refs_in_all_branches_and_in_loops_are_found() {
 }
 
 #[test]
+fn line_breaks_of_windows_change_nothing() {
+    let files: LakeFiles = crate::SHOP.iter().map(|(path, text)| (*path, text.replace('\n', "\r\n"))).collect();
+    let lake = load(&files);
+    let unix = shop();
+    assert_eq!(lake.config, unix.config);
+    assert_eq!(lake.seeds["campaigns"].table, unix.seeds["campaigns"].table);
+    let compiled = lake.compile("daily_kpi", &crate::context(&[], true)).unwrap();
+    let unix = unix.compile("daily_kpi", &crate::context(&[], true)).unwrap();
+    assert_eq!(compiled.sql.replace('\r', ""), unix.sql);
+    assert_eq!(compiled.template_position(2, 6), unix.template_position(2, 6));
+    assert_eq!(unix.template_position(2, 6), (15, 6));
+}
+
+#[test]
 fn a_model_without_a_header_has_all_defaults() {
     let lake = load(&shop_with(&[("models/plain.sql", Some("select 1 as one"))]));
     assert_eq!(lake.models["plain"].materialization, Materialization::Table);

