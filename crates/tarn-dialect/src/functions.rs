@@ -50,7 +50,22 @@ impl Functions {
         for function in tarn_functions::scalar_functions() {
             functions.add_scalar(&function);
         }
-        functions.add_checked();
+        for function in tarn_functions::aggregate_functions() {
+            functions.add_aggregate(&function);
+        }
+        let (scalars, aggregates, windows) = tarn_functions::verified_builtins();
+        for function in scalars {
+            functions.add_scalar(&function);
+        }
+        for function in aggregates {
+            functions.add_aggregate(&function);
+        }
+        functions.add_aggregate(&datafusion::functions_aggregate::grouping::grouping_udaf());
+        for function in windows {
+            functions
+                .window
+                .insert(function.name().to_lowercase(), function);
+        }
         for function in crate::lambda::higher_order_functions() {
             for name in names(function.name(), function.aliases()) {
                 functions.higher_order.insert(name, Arc::clone(&function));
@@ -61,41 +76,19 @@ impl Functions {
 
     fn add_scalar(&mut self, function: &Arc<ScalarUDF>) {
         for name in names(function.name(), function.aliases()) {
-            self.scalar.insert(name, Arc::clone(function));
+            self.scalar
+                .entry(name)
+                .or_insert_with(|| Arc::clone(function));
         }
     }
 
 
-    /// The engine's functions that were checked against Athena's manual; Athena's own win.
-    fn add_checked(&mut self) {
-        let checked: Vec<&str> = CHECKED.to_vec();
-        let nested = datafusion::functions_nested::all_default_nested_functions();
-        for function in datafusion::functions::all_default_functions()
-            .iter()
-            .chain(&nested)
-        {
-            for name in names(function.name(), function.aliases()) {
-                if checked.contains(&name.as_str()) {
-                    self.scalar
-                        .entry(name)
-                        .or_insert_with(|| Arc::clone(function));
-                }
-            }
-        }
-        for function in datafusion::functions_aggregate::all_default_aggregate_functions() {
-            for name in names(function.name(), function.aliases()) {
-                if checked.contains(&name.as_str()) || name == "grouping" {
-                    self.aggregate
-                        .entry(name)
-                        .or_insert_with(|| Arc::clone(&function));
-                }
-            }
-        }
-        for function in datafusion::functions_window::all_default_window_functions() {
-            if WINDOW.contains(&function.name()) {
-                self.window
-                    .insert(function.name().to_owned(), Arc::clone(&function));
-            }
+    /// A name that was not taken before: Athena's own functions come first.
+    fn add_aggregate(&mut self, function: &Arc<AggregateUDF>) {
+        for name in names(function.name(), function.aliases()) {
+            self.aggregate
+                .entry(name)
+                .or_insert_with(|| Arc::clone(function));
         }
     }
 
@@ -124,25 +117,6 @@ impl Functions {
             .chain(SPECIAL_FORMS)
     }
 }
-
-const CHECKED: [&str; 12] = [
-    "sum", "count", "min", "max", "avg", "array_agg", "bool_and", "bool_or", "stddev", "corr", "ceil", "floor",
-];
-
-/// Window functions of the engine that agree with Athena's.
-const WINDOW: [&str; 11] = [
-    "cume_dist",
-    "dense_rank",
-    "first_value",
-    "lag",
-    "last_value",
-    "lead",
-    "nth_value",
-    "ntile",
-    "percent_rank",
-    "rank",
-    "row_number",
-];
 
 fn names<'a>(name: &'a str, aliases: &'a [String]) -> impl Iterator<Item = String> + 'a {
     std::iter::once(name)

@@ -11,6 +11,9 @@ use datafusion::catalog::{MemoryCatalogProvider, CatalogProvider, SchemaProvider
 use datafusion::common::{Column, DataFusionError};
 use datafusion::datasource::provider_as_source;
 use datafusion::execution::SessionState;
+use datafusion::functions_aggregate::planner::AggregateFunctionPlanner;
+use datafusion::functions_window::planner::WindowFunctionPlanner;
+use futures::future::BoxFuture;
 use datafusion::execution::context::SessionContext;
 use datafusion::execution::memory_pool::FairSpillPool;
 use datafusion::execution::runtime_env::RuntimeEnvBuilder;
@@ -25,7 +28,7 @@ use datafusion::sql::sqlparser::ast;
 use crate::error::SqlError;
 use crate::functions::Functions;
 use crate::plan::{FormPlanner, PlanningContext};
-use crate::relation::SamplePlanner;
+use crate::relation::{SamplePlanner, UnnestPlanner, expand};
 use crate::rewrite::{ANONYMOUS, Surroundings, rewrite};
 use crate::syntax::statement::{self, Query, Statement};
 
@@ -107,7 +110,12 @@ impl Session {
     ///
     /// # Errors
     /// [`SqlError`] of any planning kind, with its place in the text the query was parsed from.
-    pub async fn plan(&self, query: &Query) -> Result<LogicalPlan, SqlError> {
+    pub fn plan<'a>(&'a self, query: &'a Query) -> BoxFuture<'a, Result<LogicalPlan, SqlError>> {
+        // A boxed future is compiled here once, and not again in every crate that waits for it.
+        Box::pin(self.resolve(query))
+    }
+
+    async fn resolve(&self, query: &Query) -> Result<LogicalPlan, SqlError> {
         let mut rewritten = query.ast.clone();
         let surroundings = Surroundings {
             functions: &self.functions,
@@ -129,16 +137,21 @@ impl Session {
             functions: &self.functions,
             tables,
             known_tables: self.tables.table_names(),
-            expression_planners: vec![Arc::new(FormPlanner {
-                forms,
-                functions: Arc::clone(&self.functions),
-            })],
-            relation_planners: vec![Arc::new(SamplePlanner)],
+            expression_planners: vec![
+                Arc::new(FormPlanner {
+                    forms,
+                    functions: Arc::clone(&self.functions),
+                }),
+                // What turns `count(*)` into a count of rows.
+                Arc::new(AggregateFunctionPlanner),
+                Arc::new(WindowFunctionPlanner),
+            ],
+            relation_planners: vec![Arc::new(SamplePlanner), Arc::new(UnnestPlanner::default())],
         };
         let statement = ast::Statement::Query(Box::new(rewritten));
         let plan = SqlToRel::new(&provider)
             .statement_to_plan(EngineStatement::Statement(Box::new(statement)))?;
-        let plan = name_columns(plan)?;
+        let plan = name_columns(expand(plan)?)?;
         let plan = state
             .analyzer()
             .execute_and_check(plan, state.config_options(), |_, _| {})?;
@@ -149,9 +162,9 @@ impl Session {
     ///
     /// # Errors
     /// [`SqlError`] when the plan cannot be started.
-    pub async fn execute(&self, plan: LogicalPlan) -> Result<SendableRecordBatchStream, SqlError> {
+    pub fn execute(&self, plan: LogicalPlan) -> BoxFuture<'_, Result<SendableRecordBatchStream, SqlError>> {
         let frame = DataFrame::new(self.context.state(), plan);
-        Ok(frame.execute_stream().await?)
+        Box::pin(async move { Ok(frame.execute_stream().await?) })
     }
 
     /// The engine's state: configuration, catalogue, runtime.

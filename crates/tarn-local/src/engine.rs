@@ -18,6 +18,7 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 use datafusion::logical_expr::LogicalPlan;
+use futures::future::BoxFuture;
 use tarn_dialect::{Query, Session, Statement as Parsed};
 use tarn_pipeline::ports::{Catalogue, Column, EngineError, QueryEngine, QueryOutcome, QueryRequest, TableEntry};
 
@@ -88,10 +89,13 @@ impl LocalEngine {
     ///
     /// # Errors
     /// When the text is not one query, or cannot be planned.
-    pub async fn stream(&self, sql: &str) -> Result<QueryStream, EngineError> {
-        let parsed = self.session.parse(sql).map_err(errors::from_sql)?;
-        let Parsed::Query(query) = parsed else { return Err(errors::not_a_query()) };
-        self.stream_query(&query).await
+    pub fn stream<'a>(&'a self, sql: &'a str) -> BoxFuture<'a, Result<QueryStream, EngineError>> {
+        // A boxed future is compiled here once, and not again in every crate that waits for it.
+        Box::pin(async move {
+            let parsed = self.session.parse(sql).map_err(errors::from_sql)?;
+            let Parsed::Query(query) = parsed else { return Err(errors::not_a_query()) };
+            self.stream_query(&query).await
+        })
     }
 
     async fn stream_query(&self, query: &Query) -> Result<QueryStream, EngineError> {
@@ -173,3 +177,6 @@ impl QueryEngine for LocalEngine {
         Ok(columns::of_result(&plan))
     }
 }
+
+#[cfg(test)]
+mod tests;

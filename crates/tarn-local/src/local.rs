@@ -89,12 +89,7 @@ impl Local {
             spill_folder: spill.as_ref().map(|spill| spill.path().to_owned()),
         };
         let engine = LocalEngine::new(engine_settings, catalogue.clone(), objects.clone())?;
-        Ok(Self {
-            objects: Arc::new(objects),
-            catalogue: Arc::new(catalogue),
-            engine: Arc::new(engine),
-            _spill: spill,
-        })
+        Ok(Self { objects: Arc::new(objects), catalogue: Arc::new(catalogue), engine: Arc::new(engine), _spill: spill })
     }
 }
 
@@ -113,5 +108,38 @@ fn spill_folder(folder: &Path) -> Option<Scratch> {
             tracing::debug!(%error, "queries spill to the system's folder for temporary files");
             None
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a failed test may panic")]
+    use tarn_pipeline::ports::{Attribution, QueryEngine, QueryRequest};
+
+    use super::*;
+
+    fn settings() -> LocalSettings {
+        LocalSettings::at("2026-11-01T03:15:00Z".parse().unwrap())
+    }
+
+    #[tokio::test]
+    async fn a_folder_that_is_not_there_is_an_empty_lake_and_stays_away() {
+        let folder = tempfile::tempdir().unwrap();
+        let data = folder.path().join(".tarn");
+        let local = Local::open(&data, settings()).unwrap();
+        let request = QueryRequest { statement: "SHOW TABLES".to_owned(), attribution: Attribution::default() };
+        assert!(local.engine.execute(&request).await.unwrap().rows.is_empty());
+        assert!(!data.exists());
+    }
+
+    #[tokio::test]
+    async fn two_processes_may_have_the_lake_open() {
+        let folder = tempfile::tempdir().unwrap();
+        let first = Local::open(folder.path(), settings()).unwrap();
+        let second = Local::open(folder.path(), settings()).unwrap();
+        assert_eq!(std::fs::read_dir(folder.path().join("tmp")).unwrap().count(), 2);
+        drop(first);
+        drop(second);
+        assert_eq!(std::fs::read_dir(folder.path().join("tmp")).unwrap().count(), 0);
     }
 }

@@ -84,7 +84,12 @@ impl LakeLock {
     ///
     /// # Errors
     /// As [`LakeLock::try_acquire`], after the wait.
-    pub async fn acquire(data_folder: &Path, command: &str, since: DateTime<Utc>, wait: Duration) -> Result<Self, LockError> {
+    pub async fn acquire(
+        data_folder: &Path,
+        command: &str,
+        since: DateTime<Utc>,
+        wait: Duration,
+    ) -> Result<Self, LockError> {
         let started = Instant::now();
         loop {
             match Self::try_acquire(data_folder, command, since) {
@@ -146,7 +151,8 @@ mod tests {
     fn a_lock_of_a_dead_process_is_free() {
         let folder = tempfile::tempdir().unwrap();
         fs::write(folder.path().join(LOCK), "").unwrap();
-        fs::write(folder.path().join(HOLDER), r#"{"pid":1,"command":"tarn run","since":"2026-11-01T03:15:00Z"}"#).unwrap();
+        fs::write(folder.path().join(HOLDER), r#"{"pid":1,"command":"tarn run","since":"2026-11-01T03:15:00Z"}"#)
+            .unwrap();
         LakeLock::try_acquire(folder.path(), "tarn run", time()).unwrap();
     }
 }

@@ -53,7 +53,8 @@ impl LocalObjects {
         let mut path = self.root.to_path_buf();
         let text = key.as_str();
         for (position, part) in text.strip_suffix('/').unwrap_or(text).split('/').enumerate() {
-            let escapes = part == "." || part == ".." || part.contains(['\0', '\\']) || (part.is_empty() && !text.is_empty());
+            let escapes =
+                part == "." || part == ".." || part.contains(['\0', '\\']) || (part.is_empty() && !text.is_empty());
             if escapes || (position == 0 && part == UNFINISHED) {
                 return Err(io::Error::new(io::ErrorKind::InvalidInput, format!("`{text}` is no key of the bucket")));
             }

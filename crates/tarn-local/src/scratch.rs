@@ -54,7 +54,9 @@ fn remove_orphans(parent: &Path) {
         if is_orphan(&folder) {
             match fs::remove_dir_all(&folder) {
                 Ok(()) => tracing::debug!(folder = %folder.display(), "removed what a killed process left behind"),
-                Err(error) => tracing::debug!(folder = %folder.display(), %error, "a working folder could not be removed"),
+                Err(error) => {
+                    tracing::debug!(folder = %folder.display(), %error, "a working folder could not be removed")
+                }
             }
         }
     }

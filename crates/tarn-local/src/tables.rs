@@ -14,8 +14,9 @@ use std::fmt;
 use std::sync::{Arc, OnceLock, Weak};
 
 use async_trait::async_trait;
-use datafusion::catalog::{SchemaProvider, TableProvider, ViewTable};
+use datafusion::catalog::{SchemaProvider, TableProvider};
 use datafusion::common::{DataFusionError, Result};
+use datafusion::datasource::ViewTable;
 use tarn_dialect::{Session, SqlError, SqlErrorKind, Statement as Parsed};
 use tarn_pipeline::ports::{Catalogue, CatalogueError, TableEntry, TableKind};
 

@@ -26,8 +26,8 @@ use tokio::task::JoinHandle;
 use crate::objects::LocalObjects;
 use chunks::Chunk;
 use encoder::ClosedFile;
-use folder::FolderWriter;
 pub(crate) use encoder::Compression;
+use folder::FolderWriter;
 
 /// Where rows go and how.
 #[derive(Debug)]
@@ -197,19 +197,20 @@ fn place_all(target: &Target, files: Vec<ClosedFile>, abandoned: &AtomicBool) ->
     let mut written = Written::default();
     let mut placed = Vec::new();
     for file in files {
+        let key = file.object.key().clone();
+        let outcome = match abandoned.load(Ordering::Relaxed) {
+            true => Err(WriteError::Encode("the write was given up".to_owned())),
+            false => file.object.finish().map_err(WriteError::from),
+        };
+        if let Err(error) = outcome {
+            placed.iter().for_each(|key| target.objects.take_back(key));
+            return Err(error);
+        }
+        placed.push(key);
         written.rows += file.rows;
         written.bytes += file.bytes;
         written.files += 1;
         written.partitions.push((file.values, file.folder));
-        let key = file.object.key().clone();
-        let outcome = file.object.finish();
-        if outcome.is_ok() {
-            placed.push(key);
-        }
-        if outcome.is_err() || abandoned.load(Ordering::Relaxed) {
-            placed.iter().for_each(|key| target.objects.take_back(key));
-            outcome?;
-        }
     }
     written.partitions.sort_unstable();
     written.partitions.dedup();

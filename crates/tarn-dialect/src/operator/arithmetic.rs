@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, AsArray, Datum, Decimal128Array};
+use arrow::array::{ArrayRef, AsArray, Datum, Decimal128Array};
 use arrow::compute::kernels::numeric;
 use arrow::datatypes::{DataType, Decimal128Type, i256};
 use arrow::error::ArrowError;

@@ -13,9 +13,10 @@ use arrow::datatypes::{DataType, Field};
 use datafusion::common::{DFSchema, Result, ScalarValue, TableReference};
 use datafusion::logical_expr::expr::{Cast, FieldMetadata, WindowFunction};
 use datafusion::logical_expr::planner::{
-    ExprPlanner, PlannerResult, RawBinaryExpr, RawDictionaryExpr, RawFieldAccessExpr,
-    RawWindowExpr,
+    ExprPlanner, PlannerResult, RawAggregateExpr, RawBinaryExpr, RawDictionaryExpr,
+    RawFieldAccessExpr, RawWindowExpr,
 };
+use datafusion::logical_expr::utils::COUNT_STAR_EXPANSION;
 use datafusion::logical_expr::{Expr, WindowFunctionDefinition};
 use datafusion::sql::sqlparser::ast::BinaryOperator;
 use datafusion::sql::sqlparser::tokenizer::Location;
@@ -120,8 +121,18 @@ impl ExprPlanner for FormPlanner {
         Ok(PlannerResult::Planned(typed.expr.alias(name)))
     }
 
+    fn plan_aggregate(&self, mut raw: RawAggregateExpr) -> Result<PlannerResult<RawAggregateExpr>> {
+        if raw.func.name() == "count" {
+            count_rows(&mut raw.args);
+        }
+        Ok(PlannerResult::Original(raw))
+    }
+
     /// Ranks are bigints in Athena.
-    fn plan_window(&self, raw: RawWindowExpr) -> Result<PlannerResult<RawWindowExpr>> {
+    fn plan_window(&self, mut raw: RawWindowExpr) -> Result<PlannerResult<RawWindowExpr>> {
+        if raw.func_def.name() == "count" {
+            count_rows(&mut raw.args);
+        }
         let counts = match &raw.func_def {
             WindowFunctionDefinition::WindowUDF(function) => matches!(
                 function.name(),
@@ -148,6 +159,21 @@ impl ExprPlanner for FormPlanner {
             Box::new(Expr::WindowFunction(Box::new(window))),
             DataType::Int64,
         ))))
+    }
+}
+
+/// `count(*)` and `count()` count a constant.
+fn count_rows(arguments: &mut Vec<Expr>) {
+    #[expect(deprecated, reason = "the planner still writes `*` so")]
+    let all = matches!(
+        arguments[..],
+        [] | [Expr::Wildcard {
+            qualifier: None,
+            ..
+        }]
+    );
+    if all {
+        *arguments = vec![Expr::Literal(COUNT_STAR_EXPANSION, None)];
     }
 }
 

@@ -32,8 +32,16 @@ impl Rewriter<'_> {
             check_clauses(&function, place)?;
             return Ok(Expr::Function(function));
         }
-        if self.surroundings.functions.higher_order.contains_key(&name) {
-            return Ok(Expr::Function(function));
+        if takes_lambda(&function) || !self.surroundings.functions.scalar.contains_key(&name) {
+            if self.surroundings.functions.higher_order.contains_key(&name) {
+                return Ok(Expr::Function(function));
+            }
+            if takes_lambda(&function) && self.surroundings.functions.scalar.contains_key(&name) {
+                return Err(SqlError::not_supported(format!(
+                    "`{name}` with a lambda does not run on the laptop"
+                ))
+                .at(place));
+            }
         }
         if self.surroundings.functions.window.contains_key(&name) {
             return Err(SqlError::types(format!(
@@ -219,6 +227,18 @@ fn attempt(body: Expr) -> Expr {
         null_treatment: None,
         over: None,
         within_group: Vec::new(),
+    })
+}
+
+fn takes_lambda(function: &Function) -> bool {
+    let FunctionArguments::List(list) = &function.args else {
+        return false;
+    };
+    list.args.iter().any(|argument| {
+        matches!(
+            argument,
+            FunctionArg::Unnamed(FunctionArgExpr::Expr(Expr::Lambda(_)))
+        )
     })
 }
 

@@ -87,8 +87,8 @@ impl VisitorMut for Rewriter<'_> {
 
     fn post_visit_query(&mut self, query: &mut Query) -> ControlFlow<Self::Break> {
         if let Some(numbers) = self.queries.pop() {
-            query.limit_clause = numbers.limit;
-            query.fetch = numbers.fetch;
+            query.limit_clause = names::limit(numbers.limit, numbers.fetch);
+            query.fetch = None;
             restore_order(query, numbers.order);
         }
         ControlFlow::Continue(())

@@ -3,7 +3,9 @@
 //! A column without a name gets a unique one that starts with [`ANONYMOUS`], because the engine refuses two
 //! columns of one name; the session turns those into `_col0`, `_col1`, … at the very end.
 
-use datafusion::sql::sqlparser::ast::{AccessExpr, Expr, Ident, Query, Select, SelectItem, Spanned};
+use datafusion::sql::sqlparser::ast::{
+    AccessExpr, Expr, Fetch, Ident, LimitClause, Query, Select, SelectItem, Spanned, Value,
+};
 
 use crate::error::SqlError;
 use crate::rewrite::{group_numbers, restore_group};
@@ -69,6 +71,23 @@ fn name(item: &SelectItem) -> Name {
         },
         _ => Name::Own,
     }
+}
+
+/// `FETCH FIRST n ROWS ONLY` is a limit.
+pub(super) fn limit(limit: Option<LimitClause>, fetch: Option<Fetch>) -> Option<LimitClause> {
+    let Some(fetch) = fetch else { return limit };
+    let count = fetch
+        .quantity
+        .unwrap_or_else(|| Expr::Value(Value::Number("1".to_owned(), false).into()));
+    let offset = match limit {
+        Some(LimitClause::LimitOffset { offset, .. }) => offset,
+        _ => None,
+    };
+    Some(LimitClause::LimitOffset {
+        limit: Some(count),
+        offset,
+        limit_by: Vec::new(),
+    })
 }
 
 /// Refuses clauses that the parser knows and Athena does not.

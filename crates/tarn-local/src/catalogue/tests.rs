@@ -70,7 +70,8 @@ async fn a_damaged_file_is_named_and_can_be_removed() {
     let catalogue = LocalCatalogue::new(folder.path());
     catalogue.publish(entry("t")).await.unwrap();
     catalogue.publish(entry("other")).await.unwrap();
-    for damage in ["{\"name\": \"t\", \"kin", "", "[1]", &fs::read_to_string(folder.path().join("other.json")).unwrap()] {
+    for damage in ["{\"name\": \"t\", \"kin", "", "[1]", &fs::read_to_string(folder.path().join("other.json")).unwrap()]
+    {
         fs::write(folder.path().join("t.json"), damage).unwrap();
         let message = catalogue.get("t").await.unwrap_err().to_string();
         assert!(message.starts_with("the catalogue entry of `t` is damaged: file `"), "{message}");

@@ -43,7 +43,8 @@ pub(super) fn of_table(plan: &LogicalPlan, view: bool) -> Result<Vec<Column>, En
             ));
         }
         if let (false, Some(hint)) = (view, reason_against(field)) {
-            let message = format!("column `{name}` has the type `{}`, which a table cannot hold", athena_field_type(field));
+            let message =
+                format!("column `{name}` has the type `{}`, which a table cannot hold", athena_field_type(field));
             return Err(with_hint(message, hint));
         }
     }
@@ -88,7 +89,9 @@ fn reason_against(field: &Field) -> Option<&'static str> {
             Some("tables hold timestamps to the millisecond: `CAST(… AS timestamp(3))`")
         }
         DataType::Time32(_) | DataType::Time64(_) => Some("`CAST(… AS varchar)` gives its text"),
-        DataType::Interval(_) | DataType::Duration(_) => Some("`to_milliseconds(…)` or `CAST(… AS varchar)` gives a value of it"),
+        DataType::Interval(_) | DataType::Duration(_) => {
+            Some("`to_milliseconds(…)` or `CAST(… AS varchar)` gives a value of it")
+        }
         DataType::List(element) => reason_against(element),
         DataType::Map(entries, _) => reason_against(entries),
         DataType::Struct(fields) => fields.iter().find_map(|field| reason_against(field)),

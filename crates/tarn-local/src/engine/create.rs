@@ -6,9 +6,7 @@ use std::sync::Arc;
 use datafusion::logical_expr::LogicalPlan;
 use tarn_dialect::{CreateTableAs, Query};
 use tarn_pipeline::names::{Key, RunId};
-use tarn_pipeline::ports::{
-    Catalogue, Column, EngineError, ObjectStore, Part, QueryOutcome, TableEntry, TableKind,
-};
+use tarn_pipeline::ports::{Catalogue, Column, EngineError, ObjectStore, Part, QueryOutcome, TableEntry, TableKind};
 
 use super::{LocalEngine, columns, errors, local_name, properties};
 use crate::tables::{Statement, schema, values};
@@ -25,7 +23,10 @@ impl LocalEngine {
             if create.if_not_exists {
                 return Ok(QueryOutcome::default());
             }
-            return Err(errors::with_hint(format!("table `{name}` already exists"), "drop it first, or choose another name"));
+            return Err(errors::with_hint(
+                format!("table `{name}` already exists"),
+                "drop it first, or choose another name",
+            ));
         }
         let properties = properties::read(create.properties)?;
         let statement = Arc::new(Statement::default());
@@ -33,7 +34,17 @@ impl LocalEngine {
         let (table_columns, keys) = split_keys(columns::of_table(&plan, false)?, &properties.partitioned_by)?;
         let location = self.empty_location(properties.external_location.as_deref()).await?;
         let written = match create.with_data {
-            true => self.write(plan, &location, "part", &[&table_columns[..], &keys].concat(), keys.len(), properties.compression).await?,
+            true => {
+                self.write(
+                    plan,
+                    &location,
+                    "part",
+                    &[&table_columns[..], &keys].concat(),
+                    keys.len(),
+                    properties.compression,
+                )
+                .await?
+            }
             false => Written::default(),
         };
         let outcome = outcome(&written, &statement);
@@ -72,7 +83,10 @@ impl LocalEngine {
     /// The folder behind the location, which must be in the bucket and hold nothing: what it held would become rows of the table.
     async fn empty_location(&self, location: Option<&str>) -> Result<Key, EngineError> {
         let Some(uri) = location else {
-            return Err(errors::with_hint("the table has no place", "add `external_location = '…'`, an empty folder of the bucket"));
+            return Err(errors::with_hint(
+                "the table has no place",
+                "add `external_location = '…'`, an empty folder of the bucket",
+            ));
         };
         let Some(key) = self.objects.key_of(uri.trim_end_matches('/')) else {
             return Err(EngineError::permanent(format!("location `{uri}` lies outside of the bucket")));
@@ -133,7 +147,12 @@ fn parts(written: Written, location: &Key, unpartitioned: bool, run: Option<&Run
     written.partitions.into_iter().map(part).collect()
 }
 
-fn entry(name: &str, kind: TableKind, (columns, partition_keys): (Vec<Column>, Vec<Column>), run: Option<&RunId>) -> TableEntry {
+fn entry(
+    name: &str,
+    kind: TableKind,
+    (columns, partition_keys): (Vec<Column>, Vec<Column>),
+    run: Option<&RunId>,
+) -> TableEntry {
     TableEntry {
         name: name.to_owned(),
         kind,
@@ -155,13 +174,19 @@ fn split_keys(mut columns: Vec<Column>, keys: &[String]) -> Result<(Vec<Column>,
         ));
     }
     if keys.len() == columns.len() {
-        return Err(errors::with_hint("the table has only partition columns", "select at least one column before them"));
+        return Err(errors::with_hint(
+            "the table has only partition columns",
+            "select at least one column before them",
+        ));
     }
     let first_key = columns.len().saturating_sub(keys.len());
     let last: Vec<&str> = columns[first_key..].iter().map(|column| column.name.as_str()).collect();
     if last != keys {
         return Err(errors::with_hint(
-            format!("partition columns must be the last columns of the query, in the order of `partitioned_by`: {}", keys.join(", ")),
+            format!(
+                "partition columns must be the last columns of the query, in the order of `partitioned_by`: {}",
+                keys.join(", ")
+            ),
             format!("the query ends in {}", last.join(", ")),
         ));
     }
@@ -169,7 +194,9 @@ fn split_keys(mut columns: Vec<Column>, keys: &[String]) -> Result<(Vec<Column>,
     for key in &keys {
         if !schema::arrow_type(&key.column_type).is_some_and(|key_type| values::is_key_type(&key_type)) {
             let Column { name, column_type, .. } = key;
-            return Err(EngineError::permanent(format!("partition column `{name}` cannot have the type `{column_type}`")));
+            return Err(EngineError::permanent(format!(
+                "partition column `{name}` cannot have the type `{column_type}`"
+            )));
         }
     }
     Ok((columns, keys))
@@ -191,7 +218,9 @@ mod tests {
         let columns = [("a", "int"), ("day", "date"), ("region", "string")];
         assert_eq!(split(&columns, &[]), Ok((3, 0)));
         assert_eq!(split(&columns, &["day", "region"]), Ok((1, 2)));
-        assert!(split(&columns, &["region", "day"]).unwrap_err().contains("in the order of `partitioned_by`: region, day"));
+        assert!(
+            split(&columns, &["region", "day"]).unwrap_err().contains("in the order of `partitioned_by`: region, day")
+        );
         assert!(split(&columns, &["day"]).unwrap_err().contains("must be the last"));
         assert!(split(&columns, &["hour"]).unwrap_err().contains("`hour` is not a column"));
         assert!(split(&columns, &["a", "day", "region"]).unwrap_err().contains("only partition columns"));

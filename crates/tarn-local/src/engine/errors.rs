@@ -31,7 +31,9 @@ pub(super) fn from_catalogue(error: CatalogueError) -> EngineError {
 pub(super) fn from_write(error: WriteError) -> EngineError {
     match error {
         WriteError::Query(error) => from_engine(error),
-        WriteError::Object(error) => EngineError { retryable: error.is_retryable(), ..EngineError::permanent(error.to_string()) },
+        WriteError::Object(error) => {
+            EngineError { retryable: error.is_retryable(), ..EngineError::permanent(error.to_string()) }
+        }
         WriteError::Encode(message) => EngineError::permanent(message),
     }
 }
@@ -55,7 +57,9 @@ pub(super) fn refuse_other_kind(entry: &TableEntry, view: bool) -> Result<(), En
         (TableKind::View { .. }, false) => {
             Err(with_hint(format!("`{name}` is a view, not a table"), "use `DROP VIEW` or `CREATE OR REPLACE VIEW`"))
         }
-        (TableKind::Table { .. }, true) => Err(with_hint(format!("`{name}` is a table, not a view"), "use `DROP TABLE`")),
+        (TableKind::Table { .. }, true) => {
+            Err(with_hint(format!("`{name}` is a table, not a view"), "use `DROP TABLE`"))
+        }
         _ => Ok(()),
     }
 }

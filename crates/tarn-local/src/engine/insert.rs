@@ -99,17 +99,24 @@ fn arrange(plan: LogicalPlan, entry: &TableEntry, into: &[String]) -> Result<Log
 
 fn mismatch(table: &Column, query: &Column) -> EngineError {
     errors::with_hint(
-        format!("column `{}` has the type `{}`, but the query gives `{}`", table.name, table.column_type, query.column_type),
+        format!(
+            "column `{}` has the type `{}`, but the query gives `{}`",
+            table.name, table.column_type, query.column_type
+        ),
         format!("`CAST(… AS {})`", table.column_type),
     )
 }
 
 /// Whether every value of one type is one of the other.
 fn fits(given: &DataType, wanted: &DataType) -> bool {
-    use DataType::{Decimal128, Float32, Float64, Int8, Int16, Int32, Int64, LargeUtf8, Null, Timestamp, Utf8, Utf8View};
+    use DataType::{
+        Decimal128, Float32, Float64, Int8, Int16, Int32, Int64, LargeUtf8, Null, Timestamp, Utf8, Utf8View,
+    };
     let rank = |number: &DataType| [Int8, Int16, Int32, Int64].iter().position(|integer| integer == number);
     match (given, wanted) {
-        (Null, _) | (Utf8View | LargeUtf8, Utf8) | (Float32, Float64) | (Timestamp(_, None), Timestamp(_, None)) => true,
+        (Null, _) | (Utf8View | LargeUtf8, Utf8) | (Float32, Float64) | (Timestamp(_, None), Timestamp(_, None)) => {
+            true
+        }
         (Decimal128(given_precision, given_scale), Decimal128(precision, scale)) => {
             let whole = |precision: &u8, scale: &i8| i16::from(*precision) - i16::from(*scale);
             scale >= given_scale && whole(precision, scale) >= whole(given_precision, given_scale)

@@ -30,7 +30,10 @@ pub(super) fn read(written: BTreeMap<String, PropertyValue>) -> Result<Propertie
         match (name.as_str(), value) {
             ("format", PropertyValue::Text(format)) if format.eq_ignore_ascii_case("parquet") => {}
             ("format", PropertyValue::Text(format)) => {
-                return Err(with_hint(format!("the laptop does not write the format `{format}`"), "use `format = 'PARQUET'`"));
+                return Err(with_hint(
+                    format!("the laptop does not write the format `{format}`"),
+                    "use `format = 'PARQUET'`",
+                ));
             }
             ("external_location", PropertyValue::Text(location)) => properties.external_location = Some(location),
             ("partitioned_by", PropertyValue::Array(keys)) => {
@@ -43,7 +46,10 @@ pub(super) fn read(written: BTreeMap<String, PropertyValue>) -> Result<Propertie
             ("is_external", PropertyValue::Boolean(true)) => {}
             ("table_type", PropertyValue::Text(kind)) if kind.eq_ignore_ascii_case("hive") => {}
             ("bucketed_by" | "bucket_count" | "table_type" | "is_external", _) => {
-                return Err(with_hint(format!("the laptop does not write tables with `{name}`"), "leave the property out"));
+                return Err(with_hint(
+                    format!("the laptop does not write tables with `{name}`"),
+                    "leave the property out",
+                ));
             }
             _ => {
                 return Err(with_hint(

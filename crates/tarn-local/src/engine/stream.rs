@@ -45,7 +45,8 @@ impl QueryStream {
         let Some(batch) = self.next().await.transpose()? else {
             return Ok(None);
         };
-        let row = |row| batch.columns().iter().map(|column| tarn_dialect::display_value(column.as_ref(), row)).collect();
+        let row =
+            |row| batch.columns().iter().map(|column| tarn_dialect::display_value(column.as_ref(), row)).collect();
         Ok(Some((0..batch.num_rows()).map(row).collect()))
     }
 

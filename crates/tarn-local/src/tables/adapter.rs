@@ -97,11 +97,13 @@ impl FileColumns {
             (None, Some(column)) => (column, left, comparison.op().swap()?),
             _ => return None,
         };
-        let &ScalarValue::TimestampMillisecond(Some(milliseconds), None) = literal.downcast_ref::<Literal>()?.value() else {
+        let &ScalarValue::TimestampMillisecond(Some(milliseconds), None) = literal.downcast_ref::<Literal>()?.value()
+        else {
             return None;
         };
         let (column, finer) = self.column(column)?;
-        let finer_type: &DataType = self.found.field_with_name(column.downcast_ref::<Column>()?.name()).ok()?.data_type();
+        let finer_type: &DataType =
+            self.found.field_with_name(column.downcast_ref::<Column>()?.name()).ok()?.data_type();
         finer.then(|| rounding::compare(&column, finer_type, operator, milliseconds))?
     }
 }

@@ -29,11 +29,17 @@ pub(crate) struct ScannedPart {
 }
 
 /// All files of some parts, in the order of the parts and then by name. May block.
-pub(crate) fn files_of(objects: &LocalObjects, table: &Arc<str>, parts: &[ScannedPart]) -> Result<Vec<PartitionedFile>> {
+pub(crate) fn files_of(
+    objects: &LocalObjects,
+    table: &Arc<str>,
+    parts: &[ScannedPart],
+) -> Result<Vec<PartitionedFile>> {
     let mut files = Vec::new();
     for part in parts {
         let failed = |error: io::Error| {
-            DataFusionError::External(format!("folder `{}` of table `{table}` cannot be read: {error}", part.location).into())
+            DataFusionError::External(
+                format!("folder `{}` of table `{table}` cannot be read: {error}", part.location).into(),
+            )
         };
         let folder = objects.path(&part.location).map_err(failed)?;
         // As Athena does: the whole tree below the folder, without hidden names.
@@ -81,7 +87,8 @@ pub(crate) fn statistics(
     files: &[PartitionedFile],
 ) -> Result<Statistics> {
     let read = files.iter().filter_map(PartitionedFile::extension::<TableFile>).take(PLANNED_FOOTERS);
-    let statistics = read.map(|file| file_statistics(footers, scanned, file_columns, file)).collect::<Result<Vec<_>>>()?;
+    let statistics =
+        read.map(|file| file_statistics(footers, scanned, file_columns, file)).collect::<Result<Vec<_>>>()?;
     let mut all = Statistics::try_merge_iter(&statistics, file_columns)?;
     let rows = all.num_rows;
     all = all.to_inexact();
@@ -107,9 +114,7 @@ fn extrapolate(rows: Precision<usize>, files: &[PartitionedFile]) -> Precision<u
     let size = |files: &[PartitionedFile]| files.iter().map(|file| u128::from(file.object_meta.size)).sum::<u128>();
     let (read, all) = (size(&files[..PLANNED_FOOTERS.min(files.len())]), size(files));
     match rows.get_value() {
-        Some(rows) if read > 0 => {
-            Precision::Inexact(usize::try_from(*rows as u128 * all / read).unwrap_or(usize::MAX))
-        }
+        Some(rows) if read > 0 => Precision::Inexact(usize::try_from(*rows as u128 * all / read).unwrap_or(usize::MAX)),
         _ => Precision::Absent,
     }
 }

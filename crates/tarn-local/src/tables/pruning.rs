@@ -40,7 +40,8 @@ pub(crate) fn surviving(
     filters: &[Expr],
     parts: Vec<ScannedPart>,
 ) -> Result<Vec<ScannedPart>> {
-    let deciding = filters.iter().filter(|filter| decides(filter, keys)).map(unqualified).collect::<Result<Vec<_>>>()?;
+    let deciding =
+        filters.iter().filter(|filter| decides(filter, keys)).map(unqualified).collect::<Result<Vec<_>>>()?;
     let Some(filter) = conjunction(deciding) else { return Ok(parts) };
     if parts.is_empty() {
         return Ok(parts);
@@ -59,7 +60,9 @@ pub(crate) fn surviving(
 fn unqualified(filter: &Expr) -> Result<Expr> {
     use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode};
     let bare = |expression: Expr| match expression {
-        Expr::Column(column) => Ok(Transformed::yes(Expr::Column(datafusion::common::Column::new_unqualified(column.name)))),
+        Expr::Column(column) => {
+            Ok(Transformed::yes(Expr::Column(datafusion::common::Column::new_unqualified(column.name))))
+        }
         other => Ok(Transformed::no(other)),
     };
     filter.clone().transform(bare).data()

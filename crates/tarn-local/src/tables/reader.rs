@@ -136,8 +136,8 @@ impl ParquetFileReaderFactory for Readers {
         let Some(file) = file.extension::<TableFile>().cloned() else {
             return exec_err!("a file of the scan has no place on the disk");
         };
-        let opened = File::open(&file.path)
-            .map_err(|error| DataFusionError::ParquetError(Box::new(file.unreadable(error))))?;
+        let opened =
+            File::open(&file.path).map_err(|error| DataFusionError::ParquetError(Box::new(file.unreadable(error))))?;
         Ok(Box::new(Reader { opened, file, footers: Arc::clone(&self.footers), scanned: self.scanned.clone() }))
     }
 }

@@ -1,6 +1,7 @@
 //! Timestamps rounded to milliseconds.
 
 use std::fmt;
+use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, AsArray, PrimitiveArray, RecordBatch};
@@ -24,9 +25,22 @@ pub(super) fn per_millisecond(data_type: &DataType) -> Option<i64> {
 }
 
 /// A finer timestamp, rounded half up to milliseconds.
-#[derive(Debug, PartialEq, Eq, Hash)]
+#[derive(Debug, Eq)]
 pub(super) struct Rounded {
     finer: Arc<dyn PhysicalExpr>,
+}
+
+// Derived comparisons would move out of the trait object (rust-lang/rust#78808).
+impl PartialEq for Rounded {
+    fn eq(&self, other: &Self) -> bool {
+        self.finer.eq(&other.finer)
+    }
+}
+
+impl Hash for Rounded {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.finer.hash(state);
+    }
 }
 
 impl Rounded {
@@ -97,8 +111,12 @@ pub(super) fn compare(
     let next = first.checked_add(unit)?;
     let bound = |operator, value| -> Option<Arc<dyn PhysicalExpr>> {
         let value = match finer_type {
-            DataType::Timestamp(TimeUnit::Microsecond, zone) => ScalarValue::TimestampMicrosecond(Some(value), zone.clone()),
-            DataType::Timestamp(TimeUnit::Nanosecond, zone) => ScalarValue::TimestampNanosecond(Some(value), zone.clone()),
+            DataType::Timestamp(TimeUnit::Microsecond, zone) => {
+                ScalarValue::TimestampMicrosecond(Some(value), zone.clone())
+            }
+            DataType::Timestamp(TimeUnit::Nanosecond, zone) => {
+                ScalarValue::TimestampNanosecond(Some(value), zone.clone())
+            }
             _ => return None,
         };
         Some(Arc::new(BinaryExpr::new(Arc::clone(finer), operator, Arc::new(Literal::new(value)))))

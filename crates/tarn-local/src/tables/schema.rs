@@ -132,7 +132,9 @@ mod tests {
 
     #[test]
     fn what_is_no_type_is_refused() {
-        for hive in ["", "text", "decimal(39,0)", "decimal(2,3)", "array<>", "map<int>", "struct<a>", "timestamp(9)", "int(3)"] {
+        for hive in
+            ["", "text", "decimal(39,0)", "decimal(2,3)", "array<>", "map<int>", "struct<a>", "timestamp(9)", "int(3)"]
+        {
             assert_eq!(arrow_type(hive), None, "{hive}");
         }
     }

@@ -60,7 +60,8 @@ impl FilesTable {
     }
 
     fn source(&self, state: &dyn Session) -> ParquetSource {
-        let mut options = TableParquetOptions { global: state.config_options().execution.parquet.clone(), ..Default::default() };
+        let mut options =
+            TableParquetOptions { global: state.config_options().execution.parquet.clone(), ..Default::default() };
         options.global.enable_page_index = true;
         options.global.pruning = true;
         // Text stays `Utf8`, which is what the dialect's functions work on.
@@ -122,7 +123,8 @@ impl TableProvider for FilesTable {
                 files::statistics(&footers, &scanned, schema.file_schema(), schema.table_schema(), &files)?;
             Ok((files, statistics))
         };
-        let looked: Result<_> = tokio::task::spawn_blocking(look).await.map_err(|stopped| DataFusionError::External(stopped.into()))?;
+        let looked: Result<_> =
+            tokio::task::spawn_blocking(look).await.map_err(|stopped| DataFusionError::External(stopped.into()))?;
         let (files, statistics) = looked?;
         let groups = files::group(files, state.config().target_partitions());
         let config = FileScanConfigBuilder::new(ObjectStoreUrl::local_filesystem(), Arc::new(self.source(state)))

@@ -17,7 +17,8 @@ pub(crate) const NULL_PARTITION: &str = "__HIVE_DEFAULT_PARTITION__";
 /// Whether a partition key can have this type.
 pub(crate) fn is_key_type(data_type: &DataType) -> bool {
     use DataType::{Boolean, Date32, Decimal128, Int8, Int16, Int32, Int64, Utf8};
-    matches!(data_type, Boolean | Int8 | Int16 | Int32 | Int64 | Decimal128(_, _) | Date32 | Utf8) || *data_type == TIMESTAMP
+    matches!(data_type, Boolean | Int8 | Int16 | Int32 | Int64 | Decimal128(_, _) | Date32 | Utf8)
+        || *data_type == TIMESTAMP
 }
 
 /// The value behind a text of the catalogue; none when the text is no value of the type.
@@ -82,10 +83,7 @@ pub(crate) fn escape(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for letter in text.chars() {
         let special = letter.is_ascii_control()
-            || matches!(
-                letter,
-                '"' | '#' | '%' | '\'' | '*' | '/' | ':' | '=' | '?' | '\\' | '{' | '[' | ']' | '^'
-            );
+            || matches!(letter, '"' | '#' | '%' | '\'' | '*' | '/' | ':' | '=' | '?' | '\\' | '{' | '[' | ']' | '^');
         if special {
             escaped.push_str(&format!("%{:02X}", u32::from(letter)));
         } else {

@@ -65,7 +65,9 @@ impl FolderWriter {
         use std::error::Error;
         let cause = error.source().and_then(|source| source.downcast_ref::<std::io::Error>());
         let reason = match cause {
-            Some(io) => disk::explain(std::io::Error::new(io.kind(), io.to_string()), self.target.objects.root()).to_string(),
+            Some(io) => {
+                disk::explain(std::io::Error::new(io.kind(), io.to_string()), self.target.objects.root()).to_string()
+            }
             None => error.to_string(),
         };
         WriteError::Encode(format!("files of `{}` could not be written: {reason}", self.target.location))
@@ -139,7 +141,11 @@ impl FolderWriter {
 
     fn stay_within_bounds(&mut self) -> Result<(), ParquetError> {
         while self.open.len() > OPEN_FILES {
-            let oldest = self.open.iter().min_by_key(|(values, file)| (file.last_used, *values)).map(|(values, _)| values.clone());
+            let oldest = self
+                .open
+                .iter()
+                .min_by_key(|(values, file)| (file.last_used, *values))
+                .map(|(values, _)| values.clone());
             if let Some(file) = oldest.and_then(|values| self.open.remove(&values)) {
                 self.closed.push(file.close()?);
             }

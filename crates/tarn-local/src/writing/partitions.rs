@@ -27,7 +27,11 @@ impl Splitter {
     }
 
     /// One batch per partition, in the order in which the partitions first appear; rows keep their order.
-    pub(super) fn split(&mut self, columns: &RecordBatch, keys: &[ArrayRef]) -> Result<Vec<(Values, RecordBatch)>, ArrowError> {
+    pub(super) fn split(
+        &mut self,
+        columns: &RecordBatch,
+        keys: &[ArrayRef],
+    ) -> Result<Vec<(Values, RecordBatch)>, ArrowError> {
         let rows = self.converter.convert_columns(keys)?;
         let mut numbers: HashMap<&[u8], usize> = HashMap::new();
         let mut members: Vec<Vec<u32>> = Vec::new();
