@@ -28,7 +28,7 @@ run: build $(DATA)/.done ## Run the main job: sample events become audited table
 	@$(TARN) --lake $(LAKE) ingest customers $(DATA)/customers.parquet
 	@$(TARN) --lake $(LAKE) ingest contracts $(DATA)/contracts.parquet
 	@$(TARN) --lake $(LAKE) run
-	@$(TARN) --lake $(LAKE) query --mart reporting --format table "$$(cat $(LAKE)/report.sql)"
+	@$(TARN) --lake $(LAKE) query --mart reporting - < $(LAKE)/report.sql
 
 $(DATA)/.done:
 	@$(GENERATOR) $(DATA) --events $(EVENTS)

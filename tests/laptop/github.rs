@@ -10,9 +10,9 @@ use tarn_testkit::{ScratchLake, workspace};
 
 /// The npm package, as the tests' set-up installs it.
 fn package() -> PathBuf {
-    let cache = std::env::var_os("TARN_TEST_CACHE").map(PathBuf::from).unwrap_or_else(|| {
-        PathBuf::from(std::env::var_os("HOME").unwrap_or_default()).join(".cache/tarn/tests")
-    });
+    let cache = std::env::var_os("TARN_TEST_CACHE")
+        .map(PathBuf::from)
+        .unwrap_or_else(|| PathBuf::from(std::env::var_os("HOME").unwrap_or_default()).join(".cache/tarn/tests"));
     cache.join("node_modules/@octokit/webhooks-examples")
 }
 

@@ -6,7 +6,10 @@ use tarn_testkit::ScratchLake;
 /// A lake whose one source is a stream of orders: id, amount, version, day.
 fn lake(header: &str, sql: &str) -> Result<ScratchLake> {
     let lake = ScratchLake::empty()?;
-    lake.write("tarn.yaml", "name: scratch\nvars:\n  day: 2026-01-01\nmarts:\n  reporting: {url: \"sqlite:reporting.db\"}\n")?;
+    lake.write(
+        "tarn.yaml",
+        "name: scratch\nvars:\n  day: 2026-01-01\nmarts:\n  reporting: {url: \"sqlite:reporting.db\"}\n",
+    )?;
     lake.write(
         "sources/orders.yaml",
         "kind: stream\npartitioned_by: {day: at}\ncolumns:\n  - {name: id, type: bigint, required: true}\n  - {name: amount, type: int}\n  - {name: version, type: int}\n  - {name: at, type: timestamp, required: true}\n",
@@ -81,8 +84,7 @@ fn a_merge_replaces_rows_by_key() -> Result<()> {
 
 #[test]
 fn a_late_row_loses_a_merge_with_an_order() -> Result<()> {
-    let lake =
-        lake("materialized: incremental\nstrategy: merge\nunique_key: [id]\nmerge_order: version", OF_THE_DAY)?;
+    let lake = lake("materialized: incremental\nstrategy: merge\nunique_key: [id]\nmerge_order: version", OF_THE_DAY)?;
     bring_in(&lake, "first", &[(1, 10, 5, 1)])?;
     run(&lake, "2026-01-01")?;
     bring_in(&lake, "late", &[(1, 99, 4, 2), (2, 20, 1, 2), (2, 21, 2, 2)])?;
@@ -105,10 +107,8 @@ fn a_merge_refuses_two_rows_of_one_key() -> Result<()> {
 
 #[test]
 fn a_failed_audit_leaves_the_old_version_and_the_new_one_to_look_at() -> Result<()> {
-    let lake = lake(
-        "materialized: table\naudits:\n  - unique: [id]",
-        "select id, amount, day from {{ source('orders') }}",
-    )?;
+    let lake =
+        lake("materialized: table\naudits:\n  - unique: [id]", "select id, amount, day from {{ source('orders') }}")?;
     bring_in(&lake, "first", &[(1, 10, 1, 1)])?;
     lake.tarn(&["run"])?.done();
     bring_in(&lake, "double", &[(1, 11, 1, 1)])?;
@@ -135,7 +135,10 @@ fn a_failed_model_skips_what_reads_it_and_the_rest_goes_on() -> Result<()> {
         let models = run["models"].as_array().unwrap();
         models.iter().find(|model| model["model"] == name).unwrap()["status"].as_str().unwrap().to_owned()
     };
-    assert_eq!((status("totals"), status("after"), status("beside")), ("failed".into(), "skipped".into(), "done".into()));
+    assert_eq!(
+        (status("totals"), status("after"), status("beside")),
+        ("failed".into(), "skipped".into(), "done".into())
+    );
     Ok(())
 }
 
@@ -156,7 +159,13 @@ fn changed_columns_need_a_full_refresh() -> Result<()> {
     let lake = lake("materialized: incremental\nstrategy: append", OF_THE_DAY)?;
     bring_in(&lake, "first", &[(1, 10, 1, 1)])?;
     run(&lake, "2026-01-01")?;
-    lake.write("models/totals.sql", format!("/*\nmaterialized: incremental\nstrategy: append\n*/\n{}", OF_THE_DAY.replace("version,", "version, 1 as extra,")))?;
+    lake.write(
+        "models/totals.sql",
+        format!(
+            "/*\nmaterialized: incremental\nstrategy: append\n*/\n{}",
+            OF_THE_DAY.replace("version,", "version, 1 as extra,")
+        ),
+    )?;
     let refused = lake.tarn(&["run"])?.ended(1);
     assert!(refused.stderr.contains("+ extra int") && refused.stderr.contains("--full-refresh"), "{}", refused.stderr);
     lake.tarn(&["run", "--full-refresh"])?.done();

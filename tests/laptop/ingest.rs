@@ -36,7 +36,10 @@ fn every_byte_is_kept_before_it_is_interpreted() -> Result<()> {
     let lake = ScratchLake::new()?;
     let ingested = lake.tarn(&["ingest", "visits", "data/visits.ndjson", "--json"])?.done().json()?;
     let raw = ingested[0]["raw"].as_str().unwrap();
-    assert_eq!(std::fs::read(lake.path().join(".tarn/lake").join(raw))?, std::fs::read(lake.path().join("data/visits.ndjson"))?);
+    assert_eq!(
+        std::fs::read(lake.path().join(".tarn/lake").join(raw))?,
+        std::fs::read(lake.path().join("data/visits.ndjson"))?
+    );
     Ok(())
 }
 
@@ -51,7 +54,10 @@ fn gzip_arrays_and_pretty_json_are_read() -> Result<()> {
     // Two documents in one line are two rows.
     lake.write("e.ndjson", format!("{}{}\r\n\n", record("h"), record("i")))?;
     lake.tarn(&["ingest", "visits", "a.ndjson.gz", "b.json", "c.json", "d.json", "e.ndjson"])?.done();
-    assert_eq!(lake.rows("select visit_id from visits order by visit_id")?, ["a", "b", "c", "d", "e", "f", "g", "h", "i"]);
+    assert_eq!(
+        lake.rows("select visit_id from visits order by visit_id")?,
+        ["a", "b", "c", "d", "e", "f", "g", "h", "i"]
+    );
     Ok(())
 }
 

@@ -19,9 +19,13 @@ fn a_bad_record_does_not_hurt_the_others() -> Result<()> {
     assert_eq!(ingested[0]["rows"], 1);
     assert_eq!(ingested[0]["quarantined"], 5);
     let listed = lake.tarn(&["replay", "visits", "--list", "--json"])?.done().json()?;
-    let reasons: Vec<&str> = listed.as_array().unwrap().iter().map(|record| record["reason"].as_str().unwrap()).collect();
+    let reasons: Vec<&str> =
+        listed.as_array().unwrap().iter().map(|record| record["reason"].as_str().unwrap()).collect();
     assert_eq!(reasons.len(), 5);
-    assert!(reasons.iter().any(|reason| reason.contains("column `seconds` cannot hold \"long\" as decimal(6,1)")), "{reasons:?}");
+    assert!(
+        reasons.iter().any(|reason| reason.contains("column `seconds` cannot hold \"long\" as decimal(6,1)")),
+        "{reasons:?}"
+    );
     assert!(reasons.iter().any(|reason| reason.contains("required column `visit_id` is absent")), "{reasons:?}");
     assert!(reasons.iter().any(|reason| reason.contains("utf-8")), "{reasons:?}");
     Ok(())
@@ -56,7 +60,10 @@ fn a_mended_contract_takes_them_once() -> Result<()> {
     let contract = lake.read("sources/visits.yaml")?;
     lake.write("sources/visits.yaml", contract.replace("\"decimal(6,1)\"", "string"))?;
     let replayed = lake.tarn(&["replay", "visits", "--json"])?.done().json()?;
-    assert_eq!((replayed["records"].as_u64(), replayed["rows"].as_u64(), replayed["quarantined"].as_u64()), (Some(5), Some(1), Some(4)));
+    assert_eq!(
+        (replayed["records"].as_u64(), replayed["rows"].as_u64(), replayed["quarantined"].as_u64()),
+        (Some(5), Some(1), Some(4))
+    );
     assert_eq!(lake.rows("select visit_id, seconds from visits where visit_id = 'typed'")?, ["typed,long"]);
     // Again: nothing new fits, nothing enters twice.
     let replayed = lake.tarn(&["replay", "visits", "--json"])?.done().json()?;

@@ -5,7 +5,10 @@ use tarn_testkit::ScratchLake;
 
 fn lake() -> Result<ScratchLake> {
     let lake = ScratchLake::empty()?;
-    lake.write("tarn.yaml", "name: scratch\nretention: {versions: 2}\nmarts:\n  reporting: {url: \"sqlite:reporting.db\"}\n")?;
+    lake.write(
+        "tarn.yaml",
+        "name: scratch\nretention: {versions: 2}\nmarts:\n  reporting: {url: \"sqlite:reporting.db\"}\n",
+    )?;
     Ok(lake)
 }
 
@@ -22,14 +25,20 @@ fn an_older_version_is_published_again_in_lake_and_mart() -> Result<()> {
         version(&lake, number)?;
     }
     lake.tarn(&["rollback", "answer"])?.done();
-    assert_eq!((lake.rows("select n from answer")?, lake.mart_rows("reporting", "select n from answer")?), (vec!["2".into()], vec!["2".into()]));
+    assert_eq!(
+        (lake.rows("select n from answer")?, lake.mart_rows("reporting", "select n from answer")?),
+        (vec!["2".into()], vec!["2".into()])
+    );
     lake.tarn(&["rollback", "answer", "--to", "r1"])?.done();
     assert_eq!(lake.rows("select n from answer")?, ["1"]);
     lake.tarn(&["rollback", "answer", "--to", "r3"])?.done();
     assert_eq!(lake.rows("select n from answer")?, ["3"]);
     // The next run goes on from there.
     version(&lake, 4)?;
-    assert_eq!((lake.rows("select n from answer")?, lake.mart_rows("reporting", "select n from answer")?), (vec!["4".into()], vec!["4".into()]));
+    assert_eq!(
+        (lake.rows("select n from answer")?, lake.mart_rows("reporting", "select n from answer")?),
+        (vec!["4".into()], vec!["4".into()])
+    );
     Ok(())
 }
 

@@ -61,16 +61,16 @@ impl Place {
     /// Opens the lake's data, making its folder at the first time.
     pub(crate) fn open(&self, observer: Arc<dyn Observer>, lake: &Lake) -> anyhow::Result<Opened> {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-        let local = Local::open(&self.data, LocalSettings::at(clock.now())).map_err(|error| Refusal::new(error.to_string()))?;
+        let local =
+            Local::open(&self.data, LocalSettings::at(clock.now())).map_err(|error| Refusal::new(error.to_string()))?;
         let marts = lake
             .config
             .marts
             .iter()
             .map(|(name, mart)| {
-                let opened: Arc<dyn Mart> = Arc::from(
-                    tarn_mart::open(&mart.url, &self.data)
-                        .map_err(|error| Refusal { message: format!("mart `{name}`: {}", error.message), hint: error.hint })?,
-                );
+                let opened: Arc<dyn Mart> = Arc::from(tarn_mart::open(&mart.url, &self.data).map_err(|error| {
+                    Refusal { message: format!("mart `{name}`: {}", error.message), hint: error.hint }
+                })?);
                 Ok((name.clone(), opened))
             })
             .collect::<Result<IndexMap<_, _>, Refusal>>()?;
@@ -138,8 +138,10 @@ fn collect(files: &mut LakeFiles, root: &Path, folder: &Path) -> anyhow::Result<
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
         Err(error) => return Err(unreadable(folder, &error)),
     };
-    let mut paths: Vec<PathBuf> =
-        entries.map(|entry| entry.map(|entry| entry.path())).collect::<Result<_, _>>().map_err(|error| unreadable(folder, &error))?;
+    let mut paths: Vec<PathBuf> = entries
+        .map(|entry| entry.map(|entry| entry.path()))
+        .collect::<Result<_, _>>()
+        .map_err(|error| unreadable(folder, &error))?;
     paths.sort();
     for path in paths {
         let hidden = path.file_name().is_some_and(|name| name.to_string_lossy().starts_with('.'));

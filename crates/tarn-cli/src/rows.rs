@@ -153,7 +153,9 @@ impl RowWriter for JsonRows {
             .columns
             .iter()
             .zip(values)
-            .map(|(column, value)| Ok(format!("{}:{}", serde_json::to_string(&column.name)?, json_value(column, value.as_deref())?)))
+            .map(|(column, value)| {
+                Ok(format!("{}:{}", serde_json::to_string(&column.name)?, json_value(column, value.as_deref())?))
+            })
             .collect::<anyhow::Result<_>>()?;
         writeln!(self.output, "{{{}}}", fields.join(","))?;
         Ok(())

@@ -42,9 +42,7 @@ impl Terminal {
         let colour = match global.color {
             ColorChoice::Always => true,
             ColorChoice::Never => false,
-            ColorChoice::Auto => {
-                !matches!(AutoStream::choice(&std::io::stderr()), anstream::ColorChoice::Never)
-            }
+            ColorChoice::Auto => !matches!(AutoStream::choice(&std::io::stderr()), anstream::ColorChoice::Never),
         };
         Self { colour, interactive: std::io::stderr().is_terminal(), quiet: global.quiet, json: global.json }
     }

@@ -51,12 +51,26 @@ type Rows = Vec<Vec<Option<String>>>;
 
 /// What the model yields on the given rows.
 async fn yielded(lake: &Lake, test: &UnitTest, ports: &Ports) -> Result<(Vec<Column>, Rows), StepError> {
-    // Types of given models are taken from the values: no version of them is needed to test a model.
-    let no_types = |_: &str| -> Option<Vec<(String, ColumnType)>> { None };
-    let statement = unit_test_sql(lake, test, ports.clock.now(), &no_types)?;
+    let types = given_types(test, ports).await?;
+    let types_of = |relation: &str| types.get(relation).cloned();
+    let statement = unit_test_sql(lake, test, ports.clock.now(), &types_of)?;
     let attribution = Attribution { run: None, model: Some(test.model.clone()), purpose: "test".to_owned() };
     let outcome = ports.engine.execute(&QueryRequest { statement, attribution }).await?;
     Ok((outcome.columns, outcome.rows))
+}
+
+/// The columns of given models, as the catalogue has them: a test writes only those it is about.
+async fn given_types(test: &UnitTest, ports: &Ports) -> Result<BTreeMap<String, Vec<(String, ColumnType)>>, StepError> {
+    let mut types = BTreeMap::new();
+    for relation in test.given.keys().chain([&test.model]) {
+        if let Some(entry) = ports.catalogue.get(relation).await? {
+            // Arrays, maps and rows have no literal in YAML: a test that needs them writes the column itself.
+            let columns =
+                entry.all_columns().filter_map(|column| Some((column.name.clone(), column.column_type.parse().ok()?)));
+            types.insert(relation.clone(), columns.collect());
+        }
+    }
+    Ok(types)
 }
 
 /// What is compared: each row as texts that are equal exactly when the values are.

@@ -48,7 +48,8 @@ fn report(checked: &Checked, models: usize, terminal: Terminal) -> anyhow::Resul
         terminal.say(&format!("`{model}` could not be checked: something it reads has a mistake, or no columns yet"));
     }
     if checked.mistakes.is_empty() {
-        terminal.say(&format!("{} checked, no mistake found", counted((models - checked.unchecked.len()) as u64, "model")));
+        terminal
+            .say(&format!("{} checked, no mistake found", counted((models - checked.unchecked.len()) as u64, "model")));
         return Ok(Outcome::Done);
     }
     terminal.say(&format!("{} found", counted(checked.mistakes.len() as u64, "mistake")));

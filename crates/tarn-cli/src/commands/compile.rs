@@ -55,9 +55,10 @@ pub(crate) async fn run(args: &Args, global: &GlobalArguments, terminal: Termina
             None => None,
         };
         let is_table = published.is_some_and(|entry| matches!(entry.kind, TableKind::Table { .. }));
-        let is_incremental = lake.models.get(name).is_some_and(|model| {
-            matches!(model.materialization, tarn_model::Materialization::Incremental(_))
-        });
+        let is_incremental = lake
+            .models
+            .get(name)
+            .is_some_and(|model| matches!(model.materialization, tarn_model::Materialization::Incremental(_)));
         let context = CompileContext {
             vars: vars.clone(),
             incremental: is_incremental && is_table && !args.full_refresh,

@@ -35,7 +35,8 @@ pub(crate) async fn run(args: &Args, global: &GlobalArguments, terminal: Termina
     let lake = place.read()?;
     let source = lake.sources.get(&args.source).ok_or_else(|| {
         let known: Vec<&str> = lake.sources.keys().map(String::as_str).collect();
-        Refusal::new(format!("there is no source `{}`", args.source)).with_hint(format!("known are {}", known.join(", ")))
+        Refusal::new(format!("there is no source `{}`", args.source))
+            .with_hint(format!("known are {}", known.join(", ")))
     })?;
     if let Some(missing) = args.files.iter().find(|file| !file.is_file()) {
         return Err(Refusal::new(format!("there is no file `{}`", missing.display())).into());

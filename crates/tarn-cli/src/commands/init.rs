@@ -63,7 +63,9 @@ fn name(args: &Args) -> anyhow::Result<String> {
         wanted.chars().map(|character| if character.is_alphanumeric() { character } else { '_' }).collect();
     let name = name.trim_matches('_').to_owned();
     if name.is_empty() {
-        return Err(Refusal::new("the folder's name makes no name for a lake").with_hint("give one with `--name`").into());
+        return Err(Refusal::new("the folder's name makes no name for a lake")
+            .with_hint("give one with `--name`")
+            .into());
     }
     Ok(name)
 }

@@ -30,13 +30,14 @@ pub(crate) fn run(args: &Args, global: &GlobalArguments, terminal: Terminal) -> 
     let lake = Place::find(global)?.read()?;
     let selected = lake.select(&args.select, &args.exclude).map_err(Mistakes)?;
     let everything = args.select.is_empty() && args.exclude.is_empty();
-    let sources = lake.sources.values().filter(|source| everything || selected.contains(&source.name)).map(|source| Node {
-        kind: "source",
-        name: source.name.clone(),
-        file: source.file.to_string(),
-        tags: Vec::new(),
-        description: source.description.clone(),
-    });
+    let sources =
+        lake.sources.values().filter(|source| everything || selected.contains(&source.name)).map(|source| Node {
+            kind: "source",
+            name: source.name.clone(),
+            file: source.file.to_string(),
+            tags: Vec::new(),
+            description: source.description.clone(),
+        });
     let seeds = lake.seeds.values().filter(|seed| everything || selected.contains(&seed.name)).map(|seed| Node {
         kind: "seed",
         name: seed.name.clone(),

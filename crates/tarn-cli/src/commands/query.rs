@@ -19,6 +19,7 @@ use crate::terminal::{Terminal, bytes, counted, duration};
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// One statement of Athena's SQL; from stdin when it is `-` or left out.
+    #[arg(allow_hyphen_values = true)]
     sql: Option<String>,
     /// Asks this mart in its own SQL, instead of the lake.
     #[arg(long, value_name = "MART")]

@@ -31,9 +31,10 @@ pub(crate) struct Args {
 pub(crate) async fn run(args: &Args, global: &GlobalArguments, terminal: Terminal) -> anyhow::Result<Outcome> {
     let place = Place::find(global)?;
     let lake = place.read()?;
-    let source = lake.sources.get(&args.source).ok_or_else(|| {
-        Refusal::new(format!("there is no source `{}`", args.source)).with_hint("see `tarn ls`")
-    })?;
+    let source = lake
+        .sources
+        .get(&args.source)
+        .ok_or_else(|| Refusal::new(format!("there is no source `{}`", args.source)).with_hint("see `tarn ls`"))?;
     let _lock = place.lock("tarn replay", args.wait, terminal).await?;
     let opened = place.open(Arc::new(Silent), &lake)?;
     if args.list {

@@ -27,9 +27,10 @@ pub(crate) struct Args {
 pub(crate) async fn run(args: &Args, global: &GlobalArguments, terminal: Terminal) -> anyhow::Result<Outcome> {
     let place = Place::find(global)?;
     let lake = place.read()?;
-    let model = lake.models.get(&args.model).ok_or_else(|| {
-        Refusal::new(format!("there is no model `{}`", args.model)).with_hint("see `tarn ls`")
-    })?;
+    let model = lake
+        .models
+        .get(&args.model)
+        .ok_or_else(|| Refusal::new(format!("there is no model `{}`", args.model)).with_hint("see `tarn ls`"))?;
     let to = args.to.clone().map(RunId::try_from).transpose().map_err(|error| Refusal::new(error.to_string()))?;
     let _lock = place.lock("tarn rollback", args.wait, terminal).await?;
     let opened = place.open(Arc::new(Silent), &lake)?;

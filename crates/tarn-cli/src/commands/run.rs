@@ -117,7 +117,8 @@ fn settings(
 
 /// Tells two runs of one second apart.
 fn distinction() -> anyhow::Result<u16> {
-    let random = getrandom::u32().map_err(|error| Refusal::new(format!("the system gives no random numbers: {error}")))?;
+    let random =
+        getrandom::u32().map_err(|error| Refusal::new(format!("the system gives no random numbers: {error}")))?;
     Ok(u16::try_from(random & 0xffff)?)
 }
 

@@ -53,7 +53,9 @@ fn choose(runs: Vec<RunRecord>, asked: Option<&str>) -> anyhow::Result<RunRecord
         (1, _) => Ok(matching.remove(0)),
         (0, None) => Err(Refusal::new("nothing was run yet").with_hint("start with `tarn run`").into()),
         (0, Some(asked)) => Err(Refusal::new(format!("there is no run `{asked}`")).with_hint("see `tarn runs`").into()),
-        (count, _) => Err(Refusal::new(format!("{count} runs begin like that")).with_hint("write more of the id").into()),
+        (count, _) => {
+            Err(Refusal::new(format!("{count} runs begin like that")).with_hint("write more of the id").into())
+        }
     }
 }
 
@@ -66,7 +68,12 @@ fn show_model(model: &ModelRecord, sql: bool, terminal: Terminal) -> anyhow::Res
     }
     if sql {
         for query in &model.queries {
-            terminal.print(&format!("\n-- {} ({} ms)\n{}\n", query.attribution.purpose, query.milliseconds, query.statement.trim()))?;
+            terminal.print(&format!(
+                "\n-- {} ({} ms)\n{}\n",
+                query.attribution.purpose,
+                query.milliseconds,
+                query.statement.trim()
+            ))?;
         }
     }
     Ok(())

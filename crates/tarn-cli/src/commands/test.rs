@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use indexmap::IndexMap;
+use tarn_pipeline::check;
 use tarn_pipeline::ports::Silent;
 use tarn_pipeline::unit_tests::{self, UnitTestResult};
 
@@ -28,6 +30,8 @@ pub(crate) async fn run(args: &Args, global: &GlobalArguments, terminal: Termina
     // Unit tests bring their own rows: they run beside the lake's data, never on it.
     let scratch = tempfile::tempdir()?;
     let opened = Place { folder: place.folder, data: scratch.path().to_owned() }.open(Arc::new(Silent), &lake)?;
+    // Planning all models tells the columns of those that a test gives rows for; mistakes are told by the tests they break.
+    check::check(&lake, &IndexMap::new(), &opened.ports, None).await?;
     let results = unit_tests::run_all(&lake, &selected, &opened.ports).await?;
     if terminal.json() {
         terminal.print_json(&results)?;
@@ -37,7 +41,11 @@ pub(crate) async fn run(args: &Args, global: &GlobalArguments, terminal: Termina
         }
     }
     let failed = results.iter().filter(|result| !result.passed()).count();
-    terminal.say(&format!("{}: {} passed, {failed} failed", counted(results.len() as u64, "unit test"), results.len() - failed));
+    terminal.say(&format!(
+        "{}: {} passed, {failed} failed",
+        counted(results.len() as u64, "unit test"),
+        results.len() - failed
+    ));
     Ok(if failed == 0 { Outcome::Done } else { Outcome::Failed })
 }
 

@@ -29,6 +29,11 @@ impl LocalWriter {
         disk::put_in_place(self.file, &self.target)
     }
 
+    /// Bytes written so far.
+    pub(crate) fn size(&self) -> io::Result<u64> {
+        Ok(self.file.as_file().metadata()?.len())
+    }
+
     /// Ends the writing without making the object visible; thousands of objects can wait so, as none of them is open.
     pub(crate) fn close(self) -> ClosedObject {
         ClosedObject { objects: self.objects, key: self.key, target: self.target, file: self.file.into_temp_path() }

@@ -87,10 +87,11 @@ impl Encoder {
         self.writer.flush()
     }
 
-    pub(super) fn close(mut self) -> Result<ClosedFile, ParquetError> {
-        self.writer.finish()?;
-        let bytes = self.writer.bytes_written() as u64;
-        let object = self.writer.into_inner()?.close();
+    pub(super) fn close(self) -> Result<ClosedFile, ParquetError> {
+        // Handing the file back writes its footer.
+        let object = self.writer.into_inner()?;
+        let bytes = object.size()?;
+        let object = object.close();
         Ok(ClosedFile { object, values: self.values, folder: self.folder, rows: self.rows, bytes })
     }
 }
