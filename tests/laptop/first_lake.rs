@@ -17,7 +17,7 @@ fn a_new_lake_runs_from_events_to_a_mart() -> Result<()> {
     assert_eq!(run["models"][0]["model"], "visits_per_day");
     assert_eq!(run["models"][0]["audits"].as_array().map(Vec::len), Some(3));
     // The lake and its mart tell the same.
-    let sql = "select day, country, visits, users, seconds from visits_per_day order by day, country";
+    let sql = "select day, country, visits, users, cast(seconds as real) from visits_per_day order by day, country";
     let in_lake = lake.rows(sql)?;
     assert_eq!(in_lake, lake.mart_rows("reporting", sql)?);
     assert_eq!(lake.rows("select sum(visits) from visits_per_day")?, ["40"]);

@@ -257,10 +257,14 @@ fn from_arrow(error: ArrowError) -> SqlError {
 /// The engine's planner says many things in one error type; those with a name of their own get it back.
 fn from_plan(message: String) -> SqlError {
     if message.starts_with("Projections require unique expression names") {
+        // The message quotes the expression, with its table or its alias.
+        let expression = message.split('"').nth(1).unwrap_or_default();
+        let name = expression.rsplit([' ', '.']).next().unwrap_or_default();
         return SqlError::new(
             SqlErrorKind::UnknownColumn,
-            "two columns of the result have the same name: give one of them an alias",
-        );
+            format!("two columns of the result are called `{name}`"),
+        )
+        .hint("give one of them another name with `AS`");
     }
     if message.contains("could not be resolved from available columns")
         || message.contains("must appear in the GROUP BY clause")

@@ -20,9 +20,9 @@ pub struct RunId(String);
 pub struct NotARunId(String);
 
 impl RunId {
-    /// A run id from the time it starts at and something that tells two runs of one second apart.
+    /// A run id from the time it starts at, to the millisecond, and something that tells two runs of one millisecond apart.
     pub fn at(time: DateTime<Utc>, distinction: u16) -> Self {
-        Self(format!("{}_{distinction:04x}", time.format("%Y%m%dt%H%M%S")))
+        Self(format!("{}_{distinction:04x}", time.format("%Y%m%dt%H%M%S%3f")))
     }
 
     /// The run id as text.

@@ -160,14 +160,3 @@ async fn publish_view(source: &Source, sql: String, catalogue: &dyn Catalogue) -
     })
     .await
 }
-
-/// Registers the sources that the catalogue does not know yet; those it knows are left as they are. For readers, which change
-/// nothing else.
-pub async fn register_missing(lake: &Lake, catalogue: &dyn Catalogue) -> Result<(), StepError> {
-    for source in lake.sources.values() {
-        if catalogue.get(&source.name).await?.is_none() {
-            register(source, catalogue).await?;
-        }
-    }
-    Ok(())
-}

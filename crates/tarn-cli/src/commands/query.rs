@@ -7,7 +7,7 @@ use std::sync::Arc;
 use clap::ValueEnum;
 use tarn_local::Local;
 use tarn_pipeline::error::StepError;
-use tarn_pipeline::ports::{Column, Silent};
+use tarn_pipeline::ports::{Attribution, Column, QueryEngine, QueryRequest, Silent};
 
 use crate::args::GlobalArguments;
 use crate::lake::Place;
@@ -63,7 +63,7 @@ pub(crate) async fn run(args: &Args, global: &GlobalArguments, terminal: Termina
         }
         None => {
             let opened = place.open(Arc::new(Silent), &lake)?;
-            tarn_pipeline::sources::register_missing(&lake, opened.ports.catalogue.as_ref()).await?;
+            tarn_pipeline::sources::register_all(&lake, opened.ports.catalogue.as_ref()).await?;
             Some(ask_lake(&opened.local, &sql, limit, writer.as_mut()).await?)
         }
     };
@@ -138,6 +138,13 @@ fn mart_columns(columns: &[String], row: &[Option<String>]) -> Vec<ColumnHead> {
 
 /// Asks the lake and writes the rows as they come; bytes scanned.
 async fn ask_lake(local: &Local, sql: &str, limit: u64, writer: &mut dyn RowWriter) -> anyhow::Result<u64> {
+    if is_about_tables(sql) {
+        let request = QueryRequest { statement: sql.to_owned(), attribution: Attribution::default() };
+        let answer = local.engine.execute(&request).await.map_err(StepError::from)?;
+        writer.columns(&answer.columns.iter().map(lake_column).collect::<Vec<_>>())?;
+        answer.rows.iter().try_for_each(|row| writer.row(row))?;
+        return Ok(answer.bytes_scanned);
+    }
     let mut answer = local.engine.stream(sql).await.map_err(StepError::from)?;
     writer.columns(&answer.columns().iter().map(lake_column).collect::<Vec<_>>())?;
     let mut left = limit;
@@ -151,6 +158,12 @@ async fn ask_lake(local: &Local, sql: &str, limit: u64, writer: &mut dyn RowWrit
         }
     }
     Ok(answer.bytes_scanned())
+}
+
+/// Whether a statement asks for tables and their columns, and not for rows; it changes nothing either.
+fn is_about_tables(sql: &str) -> bool {
+    let first = sql.split_whitespace().next().unwrap_or_default().to_lowercase();
+    matches!(first.as_str(), "show" | "describe" | "explain")
 }
 
 fn lake_column(column: &Column) -> ColumnHead {

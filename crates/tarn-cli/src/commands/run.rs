@@ -115,7 +115,7 @@ fn settings(
     })
 }
 
-/// Tells two runs of one second apart.
+/// Tells two runs of one millisecond apart.
 fn distinction() -> anyhow::Result<u16> {
     let random =
         getrandom::u32().map_err(|error| Refusal::new(format!("the system gives no random numbers: {error}")))?;
