@@ -57,11 +57,6 @@ impl Terminal {
         self.interactive && !self.quiet && !self.json
     }
 
-    /// Whether colours are wanted.
-    pub(crate) fn colour(self) -> bool {
-        self.colour
-    }
-
     /// The text in a style, where colours are wanted.
     pub(crate) fn paint(self, style: Style, text: &str) -> String {
         if self.colour { format!("{}{text}\x1b[0m", style.code()) } else { text.to_owned() }

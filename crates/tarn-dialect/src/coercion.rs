@@ -13,8 +13,8 @@ use datafusion::logical_expr::{Expr, ExprSchemable};
 
 use crate::error::unknown_column;
 use crate::types::{
-    array_of, decimal_shape, element_field, field_of, integer_digits, is_json, is_number,
-    map_fields, map_of, plain, plain_field,
+    array_of, decimal_shape, element_field, field_of, integer_digits, is_json, is_number, map_fields, map_of, plain,
+    plain_field,
 };
 
 /// The widest decimal of Athena.
@@ -33,9 +33,7 @@ impl Typed {
         let expr = expr.unalias();
         for column in expr.column_refs() {
             if !schema.has_column(column) {
-                if column.relation.is_none()
-                    && schema.fields_with_unqualified_name(&column.name).len() > 1
-                {
+                if column.relation.is_none() && schema.fields_with_unqualified_name(&column.name).len() > 1 {
                     continue;
                 }
                 return Err(unknown_column(column, &schema.columns()).into());
@@ -43,15 +41,8 @@ impl Typed {
         }
         let (_, field) = expr.to_field(schema)?;
         let simple = plain_field(&field);
-        let expr = if simple.data_type() == field.data_type() {
-            expr
-        } else {
-            engine_cast(expr, simple.data_type())
-        };
-        Ok(Self {
-            expr,
-            field: simple,
-        })
+        let expr = if simple.data_type() == field.data_type() { expr } else { engine_cast(expr, simple.data_type()) };
+        Ok(Self { expr, field: simple })
     }
 
     pub(crate) fn data_type(&self) -> &DataType {
@@ -82,9 +73,7 @@ pub(crate) fn coerce(expr: Expr, from: &DataType, to: &DataType) -> Expr {
             let moment = engine_cast(coerce(expr, from, &naive), &utc);
             coerce(moment, &utc, to)
         }
-        (DataType::Struct(_) | DataType::Map(_, _) | DataType::List(_), _)
-            if same_but_names(from, to) =>
-        {
+        (DataType::Struct(_) | DataType::Map(_, _) | DataType::List(_), _) if same_but_names(from, to) => {
             engine_cast(expr, to)
         }
         _ => engine_cast(expr, to),
@@ -111,8 +100,7 @@ pub(crate) fn common_type(left: &Field, right: &Field) -> Option<FieldRef> {
     }
     let common = match (a, b) {
         (a, b) if is_number(a) && is_number(b) => common_number(a, b)?,
-        (DataType::Date32, DataType::Timestamp(unit, zone))
-        | (DataType::Timestamp(unit, zone), DataType::Date32) => {
+        (DataType::Date32, DataType::Timestamp(unit, zone)) | (DataType::Timestamp(unit, zone), DataType::Date32) => {
             DataType::Timestamp(*unit, zone.clone())
         }
         (DataType::Timestamp(a, zone_a), DataType::Timestamp(b, zone_b)) => {
@@ -121,24 +109,16 @@ pub(crate) fn common_type(left: &Field, right: &Field) -> Option<FieldRef> {
         (DataType::Time32(a) | DataType::Time64(a), DataType::Time32(b) | DataType::Time64(b)) => {
             time_of(finer(*a, *b))
         }
-        (DataType::List(_), DataType::List(_)) => {
-            array_of(common_type(element_field(a)?, element_field(b)?)?.as_ref())
-        }
+        (DataType::List(_), DataType::List(_)) => array_of(common_type(element_field(a)?, element_field(b)?)?.as_ref()),
         (DataType::Map(_, _), DataType::Map(_, _)) => {
             let ((key_a, value_a), (key_b, value_b)) = (map_fields(a)?, map_fields(b)?);
-            map_of(
-                common_type(key_a, key_b)?.as_ref(),
-                common_type(value_a, value_b)?.as_ref(),
-            )
+            map_of(common_type(key_a, key_b)?.as_ref(), common_type(value_a, value_b)?.as_ref())
         }
         (DataType::Struct(a), DataType::Struct(b)) if a.len() == b.len() => {
             let fields: Option<Vec<FieldRef>> = a
                 .iter()
                 .zip(b)
-                .map(|(a, b)| {
-                    common_type(a, b)
-                        .map(|field| Arc::new(field.as_ref().clone().with_name(a.name())))
-                })
+                .map(|(a, b)| common_type(a, b).map(|field| Arc::new(field.as_ref().clone().with_name(a.name()))))
                 .collect();
             DataType::Struct(Fields::from(fields?))
         }
@@ -148,9 +128,7 @@ pub(crate) fn common_type(left: &Field, right: &Field) -> Option<FieldRef> {
 }
 
 /// The type all of several sides are coerced to.
-pub(crate) fn common_of_all<'a>(
-    fields: impl IntoIterator<Item = &'a FieldRef>,
-) -> Option<FieldRef> {
+pub(crate) fn common_of_all<'a>(fields: impl IntoIterator<Item = &'a FieldRef>) -> Option<FieldRef> {
     let mut fields = fields.into_iter();
     let first = fields.next()?;
     fields.try_fold(plain_field(first), |common, next| common_type(&common, next))
@@ -167,11 +145,7 @@ fn common_number(left: &DataType, right: &DataType) -> Option<DataType> {
             let whole = whole_digits(precision_a, scale_a).max(whole_digits(precision_b, scale_b));
             Some(decimal_of(whole + i16::from(scale), scale))
         }
-        (a, b) => Some(if integer_digits(a) >= integer_digits(b) {
-            a.clone()
-        } else {
-            b.clone()
-        }),
+        (a, b) => Some(if integer_digits(a) >= integer_digits(b) { a.clone() } else { b.clone() }),
     }
 }
 

@@ -59,13 +59,7 @@ impl fmt::Display for SqlError {
 
 impl SqlError {
     pub(crate) fn new(kind: SqlErrorKind, message: impl Into<String>) -> Self {
-        Self {
-            kind,
-            message: message.into(),
-            line: None,
-            column: None,
-            hint: None,
-        }
+        Self { kind, message: message.into(), line: None, column: None, hint: None }
     }
 
     pub(crate) fn syntax(message: impl Into<String>) -> Self {
@@ -95,11 +89,7 @@ impl SqlError {
     }
 
     /// Suggests the most similar of the names that could stand here, if one is similar.
-    pub(crate) fn suggest<'a>(
-        mut self,
-        wrong: &str,
-        candidates: impl IntoIterator<Item = &'a str>,
-    ) -> Self {
+    pub(crate) fn suggest<'a>(mut self, wrong: &str, candidates: impl IntoIterator<Item = &'a str>) -> Self {
         if self.hint.is_none() {
             self.hint = similar(wrong, candidates).map(|name| format!("did you mean `{name}`?"));
         }
@@ -114,10 +104,7 @@ impl From<SqlError> for DataFusionError {
 }
 
 /// The candidate nearest to a misspelt name, when near enough to be worth a hint.
-pub(crate) fn similar<'a>(
-    wrong: &str,
-    candidates: impl IntoIterator<Item = &'a str>,
-) -> Option<String> {
+pub(crate) fn similar<'a>(wrong: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<String> {
     let allowed = (wrong.chars().count() / 3).max(1);
     candidates
         .into_iter()
@@ -159,9 +146,7 @@ impl From<DataFusionError> for SqlError {
             }
             DataFusionError::Plan(message) => from_plan(message),
             DataFusionError::Execution(message) => Self::new(SqlErrorKind::Runtime, message),
-            DataFusionError::ResourcesExhausted(message) => {
-                Self::new(SqlErrorKind::Resources, message)
-            }
+            DataFusionError::ResourcesExhausted(message) => Self::new(SqlErrorKind::Resources, message),
             DataFusionError::IoError(error) => Self::new(SqlErrorKind::Resources, error.to_string()),
             other => Self::new(SqlErrorKind::Runtime, other.strip_backtrace()),
         }
@@ -175,36 +160,24 @@ fn from_shared(error: &DataFusionError) -> SqlError {
             Some(ours) => ours.clone(),
             None => SqlError::new(SqlErrorKind::Runtime, inner.to_string()),
         },
-        DataFusionError::Context(_, inner) | DataFusionError::Diagnostic(_, inner) => {
-            from_shared(inner)
-        }
+        DataFusionError::Context(_, inner) | DataFusionError::Diagnostic(_, inner) => from_shared(inner),
         DataFusionError::Shared(inner) => from_shared(inner),
         DataFusionError::Execution(message) => SqlError::new(SqlErrorKind::Runtime, message.clone()),
-        DataFusionError::ResourcesExhausted(message) => {
-            SqlError::new(SqlErrorKind::Resources, message.clone())
-        }
+        DataFusionError::ResourcesExhausted(message) => SqlError::new(SqlErrorKind::Resources, message.clone()),
         other => SqlError::new(SqlErrorKind::Runtime, other.strip_backtrace()),
     }
 }
 
 fn from_schema(error: &SchemaError) -> SqlError {
     match error {
-        SchemaError::FieldNotFound {
-            field,
-            valid_fields,
-        } => unknown_column(field, valid_fields),
+        SchemaError::FieldNotFound { field, valid_fields } => unknown_column(field, valid_fields),
         SchemaError::AmbiguousReference { field } => place_column(
-            SqlError::new(
-                SqlErrorKind::UnknownColumn,
-                format!("Column '{}' is ambiguous", field.name),
-            ),
+            SqlError::new(SqlErrorKind::UnknownColumn, format!("Column '{}' is ambiguous", field.name)),
             field,
         ),
-        SchemaError::DuplicateQualifiedField { name, .. }
-        | SchemaError::DuplicateUnqualifiedField { name } => SqlError::new(
-            SqlErrorKind::UnknownColumn,
-            format!("Column name '{name}' specified more than once"),
-        ),
+        SchemaError::DuplicateQualifiedField { name, .. } | SchemaError::DuplicateUnqualifiedField { name } => {
+            SqlError::new(SqlErrorKind::UnknownColumn, format!("Column name '{name}' specified more than once"))
+        }
     }
 }
 
@@ -214,11 +187,8 @@ pub(crate) fn unknown_column(column: &Column, valid: &[Column]) -> SqlError {
         Some(relation) => format!("{relation}.{}", column.name),
         None => column.name.clone(),
     };
-    let error = SqlError::new(
-        SqlErrorKind::UnknownColumn,
-        format!("Column '{name}' cannot be resolved"),
-    )
-    .suggest(&column.name, valid.iter().map(|valid| valid.name.as_str()));
+    let error = SqlError::new(SqlErrorKind::UnknownColumn, format!("Column '{name}' cannot be resolved"))
+        .suggest(&column.name, valid.iter().map(|valid| valid.name.as_str()));
     place_column(error, column)
 }
 
@@ -231,13 +201,10 @@ fn place_column(error: SqlError, column: &Column) -> SqlError {
 
 fn from_arrow(error: ArrowError) -> SqlError {
     match error {
-        ArrowError::DivideByZero => {
-            SqlError::new(SqlErrorKind::Runtime, "DIVISION_BY_ZERO: Division by zero")
+        ArrowError::DivideByZero => SqlError::new(SqlErrorKind::Runtime, "DIVISION_BY_ZERO: Division by zero"),
+        ArrowError::ArithmeticOverflow(message) => {
+            SqlError::new(SqlErrorKind::Runtime, format!("NUMERIC_VALUE_OUT_OF_RANGE: {message}"))
         }
-        ArrowError::ArithmeticOverflow(message) => SqlError::new(
-            SqlErrorKind::Runtime,
-            format!("NUMERIC_VALUE_OUT_OF_RANGE: {message}"),
-        ),
         ArrowError::ExternalError(inner) => match inner.downcast::<DataFusionError>() {
             Ok(inner) => SqlError::from(*inner),
             Err(inner) => match inner.downcast::<SqlError>() {
@@ -246,10 +213,9 @@ fn from_arrow(error: ArrowError) -> SqlError {
             },
         },
         ArrowError::IoError(message, _) => SqlError::new(SqlErrorKind::Resources, message),
-        ArrowError::CastError(message) => SqlError::new(
-            SqlErrorKind::Runtime,
-            format!("INVALID_CAST_ARGUMENT: {message}"),
-        ),
+        ArrowError::CastError(message) => {
+            SqlError::new(SqlErrorKind::Runtime, format!("INVALID_CAST_ARGUMENT: {message}"))
+        }
         other => SqlError::new(SqlErrorKind::Runtime, other.to_string()),
     }
 }
@@ -260,19 +226,20 @@ fn from_plan(message: String) -> SqlError {
         // The message quotes the expression, with its table or its alias.
         let expression = message.split('"').nth(1).unwrap_or_default();
         let name = expression.rsplit([' ', '.']).next().unwrap_or_default();
-        return SqlError::new(
-            SqlErrorKind::UnknownColumn,
-            format!("two columns of the result are called `{name}`"),
-        )
-        .hint("give one of them another name with `AS`");
+        return SqlError::new(SqlErrorKind::UnknownColumn, format!("two columns of the result are called `{name}`"))
+            .hint("give one of them another name with `AS`");
     }
-    if message.contains("could not be resolved from available columns")
-        || message.contains("must appear in the GROUP BY clause")
-    {
-        return SqlError::new(
-            SqlErrorKind::Type,
-            format!("EXPRESSION_NOT_AGGREGATE: {message}"),
-        );
+    if message.contains("must appear in the GROUP BY clause") {
+        let column = message
+            .split_once("column \"")
+            .and_then(|(_, rest)| rest.split_once('"'))
+            .map(|(column, _)| column.rsplit('.').next().unwrap_or(column).to_owned());
+        return match column {
+            Some(column) => {
+                SqlError::types(format!("'{column}' must be an aggregate expression or appear in GROUP BY clause"))
+            }
+            None => SqlError::types(message),
+        };
     }
     SqlError::types(message)
 }

@@ -91,18 +91,11 @@ impl FormTable {
     /// Writes a node as a dictionary literal.
     pub(crate) fn write(&mut self, form: Form, place: Location, arguments: Vec<Expr>) -> Expr {
         let number = self.add(form, place).to_string();
-        let arguments = if arguments.is_empty() {
-            vec![Expr::Value(Value::Null.into())]
-        } else {
-            arguments
-        };
+        let arguments = if arguments.is_empty() { vec![Expr::Value(Value::Null.into())] } else { arguments };
         Expr::Dictionary(
             arguments
                 .into_iter()
-                .map(|argument| DictionaryField {
-                    key: Ident::new(number.clone()),
-                    value: Box::new(argument),
-                })
+                .map(|argument| DictionaryField { key: Ident::new(number.clone()), value: Box::new(argument) })
                 .collect(),
         )
     }
@@ -112,10 +105,7 @@ impl FormTable {
 pub(crate) fn number_of(expr: &Expr) -> Option<&str> {
     match expr {
         Expr::Dictionary(fields) => fields.first().map(|field| field.key.value.as_str()),
-        Expr::BinaryOp {
-            op: BinaryOperator::Custom(number),
-            ..
-        } => Some(number),
+        Expr::BinaryOp { op: BinaryOperator::Custom(number), .. } => Some(number),
         _ => None,
     }
 }

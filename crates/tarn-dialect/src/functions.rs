@@ -62,9 +62,7 @@ impl Functions {
         }
         functions.add_aggregate(&datafusion::functions_aggregate::grouping::grouping_udaf());
         for function in windows {
-            functions
-                .window
-                .insert(function.name().to_lowercase(), function);
+            functions.window.insert(function.name().to_lowercase(), function);
         }
         for function in crate::lambda::higher_order_functions() {
             for name in names(function.name(), function.aliases()) {
@@ -76,28 +74,20 @@ impl Functions {
 
     fn add_scalar(&mut self, function: &Arc<ScalarUDF>) {
         for name in names(function.name(), function.aliases()) {
-            self.scalar
-                .entry(name)
-                .or_insert_with(|| Arc::clone(function));
+            self.scalar.entry(name).or_insert_with(|| Arc::clone(function));
         }
     }
-
 
     /// A name that was not taken before: Athena's own functions come first.
     fn add_aggregate(&mut self, function: &Arc<AggregateUDF>) {
         for name in names(function.name(), function.aliases()) {
-            self.aggregate
-                .entry(name)
-                .or_insert_with(|| Arc::clone(function));
+            self.aggregate.entry(name).or_insert_with(|| Arc::clone(function));
         }
     }
 
     /// The refusal of a name that is no function here.
     pub(crate) fn unknown(&self, name: &str) -> SqlError {
-        let error = SqlError::new(
-            SqlErrorKind::UnknownFunction,
-            format!("function '{name}' does not exist"),
-        );
+        let error = SqlError::new(SqlErrorKind::UnknownFunction, format!("function '{name}' does not exist"));
         match similar(name, self.all_names()) {
             Some(near) => error.hint(format!("did you mean `{near}`?")),
             None => match foreign(name) {
@@ -119,9 +109,7 @@ impl Functions {
 }
 
 fn names<'a>(name: &'a str, aliases: &'a [String]) -> impl Iterator<Item = String> + 'a {
-    std::iter::once(name)
-        .chain(aliases.iter().map(String::as_str))
-        .map(str::to_lowercase)
+    std::iter::once(name).chain(aliases.iter().map(String::as_str)).map(str::to_lowercase)
 }
 
 /// What Athena calls a function that other databases have.

@@ -7,13 +7,10 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
-use datafusion::catalog::{MemoryCatalogProvider, CatalogProvider, SchemaProvider};
+use datafusion::catalog::{CatalogProvider, MemoryCatalogProvider, SchemaProvider};
 use datafusion::common::{Column, DataFusionError};
 use datafusion::datasource::provider_as_source;
 use datafusion::execution::SessionState;
-use datafusion::functions_aggregate::planner::AggregateFunctionPlanner;
-use datafusion::functions_window::planner::WindowFunctionPlanner;
-use futures::future::BoxFuture;
 use datafusion::execution::context::SessionContext;
 use datafusion::execution::memory_pool::FairSpillPool;
 use datafusion::execution::runtime_env::RuntimeEnvBuilder;
@@ -24,12 +21,13 @@ use datafusion::prelude::{DataFrame, SessionConfig};
 use datafusion::sql::parser::Statement as EngineStatement;
 use datafusion::sql::planner::SqlToRel;
 use datafusion::sql::sqlparser::ast;
+use futures::future::BoxFuture;
 
 use crate::error::SqlError;
 use crate::functions::Functions;
-use crate::plan::{FormPlanner, PlanningContext};
+use crate::plan::{FormPlanner, PlanningContext, check_rows};
 use crate::relation::{SamplePlanner, UnnestPlanner, expand};
-use crate::rewrite::{ANONYMOUS, Surroundings, rewrite};
+use crate::rewrite::{ANONYMOUS, Rewritten, Surroundings, rewrite};
 use crate::syntax::statement::{self, Query, Statement};
 
 /// The catalogue of every Athena account.
@@ -62,9 +60,7 @@ pub struct Session {
 
 impl fmt::Debug for Session {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Session")
-            .field("settings", &self.settings)
-            .finish_non_exhaustive()
+        f.debug_struct("Session").field("settings", &self.settings).finish_non_exhaustive()
     }
 }
 
@@ -90,12 +86,7 @@ impl Session {
         let catalog = MemoryCatalogProvider::new();
         catalog.register_schema(&settings.database, Arc::clone(&tables))?;
         context.register_catalog(CATALOG, Arc::new(catalog));
-        Ok(Self {
-            context,
-            functions: Arc::new(Functions::athena()),
-            tables,
-            settings,
-        })
+        Ok(Self { context, functions: Arc::new(Functions::athena()), tables, settings })
     }
 
     /// Parses exactly one statement, with or without `;`.
@@ -123,7 +114,16 @@ impl Session {
             now: self.settings.now,
             zone: self.settings.session_zone,
         };
-        let forms = rewrite(&mut rewritten, &query.types, &surroundings)?;
+        let notes = rewrite(&mut rewritten, &query.types, &surroundings)?;
+        self.logical(rewritten, query, &notes).await.map_err(|error| notes.place(SqlError::from(error)))
+    }
+
+    async fn logical(
+        &self,
+        rewritten: ast::Query,
+        query: &Query,
+        notes: &Rewritten,
+    ) -> Result<LogicalPlan, DataFusionError> {
         let state = self.context.state();
         let mut tables = HashMap::new();
         for name in query.relations() {
@@ -137,25 +137,16 @@ impl Session {
             functions: &self.functions,
             tables,
             known_tables: self.tables.table_names(),
-            expression_planners: vec![
-                Arc::new(FormPlanner {
-                    forms,
-                    functions: Arc::clone(&self.functions),
-                }),
-                // What turns `count(*)` into a count of rows.
-                Arc::new(AggregateFunctionPlanner),
-                Arc::new(WindowFunctionPlanner),
-            ],
-            relation_planners: vec![Arc::new(SamplePlanner), Arc::new(UnnestPlanner::default())],
+            expression_planners: vec![Arc::new(FormPlanner {
+                forms: Arc::clone(&notes.forms),
+                functions: Arc::clone(&self.functions),
+            })],
+            relation_planners: vec![Arc::new(SamplePlanner), Arc::new(UnnestPlanner::new(Arc::clone(&notes.forms)))],
         };
         let statement = ast::Statement::Query(Box::new(rewritten));
-        let plan = SqlToRel::new(&provider)
-            .statement_to_plan(EngineStatement::Statement(Box::new(statement)))?;
-        let plan = name_columns(expand(plan)?)?;
-        let plan = state
-            .analyzer()
-            .execute_and_check(plan, state.config_options(), |_, _| {})?;
-        Ok(plan)
+        let plan = SqlToRel::new(&provider).statement_to_plan(EngineStatement::Statement(Box::new(statement)))?;
+        let plan = name_columns(check_rows(expand(plan)?)?)?;
+        state.analyzer().execute_and_check(plan, state.config_options(), |_, _| {})
     }
 
     /// Runs a plan; errors while rows stream are [`DataFusionError`]s that convert to [`SqlError`].
@@ -207,11 +198,7 @@ fn name_columns(plan: LogicalPlan) -> Result<LogicalPlan, DataFusionError> {
         .enumerate()
         .map(|(position, (qualifier, field))| {
             let column = Expr::Column(Column::new(qualifier.cloned(), field.name()));
-            if anonymous(field.name()) {
-                column.alias(format!("_col{position}"))
-            } else {
-                column
-            }
+            if anonymous(field.name()) { column.alias(format!("_col{position}")) } else { column }
         })
         .collect();
     LogicalPlanBuilder::from(plan).project(columns)?.build()

@@ -26,17 +26,13 @@ pub(crate) fn field_of(data_type: DataType) -> FieldRef {
 /// The field of a JSON value.
 pub(crate) fn json_field() -> FieldRef {
     Arc::new(
-        Field::new("", DataType::Utf8, true)
-            .with_metadata([(TYPE_METADATA_KEY.to_owned(), JSON.to_owned())].into()),
+        Field::new("", DataType::Utf8, true).with_metadata([(TYPE_METADATA_KEY.to_owned(), JSON.to_owned())].into()),
     )
 }
 
 /// Whether a field holds JSON rather than text.
 pub(crate) fn is_json(field: &Field) -> bool {
-    field
-        .metadata()
-        .get(TYPE_METADATA_KEY)
-        .is_some_and(|kind| kind == JSON)
+    field.metadata().get(TYPE_METADATA_KEY).is_some_and(|kind| kind == JSON)
 }
 
 /// An array type whose elements have the type (and JSON mark) of a field.
@@ -46,14 +42,8 @@ pub(crate) fn array_of(element: &Field) -> DataType {
 
 /// A map type.
 pub(crate) fn map_of(key: &Field, value: &Field) -> DataType {
-    let entries = Fields::from(vec![
-        renamed(key, "key", false),
-        renamed(value, "value", true),
-    ]);
-    DataType::Map(
-        Arc::new(Field::new("entries", DataType::Struct(entries), false)),
-        false,
-    )
+    let entries = Fields::from(vec![renamed(key, "key", false), renamed(value, "value", true)]);
+    DataType::Map(Arc::new(Field::new("entries", DataType::Struct(entries), false)), false)
 }
 
 /// A field with another name and nullability.
@@ -88,9 +78,7 @@ pub(crate) fn element_field(data_type: &DataType) -> Option<&FieldRef> {
 pub(crate) fn plain(data_type: &DataType) -> DataType {
     match data_type {
         DataType::LargeUtf8 | DataType::Utf8View => DataType::Utf8,
-        DataType::LargeBinary | DataType::BinaryView | DataType::FixedSizeBinary(_) => {
-            DataType::Binary
-        }
+        DataType::LargeBinary | DataType::BinaryView | DataType::FixedSizeBinary(_) => DataType::Binary,
         DataType::UInt8 => DataType::Int16,
         DataType::UInt16 => DataType::Int32,
         DataType::UInt32 | DataType::UInt64 => DataType::Int64,
@@ -106,23 +94,16 @@ pub(crate) fn plain(data_type: &DataType) -> DataType {
         DataType::LargeList(field)
         | DataType::ListView(field)
         | DataType::LargeListView(field)
-        | DataType::FixedSizeList(field, _) => DataType::List(Arc::new(
-            field
-                .as_ref()
-                .clone()
-                .with_data_type(plain(field.data_type())),
-        )),
+        | DataType::FixedSizeList(field, _) => {
+            DataType::List(Arc::new(field.as_ref().clone().with_data_type(plain(field.data_type()))))
+        }
         other => other.clone(),
     }
 }
 
 /// A field with its type in plain representation.
 pub(crate) fn plain_field(field: &Field) -> FieldRef {
-    Arc::new(
-        field
-            .clone()
-            .with_data_type(plain(field.data_type())),
-    )
+    Arc::new(field.clone().with_data_type(plain(field.data_type())))
 }
 
 /// Whether a type is one of the integer types.
@@ -184,10 +165,9 @@ pub fn athena_type(data_type: &DataType) -> String {
         | DataType::Decimal128(precision, scale)
         | DataType::Decimal256(precision, scale) => format!("decimal({precision},{scale})"),
         DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View => "varchar".to_owned(),
-        DataType::Binary
-        | DataType::LargeBinary
-        | DataType::BinaryView
-        | DataType::FixedSizeBinary(_) => "varbinary".to_owned(),
+        DataType::Binary | DataType::LargeBinary | DataType::BinaryView | DataType::FixedSizeBinary(_) => {
+            "varbinary".to_owned()
+        }
         DataType::Date32 | DataType::Date64 => "date".to_owned(),
         DataType::Time32(unit) | DataType::Time64(unit) => format!("time({})", digits(*unit)),
         DataType::Timestamp(unit, None) => format!("timestamp({})", digits(*unit)),
@@ -212,11 +192,7 @@ pub fn athena_type(data_type: &DataType) -> String {
         }
         other => match (element_field(other), map_fields(other)) {
             (Some(element), _) => format!("array({})", athena_field_type(element)),
-            (_, Some((key, value))) => format!(
-                "map({}, {})",
-                athena_field_type(key),
-                athena_field_type(value)
-            ),
+            (_, Some((key, value))) => format!("map({}, {})", athena_field_type(key), athena_field_type(value)),
             _ => other.to_string().to_lowercase(),
         },
     }
@@ -224,45 +200,32 @@ pub fn athena_type(data_type: &DataType) -> String {
 
 /// The Athena name of a field's type; tells `json` from `varchar`, which a bare Arrow type cannot.
 pub fn athena_field_type(field: &Field) -> String {
-    if is_json(field) {
-        JSON.to_owned()
-    } else {
-        athena_type(field.data_type())
-    }
+    if is_json(field) { JSON.to_owned() } else { athena_type(field.data_type()) }
 }
 
 /// The catalogue (Hive) name of an Arrow type: `string`, `int`, `array<int>`, `struct<a:int>`.
 pub fn hive_type(data_type: &DataType) -> String {
     match data_type {
-        DataType::Null | DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View => {
-            "string".to_owned()
-        }
+        DataType::Null | DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View => "string".to_owned(),
         DataType::Boolean => "boolean".to_owned(),
         DataType::Float16 | DataType::Float32 => "float".to_owned(),
         DataType::Int32 | DataType::UInt16 => "int".to_owned(),
-        DataType::Binary
-        | DataType::LargeBinary
-        | DataType::BinaryView
-        | DataType::FixedSizeBinary(_) => "binary".to_owned(),
+        DataType::Binary | DataType::LargeBinary | DataType::BinaryView | DataType::FixedSizeBinary(_) => {
+            "binary".to_owned()
+        }
         DataType::Timestamp(_, _) => "timestamp".to_owned(),
         DataType::Time32(_) | DataType::Time64(_) | DataType::Interval(_) | DataType::Duration(_) => {
             "string".to_owned()
         }
         DataType::Dictionary(_, value) => hive_type(value),
         DataType::Struct(fields) => {
-            let fields: Vec<String> = fields
-                .iter()
-                .map(|field| format!("{}:{}", field.name(), hive_type(field.data_type())))
-                .collect();
+            let fields: Vec<String> =
+                fields.iter().map(|field| format!("{}:{}", field.name(), hive_type(field.data_type()))).collect();
             format!("struct<{}>", fields.join(","))
         }
         other => match (element_field(other), map_fields(other)) {
             (Some(element), _) => format!("array<{}>", hive_type(element.data_type())),
-            (_, Some((key, value))) => format!(
-                "map<{},{}>",
-                hive_type(key.data_type()),
-                hive_type(value.data_type())
-            ),
+            (_, Some((key, value))) => format!("map<{},{}>", hive_type(key.data_type()), hive_type(value.data_type())),
             _ => athena_type(other),
         },
     }
@@ -271,7 +234,5 @@ pub fn hive_type(data_type: &DataType) -> String {
 /// Rows without field names carry `c0`, `c1`, … in Arrow.
 pub(crate) fn is_unnamed(name: &str) -> bool {
     name.is_empty()
-        || name
-            .strip_prefix('c')
-            .is_some_and(|digits| !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit()))
+        || name.strip_prefix('c').is_some_and(|digits| !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit()))
 }

@@ -140,7 +140,7 @@ impl ObjectStore for LocalObjects {
     }
 
     async fn list(&self, prefix: &Key) -> Result<Vec<Object>, ObjectError> {
-        self.blocking(prefix, "listed", |objects, prefix| listing::list_objects(objects, prefix)).await
+        self.blocking(prefix, "listed", listing::list_objects).await
     }
 
     async fn delete(&self, keys: &[Key]) -> Result<(), ObjectError> {

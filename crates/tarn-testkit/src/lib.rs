@@ -49,7 +49,6 @@ impl Answer {
 
     /// The answer, if the command did what it was asked.
     #[track_caller]
-    #[expect(clippy::panic, reason = "this is the assertion of a test")]
     pub fn done(self) -> Self {
         assert!(self.code == 0, "exit code {}\n{}\n{}", self.code, self.stdout, self.stderr);
         self
@@ -57,7 +56,6 @@ impl Answer {
 
     /// The answer, if the command ended with this code.
     #[track_caller]
-    #[expect(clippy::panic, reason = "this is the assertion of a test")]
     pub fn ended(self, code: i32) -> Self {
         assert!(self.code == code, "exit code {}, expected {code}\n{}\n{}", self.code, self.stdout, self.stderr);
         self

@@ -23,7 +23,7 @@ pub(crate) fn run(args: &Args, terminal: Terminal) -> anyhow::Result<Outcome> {
     };
     std::fs::create_dir_all(folder)?;
     for (name, schema) in schemas {
-        let path = folder.join(&*name);
+        let path = folder.join(name);
         std::fs::write(&path, format!("{}\n", serde_json::to_string_pretty(&schema)?))?;
         terminal.say(&format!("wrote {}", path.display()));
     }

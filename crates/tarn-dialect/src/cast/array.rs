@@ -7,8 +7,8 @@ use arrow::datatypes::{DataType, Field};
 use datafusion::common::Result;
 
 use crate::cast::{json, number, temporal, text};
-use crate::operator::{internal, invalid_cast};
 use crate::operator::nested::member_of;
+use crate::operator::{internal, invalid_cast};
 use crate::types::{element_field, is_json, is_number, map_fields};
 
 /// Casts all values, or fails with the first that cannot be.
@@ -43,8 +43,7 @@ pub(super) fn convert(array: &ArrayRef, from: &Field, to: &Field) -> Result<Arra
             )?))
         }
         (DataType::Map(_, _), DataType::Map(entries, sorted)) => {
-            let (Some((key_a, value_a)), Some((key_b, value_b))) = (map_fields(a), map_fields(b))
-            else {
+            let (Some((key_a, value_a)), Some((key_b, value_b))) = (map_fields(a), map_fields(b)) else {
                 return Err(internal("a map has keys and values"));
             };
             let map = array.as_map();
@@ -74,16 +73,9 @@ pub(super) fn convert(array: &ArrayRef, from: &Field, to: &Field) -> Result<Arra
                 .enumerate()
                 .map(|(position, (from, to))| convert(&member_of(rows, position)?, from, to))
                 .collect::<Result<Vec<_>>>()?;
-            Ok(Arc::new(StructArray::try_new_with_length(
-                to.clone(),
-                columns,
-                rows.nulls().cloned(),
-                rows.len(),
-            )?))
+            Ok(Arc::new(StructArray::try_new_with_length(to.clone(), columns, rows.nulls().cloned(), rows.len())?))
         }
-        _ if element_field(a).is_some() || a.equals_datatype(b) => {
-            Ok(arrow::compute::cast(array, b)?)
-        }
+        _ if element_field(a).is_some() || a.equals_datatype(b) => Ok(arrow::compute::cast(array, b)?),
         _ => Err(internal(format!("a cast from `{a}` to `{b}`"))),
     }
 }
@@ -93,10 +85,7 @@ fn bounds(offsets: &[i32]) -> (usize, usize) {
     (at(offsets.first()), at(offsets.last()))
 }
 
-fn shifted(
-    offsets: &arrow::buffer::OffsetBuffer<i32>,
-    start: usize,
-) -> arrow::buffer::OffsetBuffer<i32> {
+fn shifted(offsets: &arrow::buffer::OffsetBuffer<i32>, start: usize) -> arrow::buffer::OffsetBuffer<i32> {
     let start = start as i32;
     let moved: Vec<i32> = offsets.iter().map(|offset| offset - start).collect();
     arrow::buffer::OffsetBuffer::new(moved.into())

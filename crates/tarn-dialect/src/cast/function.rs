@@ -9,8 +9,7 @@ use arrow::datatypes::{DataType, Field, FieldRef};
 use datafusion::common::{DataFusionError, Result, ScalarValue};
 use datafusion::logical_expr::expr::ScalarFunction;
 use datafusion::logical_expr::{
-    ColumnarValue, Expr, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature,
-    Volatility,
+    ColumnarValue, Expr, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility,
 };
 
 use crate::cast::array::convert;
@@ -26,10 +25,7 @@ pub(super) fn call(operand: Typed, target: &Field, safe: bool) -> Expr {
         safe,
         signature: Signature::any(1, Volatility::Immutable),
     };
-    Expr::ScalarFunction(ScalarFunction::new_udf(
-        Arc::new(ScalarUDF::from(function)),
-        vec![operand.expr],
-    ))
+    Expr::ScalarFunction(ScalarFunction::new_udf(Arc::new(ScalarUDF::from(function)), vec![operand.expr]))
 }
 
 #[derive(Debug, PartialEq, Eq)]
@@ -70,15 +66,9 @@ impl ScalarUDFImpl for Cast {
         };
         let scalar = matches!(value, ColumnarValue::Scalar(_));
         let array = value.to_array(if scalar { 1 } else { args.number_rows })?;
-        let result = if self.safe {
-            self.halve(&array)?
-        } else {
-            convert(&array, &self.from, &self.to)?
-        };
+        let result = if self.safe { self.halve(&array)? } else { convert(&array, &self.from, &self.to)? };
         if scalar {
-            return Ok(ColumnarValue::Scalar(ScalarValue::try_from_array(
-                &result, 0,
-            )?));
+            return Ok(ColumnarValue::Scalar(ScalarValue::try_from_array(&result, 0)?));
         }
         Ok(ColumnarValue::Array(result))
     }

@@ -4,9 +4,7 @@
 
 use std::sync::Arc;
 
-use arrow::array::{
-    Array, ArrayRef, AsArray, BooleanArray, ListArray, MapArray, StringArray, StructArray,
-};
+use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, ListArray, MapArray, StringArray, StructArray};
 use arrow::buffer::{NullBuffer, OffsetBuffer};
 use arrow::datatypes::{DataType, Field, Fields, Float32Type, Float64Type};
 use datafusion::common::{DataFusionError, Result};
@@ -68,13 +66,11 @@ fn write_value(array: &dyn Array, field: &Field, row: usize, out: &mut String) -
             out.push(']');
         }
         map @ DataType::Map(_, _) => {
-            let (key_field, value_field) =
-                map_fields(map).ok_or_else(|| internal("a map has keys and values"))?;
+            let (key_field, value_field) = map_fields(map).ok_or_else(|| internal("a map has keys and values"))?;
             let entries = array.as_map().value(row);
             let (keys, values) = (entries.column(0), entries.column(1));
-            let mut order: Vec<(String, usize)> = (0..entries.len())
-                .map(|index| (json_key(keys.as_ref(), key_field, index), index))
-                .collect();
+            let mut order: Vec<(String, usize)> =
+                (0..entries.len()).map(|index| (json_key(keys.as_ref(), key_field, index), index)).collect();
             // Objects have sorted keys in Athena.
             order.sort();
             out.push('{');
@@ -142,15 +138,10 @@ fn wrong(value: &Value, to: &Field) -> DataFusionError {
 
 /// The values of one level as an array; JSON's null is null.
 fn build(values: &[Option<&Value>], to: &Field) -> Result<ArrayRef> {
-    let values: Vec<Option<&Value>> = values
-        .iter()
-        .map(|value| value.filter(|value| !value.is_null() || is_json(to)))
-        .collect();
+    let values: Vec<Option<&Value>> =
+        values.iter().map(|value| value.filter(|value| !value.is_null() || is_json(to))).collect();
     if is_json(to) {
-        let texts: StringArray = values
-            .iter()
-            .map(|value| value.map(Value::to_string))
-            .collect();
+        let texts: StringArray = values.iter().map(|value| value.map(Value::to_string)).collect();
         return Ok(Arc::new(texts));
     }
     match to.data_type() {
@@ -240,17 +231,11 @@ fn list(values: &[Option<&Value>], element: &Arc<Field>, to: &Field) -> Result<A
         }
     }
     let nulls: NullBuffer = values.iter().map(Option::is_some).collect();
-    Ok(Arc::new(ListArray::try_new(
-        Arc::clone(element),
-        offsets(&lengths),
-        build(&inner, element)?,
-        Some(nulls),
-    )?))
+    Ok(Arc::new(ListArray::try_new(Arc::clone(element), offsets(&lengths), build(&inner, element)?, Some(nulls))?))
 }
 
 fn map(values: &[Option<&Value>], entries: &Arc<Field>, to: &Field) -> Result<ArrayRef> {
-    let (key_field, value_field) =
-        map_fields(to.data_type()).ok_or_else(|| internal("a map has keys and values"))?;
+    let (key_field, value_field) = map_fields(to.data_type()).ok_or_else(|| internal("a map has keys and values"))?;
     let mut keys: Vec<String> = Vec::new();
     let mut inner = Vec::new();
     let mut lengths = Vec::with_capacity(values.len());
@@ -272,19 +257,9 @@ fn map(values: &[Option<&Value>], entries: &Arc<Field>, to: &Field) -> Result<Ar
     let DataType::Struct(fields) = entries.data_type() else {
         return Err(internal("a map has entries"));
     };
-    let rows = StructArray::try_new(
-        fields.clone(),
-        vec![keys, build(&inner, value_field)?],
-        None,
-    )?;
+    let rows = StructArray::try_new(fields.clone(), vec![keys, build(&inner, value_field)?], None)?;
     let nulls: NullBuffer = values.iter().map(Option::is_some).collect();
-    Ok(Arc::new(MapArray::try_new(
-        Arc::clone(entries),
-        offsets(&lengths),
-        rows,
-        Some(nulls),
-        false,
-    )?))
+    Ok(Arc::new(MapArray::try_new(Arc::clone(entries), offsets(&lengths), rows, Some(nulls), false)?))
 }
 
 /// Rows take members of objects by name, or elements of arrays by position.
@@ -301,10 +276,7 @@ fn row(values: &[Option<&Value>], fields: &Fields, to: &Field) -> Result<ArrayRe
             Some(Value::Object(members)) => {
                 for (column, field) in columns.iter_mut().zip(fields) {
                     let member = members.get(field.name()).or_else(|| {
-                        members
-                            .iter()
-                            .find(|(name, _)| name.eq_ignore_ascii_case(field.name()))
-                            .map(|(_, value)| value)
+                        members.iter().find(|(name, _)| name.eq_ignore_ascii_case(field.name())).map(|(_, value)| value)
                     });
                     column.push(member);
                 }
@@ -312,16 +284,7 @@ fn row(values: &[Option<&Value>], fields: &Fields, to: &Field) -> Result<ArrayRe
             Some(value) => return Err(wrong(value, to)),
         }
     }
-    let arrays = columns
-        .iter()
-        .zip(fields)
-        .map(|(column, field)| build(column, field))
-        .collect::<Result<Vec<_>>>()?;
+    let arrays = columns.iter().zip(fields).map(|(column, field)| build(column, field)).collect::<Result<Vec<_>>>()?;
     let nulls: NullBuffer = values.iter().map(Option::is_some).collect();
-    Ok(Arc::new(StructArray::try_new_with_length(
-        fields.clone(),
-        arrays,
-        Some(nulls),
-        values.len(),
-    )?))
+    Ok(Arc::new(StructArray::try_new_with_length(fields.clone(), arrays, Some(nulls), values.len())?))
 }

@@ -20,9 +20,7 @@ use datafusion::logical_expr::expr::ScalarFunction;
 
 use crate::coercion::{Typed, coerce, common_type};
 use crate::error::SqlError;
-use crate::types::{
-    athena_field_type, element_field, field_of, is_json, is_number, map_fields, plain_field,
-};
+use crate::types::{athena_field_type, element_field, field_of, is_json, is_number, map_fields, plain_field};
 
 /// Metadata keys of a target that cuts or pads its text.
 const VARCHAR_LENGTH: &str = "tarn.varchar";
@@ -42,9 +40,8 @@ pub(crate) fn cast(operand: Typed, target: &Field, safe: bool) -> Result<Expr> {
     if operand.data_type() == &DataType::Null && !is_json(target) {
         return Ok(coerce(operand.expr, &DataType::Null, target.data_type()));
     }
-    if target.metadata().is_empty() || is_json(target) == is_json(&operand.field) {
-        let sized = target.metadata().contains_key(VARCHAR_LENGTH)
-            || target.metadata().contains_key(CHAR_LENGTH);
+    if is_json(target) == is_json(&operand.field) {
+        let sized = target.metadata().contains_key(VARCHAR_LENGTH) || target.metadata().contains_key(CHAR_LENGTH);
         let same = operand.data_type() == target.data_type();
         if !sized && (same || widens(&operand.field, target)) {
             let from = operand.data_type().clone();
@@ -91,10 +88,7 @@ fn local(operand: Typed, target: &Field) -> Result<Typed> {
         .collect::<Vec<_>>();
     let result = variant.return_type(&types)?;
     Ok(Typed {
-        expr: Expr::ScalarFunction(ScalarFunction::new_udf(
-            Arc::clone(&variant),
-            call.args.clone(),
-        )),
+        expr: Expr::ScalarFunction(ScalarFunction::new_udf(Arc::clone(&variant), call.args.clone())),
         field: field_of(result),
     })
 }
@@ -121,16 +115,12 @@ fn castable(from: &Field, to: &Field) -> bool {
             is_number(b) || b == &DataType::Boolean || b == &DataType::Date32 || timestamp(b) || time(b)
         }
         (DataType::Date32, b) => timestamp(b) || b == &DataType::Utf8,
-        (a, b) if timestamp(a) => {
-            timestamp(b) || time(b) || matches!(b, DataType::Date32 | DataType::Utf8)
-        }
+        (a, b) if timestamp(a) => timestamp(b) || time(b) || matches!(b, DataType::Date32 | DataType::Utf8),
         (a, b) if time(a) => time(b) || b == &DataType::Utf8,
         (DataType::Interval(_), b) => b == &DataType::Utf8,
         (DataType::List(a), DataType::List(b)) => castable(a, b),
         (DataType::Map(_, _), DataType::Map(_, _)) => match (map_fields(a), map_fields(b)) {
-            (Some((key_a, value_a)), Some((key_b, value_b))) => {
-                castable(key_a, key_b) && castable(value_a, value_b)
-            }
+            (Some((key_a, value_a)), Some((key_b, value_b))) => castable(key_a, key_b) && castable(value_a, value_b),
             _ => false,
         },
         (DataType::Struct(a), DataType::Struct(b)) => {
@@ -165,19 +155,14 @@ fn to_json(from: &Field) -> bool {
         return true;
     }
     match from.data_type() {
-        DataType::Null
-        | DataType::Boolean
-        | DataType::Utf8
-        | DataType::Date32
-        | DataType::Timestamp(_, _) => true,
+        DataType::Null | DataType::Boolean | DataType::Utf8 | DataType::Date32 | DataType::Timestamp(_, _) => true,
         other if is_number(other) => true,
         DataType::Struct(fields) => fields.iter().all(|field| to_json(field)),
         other => match (element_field(other), map_fields(other)) {
             (Some(element), _) => to_json(element),
             (_, Some((key, value))) => {
                 to_json(value)
-                    && (is_number(key.data_type())
-                        || matches!(key.data_type(), DataType::Utf8 | DataType::Boolean))
+                    && (is_number(key.data_type()) || matches!(key.data_type(), DataType::Utf8 | DataType::Boolean))
             }
             _ => false,
         },

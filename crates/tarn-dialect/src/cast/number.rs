@@ -3,9 +3,7 @@
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray};
-use arrow::datatypes::{
-    DataType, Decimal128Type, Float32Type, Float64Type, Int8Type, Int16Type, Int32Type, Int64Type,
-};
+use arrow::datatypes::{DataType, Decimal128Type, Float32Type, Float64Type, Int8Type, Int16Type, Int32Type, Int64Type};
 use datafusion::common::{DataFusionError, Result};
 
 use crate::cast::rows::{map, mapped};
@@ -46,10 +44,7 @@ where
     let fit = |value: i128| T::Native::try_from(value).map_err(|_| beyond(to, value));
     let double = |value: f64| {
         if value.is_nan() {
-            return Err(invalid_cast(format!(
-                "Cannot cast double NaN to {}",
-                athena_type(to)
-            )));
+            return Err(invalid_cast(format!("Cannot cast double NaN to {}", athena_type(to))));
         }
         let rounded = value.round();
         if rounded.abs() > 1e19 {
@@ -74,8 +69,7 @@ where
             let values = array.as_primitive::<Decimal128Type>();
             mapped::<T>(array, |row| {
                 let value = values.value(row);
-                let whole = rescale(value, *scale, 0)
-                    .and_then(|whole| T::Native::try_from(whole).ok());
+                let whole = rescale(value, *scale, 0).and_then(|whole| T::Native::try_from(whole).ok());
                 whole.ok_or_else(|| {
                     invalid_cast(format!(
                         "Cannot cast '{}' to {}",
@@ -92,9 +86,7 @@ where
                 let value = text.parse::<i64>().ok().map(i128::from);
                 value
                     .and_then(|value| T::Native::try_from(value).ok())
-                    .ok_or_else(|| {
-                        invalid_cast(format!("Cannot cast '{text}' to {}", short_name(to)))
-                    })
+                    .ok_or_else(|| invalid_cast(format!("Cannot cast '{text}' to {}", short_name(to))))
             })
         }
         from if is_integer(from) => {
@@ -115,12 +107,8 @@ pub(super) fn parse_double(text: &str) -> Option<f64> {
         "-Infinity" => return Some(f64::NEG_INFINITY),
         _ => {}
     }
-    let digits = trimmed
-        .strip_suffix(['d', 'D', 'f', 'F'])
-        .unwrap_or(trimmed);
-    let numeric = digits
-        .bytes()
-        .all(|byte| byte.is_ascii_digit() || matches!(byte, b'.' | b'e' | b'E' | b'+' | b'-'));
+    let digits = trimmed.strip_suffix(['d', 'D', 'f', 'F']).unwrap_or(trimmed);
+    let numeric = digits.bytes().all(|byte| byte.is_ascii_digit() || matches!(byte, b'.' | b'e' | b'E' | b'+' | b'-'));
     if numeric { digits.parse().ok() } else { None }
 }
 
@@ -130,8 +118,7 @@ fn to_double(array: &ArrayRef) -> Result<ArrayRef> {
             let values = array.as_string::<i32>();
             mapped::<Float64Type>(array, |row| {
                 let text = values.value(row);
-                parse_double(text)
-                    .ok_or_else(|| invalid_cast(format!("Cannot cast '{text}' to DOUBLE")))
+                parse_double(text).ok_or_else(|| invalid_cast(format!("Cannot cast '{text}' to DOUBLE")))
             })
         }
         DataType::Boolean => {
@@ -156,8 +143,8 @@ fn to_real(array: &ArrayRef) -> Result<ArrayRef> {
             let values = array.as_string::<i32>();
             mapped::<Float32Type>(array, |row| {
                 let text = values.value(row);
-                let special = parse_double(text)
-                    .ok_or_else(|| invalid_cast(format!("Cannot cast '{text}' to REAL")))?;
+                let special =
+                    parse_double(text).ok_or_else(|| invalid_cast(format!("Cannot cast '{text}' to REAL")))?;
                 Ok(text.trim().parse::<f32>().unwrap_or(special as f32))
             })
         }
@@ -187,9 +174,7 @@ pub(crate) fn rescale(value: i128, from: i8, to: i8) -> Option<i128> {
 }
 
 fn fits(value: i128, precision: u8) -> bool {
-    10_u128
-        .checked_pow(u32::from(precision))
-        .is_some_and(|limit| value.unsigned_abs() < limit)
+    10_u128.checked_pow(u32::from(precision)).is_some_and(|limit| value.unsigned_abs() < limit)
 }
 
 /// The unscaled value of a number's text (with or without exponent) at a scale, a half rounded away from zero.
@@ -197,10 +182,7 @@ fn fits(value: i128, precision: u8) -> bool {
 /// `Ok(None)` means that it has too many digits; `Err(())` that it is no number.
 pub(crate) fn parse_decimal(text: &str, scale: i8) -> Result<Option<i128>, ()> {
     let (mantissa, exponent) = match text.find(['e', 'E']) {
-        Some(position) => (
-            &text[..position],
-            text[position + 1..].parse::<i32>().map_err(|_| ())?,
-        ),
+        Some(position) => (&text[..position], text[position + 1..].parse::<i32>().map_err(|_| ())?),
         None => (text, 0),
     };
     let (negative, digits) = match mantissa.strip_prefix('-') {
@@ -228,16 +210,10 @@ pub(crate) fn parse_decimal(text: &str, scale: i8) -> Result<Option<i128>, ()> {
         if significant.len() + zeros > 39 {
             return Ok(None);
         }
-        format!("{significant}{}", "0".repeat(zeros))
-            .parse::<i128>()
-            .ok()
+        format!("{significant}{}", "0".repeat(zeros)).parse::<i128>().ok()
     } else {
         let head = all[..kept].trim_start_matches('0');
-        let head: Option<i128> = if head.is_empty() {
-            Some(0)
-        } else {
-            head.parse().ok()
-        };
+        let head: Option<i128> = if head.is_empty() { Some(0) } else { head.parse().ok() };
         let rounds = all.as_bytes()[kept] >= b'5';
         head.and_then(|head| head.checked_add(i128::from(rounds)))
     };
@@ -246,9 +222,7 @@ pub(crate) fn parse_decimal(text: &str, scale: i8) -> Result<Option<i128>, ()> {
 
 fn to_decimal(array: &ArrayRef, precision: u8, scale: i8) -> Result<ArrayRef> {
     let refuse = |kind: &str, value: &str| {
-        invalid_cast(format!(
-            "Cannot cast {kind} '{value}' to DECIMAL({precision}, {scale})"
-        ))
+        invalid_cast(format!("Cannot cast {kind} '{value}' to DECIMAL({precision}, {scale})"))
     };
     let checked = |value: Option<i128>| value.filter(|value| fits(*value, precision));
     let result = match array.data_type() {
@@ -257,9 +231,7 @@ fn to_decimal(array: &ArrayRef, precision: u8, scale: i8) -> Result<ArrayRef> {
             map::<Decimal128Type>(array, |row| {
                 let text = values.value(row);
                 let fail = |why: &str| {
-                    invalid_cast(format!(
-                        "Cannot cast VARCHAR '{text}' to DECIMAL({precision}, {scale}). Value {why}."
-                    ))
+                    invalid_cast(format!("Cannot cast VARCHAR '{text}' to DECIMAL({precision}, {scale}). Value {why}."))
                 };
                 let value = parse_decimal(text, scale).map_err(|()| fail("is not a number"))?;
                 checked(value).ok_or_else(|| fail("too large"))
@@ -290,8 +262,7 @@ fn to_decimal(array: &ArrayRef, precision: u8, scale: i8) -> Result<ArrayRef> {
             let values = array.as_primitive::<Decimal128Type>();
             map::<Decimal128Type>(array, |row| {
                 let value = values.value(row);
-                checked(rescale(value, *from, scale))
-                    .ok_or_else(|| refuse("DECIMAL", &decimal_text(value, *from)))
+                checked(rescale(value, *from, scale)).ok_or_else(|| refuse("DECIMAL", &decimal_text(value, *from)))
             })?
         }
         from => {
@@ -300,8 +271,7 @@ fn to_decimal(array: &ArrayRef, precision: u8, scale: i8) -> Result<ArrayRef> {
             let values = wide.as_primitive::<Int64Type>();
             map::<Decimal128Type>(array, |row| {
                 let value = values.value(row);
-                checked(rescale(i128::from(value), 0, scale))
-                    .ok_or_else(|| refuse(&kind, &value.to_string()))
+                checked(rescale(i128::from(value), 0, scale)).ok_or_else(|| refuse(&kind, &value.to_string()))
             })?
         }
     };

@@ -10,15 +10,7 @@ pub(super) fn map<T: ArrowPrimitiveType>(
     array: &dyn Array,
     mut value: impl FnMut(usize) -> Result<T::Native>,
 ) -> Result<PrimitiveArray<T>> {
-    (0..array.len())
-        .map(|row| {
-            if array.is_null(row) {
-                Ok(None)
-            } else {
-                value(row).map(Some)
-            }
-        })
-        .collect()
+    (0..array.len()).map(|row| if array.is_null(row) { Ok(None) } else { value(row).map(Some) }).collect()
 }
 
 /// The same as a shared array.

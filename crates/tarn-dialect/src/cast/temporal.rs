@@ -8,8 +8,7 @@ use datafusion::common::{DataFusionError, Result};
 use crate::cast::rows::mapped;
 use crate::operator::{internal, invalid_cast, out_of_range};
 use crate::temporal::{
-    NANOS_PER_DAY, NANOS_PER_SECOND, Zone, nanos_of, nanos_per, parse_time, parse_timestamp, ticks,
-    wall_of,
+    NANOS_PER_DAY, NANOS_PER_SECOND, Zone, nanos_of, nanos_per, parse_time, parse_timestamp, ticks, wall_of,
 };
 
 pub(super) fn to_moment(array: &ArrayRef, to: &DataType) -> Result<ArrayRef> {
@@ -31,10 +30,8 @@ pub(super) fn to_moment(array: &ArrayRef, to: &DataType) -> Result<ArrayRef> {
             let per = nanos_per(*unit);
             let day = NANOS_PER_DAY / per;
             let times = times(array)?;
-            let ticks: Int64Array = times
-                .into_iter()
-                .map(|time| time.map(|time| ((time + per / 2) / per) % day))
-                .collect();
+            let ticks: Int64Array =
+                times.into_iter().map(|time| time.map(|time| ((time + per / 2) / per) % day)).collect();
             let wide: ArrayRef = std::sync::Arc::new(ticks);
             match to {
                 DataType::Time32(_) => {
@@ -61,9 +58,7 @@ fn to_date(array: &ArrayRef) -> Result<ArrayRef> {
     match array.data_type() {
         DataType::Utf8 => {
             let values = array.as_string::<i32>();
-            mapped::<Date32Type>(array, |row| {
-                tarn_functions::cast_text_to_date(values.value(row))
-            })
+            mapped::<Date32Type>(array, |row| tarn_functions::cast_text_to_date(values.value(row)))
         }
         _ => {
             let walls = walls(array)?;
@@ -89,11 +84,9 @@ fn walls(array: &ArrayRef) -> Result<Vec<Option<i128>>> {
         .map(|value| match (value, zone) {
             (None, _) => Ok(None),
             (Some(value), None) => Ok(Some(i128::from(value) * per)),
-            (Some(value), Some(zone)) => zone
-                .wall(i128::from(value) * per)
-                .and_then(nanos_of)
-                .map(Some)
-                .ok_or_else(beyond),
+            (Some(value), Some(zone)) => {
+                zone.wall(i128::from(value) * per).and_then(nanos_of).map(Some).ok_or_else(beyond)
+            }
         })
         .collect()
 }
@@ -101,10 +94,7 @@ fn walls(array: &ArrayRef) -> Result<Vec<Option<i128>>> {
 fn whole(array: &ArrayRef) -> Result<Int64Array> {
     let narrow = matches!(array.data_type(), DataType::Date32 | DataType::Time32(_));
     let numbers = if narrow {
-        arrow::compute::cast(
-            &arrow::compute::cast(array, &DataType::Int32)?,
-            &DataType::Int64,
-        )?
+        arrow::compute::cast(&arrow::compute::cast(array, &DataType::Int32)?, &DataType::Int64)?
     } else {
         arrow::compute::cast(array, &DataType::Int64)?
     };
@@ -114,29 +104,20 @@ fn whole(array: &ArrayRef) -> Result<Int64Array> {
 /// Nanoseconds of the moment (target with zone) or of the wall clock (target without).
 fn moments(array: &ArrayRef, zoned: bool) -> Result<Vec<Option<i128>>> {
     match array.data_type() {
-        DataType::Utf8 => array
-            .as_string::<i32>()
-            .iter()
-            .map(|text| text.map(|text| read(text, zoned)).transpose())
-            .collect(),
+        DataType::Utf8 => {
+            array.as_string::<i32>().iter().map(|text| text.map(|text| read(text, zoned)).transpose()).collect()
+        }
         DataType::Timestamp(unit, Some(_)) if zoned => {
             let per = i128::from(nanos_per(*unit));
             let numbers = whole(array)?;
-            Ok(numbers
-                .iter()
-                .map(|value| value.map(|value| i128::from(value) * per))
-                .collect())
+            Ok(numbers.iter().map(|value| value.map(|value| i128::from(value) * per)).collect())
         }
         _ => walls(array),
     }
 }
 
 fn read(text: &str, zoned: bool) -> Result<i128> {
-    let kind = if zoned {
-        "timestamp with time zone"
-    } else {
-        "timestamp"
-    };
+    let kind = if zoned { "timestamp with time zone" } else { "timestamp" };
     let invalid = || invalid_cast(format!("Value cannot be cast to {kind}: {text}"));
     let parsed = parse_timestamp(text).ok_or_else(invalid)?;
     let nanos = match (zoned, parsed.zone) {
@@ -162,10 +143,7 @@ fn times(array: &ArrayRef) -> Result<Vec<Option<i64>>> {
             .collect(),
         DataType::Time32(unit) | DataType::Time64(unit) => {
             let per = nanos_per(*unit);
-            Ok(whole(array)?
-                .iter()
-                .map(|value| value.map(|value| value * per))
-                .collect())
+            Ok(whole(array)?.iter().map(|value| value.map(|value| value * per)).collect())
         }
         _ => walls(array)?
             .into_iter()
@@ -174,8 +152,7 @@ fn times(array: &ArrayRef) -> Result<Vec<Option<i64>>> {
                 Some(nanos) => {
                     let time = wall_of(nanos).ok_or_else(beyond)?.time();
                     Ok(Some(
-                        i64::from(time.num_seconds_from_midnight()) * NANOS_PER_SECOND
-                            + i64::from(time.nanosecond()),
+                        i64::from(time.num_seconds_from_midnight()) * NANOS_PER_SECOND + i64::from(time.nanosecond()),
                     ))
                 }
             })

@@ -18,35 +18,34 @@ pub(super) fn to_text(array: &ArrayRef, to: &Field) -> Result<ArrayRef> {
             let values = array.as_primitive::<Float64Type>();
             values
                 .iter()
-                .map(|value| value.map(|value| scientific(value.is_nan(), value.is_infinite(), value < 0.0, &format!("{value:e}"))))
+                .map(|value| {
+                    value.map(|value| {
+                        scientific(value.is_nan(), value.is_infinite(), value < 0.0, &format!("{value:e}"))
+                    })
+                })
                 .collect()
         }
         DataType::Float32 => {
             let values = array.as_primitive::<Float32Type>();
             values
                 .iter()
-                .map(|value| value.map(|value| scientific(value.is_nan(), value.is_infinite(), value < 0.0, &format!("{value:e}"))))
+                .map(|value| {
+                    value.map(|value| {
+                        scientific(value.is_nan(), value.is_infinite(), value < 0.0, &format!("{value:e}"))
+                    })
+                })
                 .collect()
         }
-        _ => (0..array.len())
-            .map(|row| display_value(array.as_ref(), row))
-            .collect(),
+        _ => (0..array.len()).map(|row| display_value(array.as_ref(), row)).collect(),
     };
-    let length = |key: &str| {
-        to.metadata()
-            .get(key)
-            .and_then(|length| length.parse::<usize>().ok())
-    };
+    let length = |key: &str| to.metadata().get(key).and_then(|length| length.parse::<usize>().ok());
     let from_text = array.data_type() == &DataType::Utf8;
     if let Some(length) = length(VARCHAR_LENGTH) {
         return Ok(Arc::new(cut(&texts, length, from_text)?));
     }
     if let Some(length) = length(CHAR_LENGTH) {
         let cut = cut(&texts, length, true)?;
-        let padded: StringArray = cut
-            .iter()
-            .map(|text| text.map(|text| format!("{text:<length$}")))
-            .collect();
+        let padded: StringArray = cut.iter().map(|text| text.map(|text| format!("{text:<length$}"))).collect();
         return Ok(Arc::new(padded));
     }
     Ok(Arc::new(texts))
@@ -64,11 +63,7 @@ fn scientific(nan: bool, infinite: bool, negative: bool, written: &str) -> Strin
     if mantissa.trim_start_matches('-') == "0" {
         return format!("{mantissa}E0");
     }
-    if mantissa.contains('.') {
-        format!("{mantissa}E{exponent}")
-    } else {
-        format!("{mantissa}.0E{exponent}")
-    }
+    if mantissa.contains('.') { format!("{mantissa}E{exponent}") } else { format!("{mantissa}.0E{exponent}") }
 }
 
 /// Texts are cut to a length; other values that are longer are refused.
@@ -79,9 +74,7 @@ fn cut(texts: &StringArray, length: usize, silently: bool) -> Result<StringArray
             Some(text) => match text.char_indices().nth(length) {
                 None => Ok(Some(text)),
                 Some((end, _)) if silently => Ok(Some(&text[..end])),
-                Some(_) => Err(invalid_cast(format!(
-                    "Value {text} cannot be represented as varchar({length})"
-                ))),
+                Some(_) => Err(invalid_cast(format!("Value {text} cannot be represented as varchar({length})"))),
             },
             None => Ok(None),
         })
@@ -98,22 +91,14 @@ pub(super) fn to_boolean(array: &ArrayRef) -> Result<ArrayRef> {
             .collect::<Result<BooleanArray>>()?,
         DataType::Float32 | DataType::Float64 => {
             let wide = arrow::compute::cast(array, &DataType::Float64)?;
-            wide.as_primitive::<Float64Type>()
-                .iter()
-                .map(|value| value.map(|value| value != 0.0))
-                .collect()
+            wide.as_primitive::<Float64Type>().iter().map(|value| value.map(|value| value != 0.0)).collect()
         }
-        DataType::Decimal128(_, _) => array
-            .as_primitive::<Decimal128Type>()
-            .iter()
-            .map(|value| value.map(|value| value != 0))
-            .collect(),
+        DataType::Decimal128(_, _) => {
+            array.as_primitive::<Decimal128Type>().iter().map(|value| value.map(|value| value != 0)).collect()
+        }
         DataType::Int8 | DataType::Int16 | DataType::Int32 | DataType::Int64 => {
             let wide = arrow::compute::cast(array, &DataType::Int64)?;
-            wide.as_primitive::<Int64Type>()
-                .iter()
-                .map(|value| value.map(|value| value != 0))
-                .collect()
+            wide.as_primitive::<Int64Type>().iter().map(|value| value.map(|value| value != 0)).collect()
         }
         other => return Err(internal(format!("`{other}` as a boolean"))),
     };

@@ -4,19 +4,16 @@ mod double;
 
 use arrow::array::{Array, AsArray};
 use arrow::datatypes::{
-    DataType, Date32Type, Decimal128Type, Float32Type, Float64Type, Int8Type, Int16Type, Int32Type,
-    Int64Type, IntervalMonthDayNanoType, IntervalUnit, IntervalYearMonthType, Time32MillisecondType,
-    Time32SecondType, Time64MicrosecondType, Time64NanosecondType, TimeUnit, TimestampMicrosecondType,
-    TimestampMillisecondType, TimestampNanosecondType, TimestampSecondType, UInt8Type, UInt16Type,
-    UInt32Type, UInt64Type,
+    DataType, Date32Type, Decimal128Type, Float32Type, Float64Type, Int8Type, Int16Type, Int32Type, Int64Type,
+    IntervalMonthDayNanoType, IntervalUnit, IntervalYearMonthType, Time32MillisecondType, Time32SecondType,
+    Time64MicrosecondType, Time64NanosecondType, TimeUnit, TimestampMicrosecondType, TimestampMillisecondType,
+    TimestampNanosecondType, TimestampSecondType, UInt8Type, UInt16Type, UInt32Type, UInt64Type,
 };
 use chrono::{NaiveDateTime, Timelike};
 
 pub(crate) use double::{double_text, real_text};
 
-use crate::temporal::{
-    NANOS_PER_DAY, NANOS_PER_SECOND, Zone, date_of, nanos_per, span_of, wall_of,
-};
+use crate::temporal::{NANOS_PER_DAY, NANOS_PER_SECOND, Zone, date_of, nanos_per, span_of, wall_of};
 
 /// The text of one value as a result of Athena shows it; `None` for null.
 ///
@@ -43,9 +40,7 @@ pub fn display_value(array: &dyn Array, row: usize) -> Option<String> {
         DataType::UInt64 => number!(UInt64Type),
         DataType::Float32 => real_text(array.as_primitive::<Float32Type>().value(row)),
         DataType::Float64 => double_text(array.as_primitive::<Float64Type>().value(row)),
-        DataType::Decimal128(_, scale) => {
-            decimal_text(array.as_primitive::<Decimal128Type>().value(row), *scale)
-        }
+        DataType::Decimal128(_, scale) => decimal_text(array.as_primitive::<Decimal128Type>().value(row), *scale),
         DataType::Utf8 => array.as_string::<i32>().value(row).to_owned(),
         DataType::LargeUtf8 => array.as_string::<i64>().value(row).to_owned(),
         DataType::Utf8View => array.as_string_view().value(row).to_owned(),
@@ -55,9 +50,7 @@ pub fn display_value(array: &dyn Array, row: usize) -> Option<String> {
         DataType::FixedSizeBinary(_) => bytes_text(array.as_fixed_size_binary().value(row)),
         DataType::Date32 => date_text(array.as_primitive::<Date32Type>().value(row)),
         DataType::Time32(_) | DataType::Time64(_) => time_of(array, row)?,
-        DataType::Timestamp(unit, zone) => {
-            timestamp_text(timestamp_of(array, *unit, row), *unit, zone.as_deref())
-        }
+        DataType::Timestamp(unit, zone) => timestamp_text(timestamp_of(array, *unit, row), *unit, zone.as_deref()),
         DataType::Interval(IntervalUnit::YearMonth) => {
             months_text(array.as_primitive::<IntervalYearMonthType>().value(row))
         }
@@ -67,9 +60,7 @@ pub fn display_value(array: &dyn Array, row: usize) -> Option<String> {
         }
         DataType::List(_) => list_text(array.as_list::<i32>().value(row).as_ref()),
         DataType::LargeList(_) => list_text(array.as_list::<i64>().value(row).as_ref()),
-        DataType::FixedSizeList(_, _) => {
-            list_text(array.as_fixed_size_list().value(row).as_ref())
-        }
+        DataType::FixedSizeList(_, _) => list_text(array.as_fixed_size_list().value(row).as_ref()),
         DataType::Struct(fields) => {
             let rows = array.as_struct();
             let parts: Vec<String> = fields
@@ -82,9 +73,8 @@ pub fn display_value(array: &dyn Array, row: usize) -> Option<String> {
         DataType::Map(_, _) => {
             let entries = array.as_map().value(row);
             let (keys, values) = (entries.column(0), entries.column(1));
-            let parts: Vec<String> = (0..entries.len())
-                .map(|entry| format!("{}={}", inner(keys, entry), inner(values, entry)))
-                .collect();
+            let parts: Vec<String> =
+                (0..entries.len()).map(|entry| format!("{}={}", inner(keys, entry), inner(values, entry))).collect();
             format!("{{{}}}", parts.join(", "))
         }
         DataType::Dictionary(_, _) => {
@@ -170,40 +160,27 @@ pub(crate) fn timestamp_of(array: &dyn Array, unit: TimeUnit, row: usize) -> i12
 
 /// `2020-01-31 10:00:00.000`, with the zone after it if there is one.
 pub(crate) fn timestamp_text(nanos: i128, unit: TimeUnit, zone: Option<&str>) -> String {
-    let print = |wall: NaiveDateTime| {
-        format!(
-            "{}{}",
-            wall.format("%Y-%m-%d %H:%M:%S"),
-            fraction(wall.nanosecond(), unit)
-        )
-    };
+    let print =
+        |wall: NaiveDateTime| format!("{}{}", wall.format("%Y-%m-%d %H:%M:%S"), fraction(wall.nanosecond(), unit));
     let text = match zone {
         None => wall_of(nanos).map(print),
-        Some(name) => Zone::parse(name)
-            .and_then(|zone| zone.wall(nanos))
-            .map(|wall| format!("{} {name}", print(wall))),
+        Some(name) => Zone::parse(name).and_then(|zone| zone.wall(nanos)).map(|wall| format!("{} {name}", print(wall))),
     };
     text.unwrap_or_else(|| nanos.to_string())
 }
 
 fn time_of(array: &dyn Array, row: usize) -> Option<String> {
     let (ticks, unit) = match array.data_type() {
-        DataType::Time32(TimeUnit::Second) => (
-            i64::from(array.as_primitive::<Time32SecondType>().value(row)),
-            TimeUnit::Second,
-        ),
-        DataType::Time32(_) => (
-            i64::from(array.as_primitive::<Time32MillisecondType>().value(row)),
-            TimeUnit::Millisecond,
-        ),
-        DataType::Time64(TimeUnit::Microsecond) => (
-            array.as_primitive::<Time64MicrosecondType>().value(row),
-            TimeUnit::Microsecond,
-        ),
-        _ => (
-            array.as_primitive::<Time64NanosecondType>().value(row),
-            TimeUnit::Nanosecond,
-        ),
+        DataType::Time32(TimeUnit::Second) => {
+            (i64::from(array.as_primitive::<Time32SecondType>().value(row)), TimeUnit::Second)
+        }
+        DataType::Time32(_) => {
+            (i64::from(array.as_primitive::<Time32MillisecondType>().value(row)), TimeUnit::Millisecond)
+        }
+        DataType::Time64(TimeUnit::Microsecond) => {
+            (array.as_primitive::<Time64MicrosecondType>().value(row), TimeUnit::Microsecond)
+        }
+        _ => (array.as_primitive::<Time64NanosecondType>().value(row), TimeUnit::Nanosecond),
     };
     Some(time_text(ticks.checked_mul(nanos_per(unit))?, unit))
 }
@@ -233,9 +210,5 @@ pub(crate) fn span_text(nanos: i128) -> String {
     let nanos = nanos.unsigned_abs();
     let day = u128::from(NANOS_PER_DAY.unsigned_abs());
     let rest = i64::try_from(nanos % day).unwrap_or(0);
-    format!(
-        "{sign}{} {}",
-        nanos / day,
-        time_text(rest, TimeUnit::Millisecond)
-    )
+    format!("{sign}{} {}", nanos / day, time_text(rest, TimeUnit::Millisecond))
 }

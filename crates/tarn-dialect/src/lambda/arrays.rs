@@ -109,12 +109,7 @@ fn transform(call: &Call<'_>) -> Result<ArrayRef> {
     let layout = Layout::of_list(array);
     let elements = layout.elements(array.as_list::<i32>().values())?;
     let values = evaluate(call.lambda, &[elements], &layout.rows)?;
-    Ok(Arc::new(ListArray::try_new(
-        result_element(call.result)?,
-        layout.offsets,
-        values,
-        layout.nulls,
-    )?))
+    Ok(Arc::new(ListArray::try_new(result_element(call.result)?, layout.offsets, values, layout.nulls)?))
 }
 
 fn filter(call: &Call<'_>) -> Result<ArrayRef> {
@@ -183,8 +178,7 @@ fn zip_with(call: &Call<'_>) -> Result<ArrayRef> {
     let (left, right) = (left.as_list::<i32>(), right.as_list::<i32>());
     let nulls = arrow::buffer::NullBuffer::union(left.nulls(), right.nulls());
     let (mut rows, mut lengths) = (Vec::new(), Vec::new());
-    let (mut from_left, mut from_right): (Vec<Option<u64>>, Vec<Option<u64>>) =
-        (Vec::new(), Vec::new());
+    let (mut from_left, mut from_right): (Vec<Option<u64>>, Vec<Option<u64>>) = (Vec::new(), Vec::new());
     for row in 0..left.len() {
         if nulls.as_ref().is_some_and(|nulls| nulls.is_null(row)) {
             lengths.push(0);
@@ -205,10 +199,5 @@ fn zip_with(call: &Call<'_>) -> Result<ArrayRef> {
         take(right.values(), &UInt64Array::from(from_right), None)?,
     ];
     let values = evaluate(call.lambda, &parameters, &UInt64Array::from(rows))?;
-    Ok(Arc::new(ListArray::try_new(
-        result_element(call.result)?,
-        OffsetBuffer::from_lengths(lengths),
-        values,
-        nulls,
-    )?))
+    Ok(Arc::new(ListArray::try_new(result_element(call.result)?, OffsetBuffer::from_lengths(lengths), values, nulls)?))
 }

@@ -10,8 +10,8 @@ use arrow::compute::concat;
 use arrow::datatypes::{DataType, Field, FieldRef};
 use datafusion::common::{DataFusionError, Result};
 use datafusion::logical_expr::{
-    ColumnarValue, HigherOrderFunctionArgs, HigherOrderReturnFieldArgs, HigherOrderSignature,
-    HigherOrderUDFImpl, LambdaArgument, LambdaParametersProgress, ValueOrLambda, Volatility,
+    ColumnarValue, HigherOrderFunctionArgs, HigherOrderReturnFieldArgs, HigherOrderSignature, HigherOrderUDFImpl,
+    LambdaArgument, LambdaParametersProgress, ValueOrLambda, Volatility,
 };
 
 use crate::error::{SqlError, SqlErrorKind};
@@ -25,12 +25,7 @@ pub(super) struct Attempt {
 
 impl Attempt {
     pub(super) fn new() -> Self {
-        Self {
-            signature: HigherOrderSignature::exact(
-                vec![ValueOrLambda::Lambda(())],
-                Volatility::Immutable,
-            ),
-        }
+        Self { signature: HigherOrderSignature::exact(vec![ValueOrLambda::Lambda(())], Volatility::Immutable) }
     }
 }
 
@@ -57,10 +52,9 @@ impl HigherOrderUDFImpl for Attempt {
 
     fn return_field_from_args(&self, args: HigherOrderReturnFieldArgs<'_>) -> Result<FieldRef> {
         match args.arg_fields {
-            [ValueOrLambda::Lambda(body)] => Ok(Arc::new(
-                Field::new("", body.data_type().clone(), true)
-                    .with_metadata(body.metadata().clone()),
-            )),
+            [ValueOrLambda::Lambda(body)] => {
+                Ok(Arc::new(Field::new("", body.data_type().clone(), true).with_metadata(body.metadata().clone())))
+            }
             _ => Err(internal("`try` takes one expression")),
         }
     }
@@ -78,20 +72,10 @@ impl HigherOrderUDFImpl for Attempt {
     }
 }
 
-fn evaluate(
-    body: &LambdaArgument,
-    start: usize,
-    rows: usize,
-    result: &DataType,
-) -> Result<ArrayRef> {
+fn evaluate(body: &LambdaArgument, start: usize, rows: usize, result: &DataType) -> Result<ArrayRef> {
     let count = || Ok(Arc::new(NullArray::new(rows)) as ArrayRef);
     let outcome = body
-        .evaluate(&[&count], |captures| {
-            Ok(captures
-                .iter()
-                .map(|capture| capture.slice(start, rows))
-                .collect())
-        })
+        .evaluate(&[&count], |captures| Ok(captures.iter().map(|capture| capture.slice(start, rows)).collect()))
         .and_then(|value| value.into_array(rows));
     match outcome {
         Ok(array) => Ok(array),
@@ -110,9 +94,9 @@ fn is_about_values(error: &DataFusionError) -> bool {
     match error {
         DataFusionError::Execution(_) | DataFusionError::ArrowError(_, _) => true,
         DataFusionError::Context(_, inner) => is_about_values(inner),
-        DataFusionError::External(inner) => inner
-            .downcast_ref::<SqlError>()
-            .is_some_and(|error| error.kind == SqlErrorKind::Runtime),
+        DataFusionError::External(inner) => {
+            inner.downcast_ref::<SqlError>().is_some_and(|error| error.kind == SqlErrorKind::Runtime)
+        }
         _ => false,
     }
 }

@@ -56,12 +56,7 @@ impl Layout {
     /// The elements out of all values of the array.
     pub(super) fn elements(&self, values: &ArrayRef) -> Result<ArrayRef> {
         let straight = self.positions.len() == values.len()
-            && self
-                .positions
-                .values()
-                .iter()
-                .enumerate()
-                .all(|(index, position)| index as u64 == *position);
+            && self.positions.values().iter().enumerate().all(|(index, position)| index as u64 == *position);
         if straight {
             return Ok(Arc::clone(values));
         }
@@ -70,11 +65,7 @@ impl Layout {
 }
 
 /// Evaluates a lambda on columns of elements that come from the given rows.
-pub(super) fn evaluate(
-    lambda: &LambdaArgument,
-    parameters: &[ArrayRef],
-    rows: &UInt64Array,
-) -> Result<ArrayRef> {
+pub(super) fn evaluate(lambda: &LambdaArgument, parameters: &[ArrayRef], rows: &UInt64Array) -> Result<ArrayRef> {
     let closures: Vec<Box<dyn Fn() -> Result<ArrayRef>>> = parameters
         .iter()
         .map(|parameter| {
@@ -82,14 +73,10 @@ pub(super) fn evaluate(
             Box::new(move || Ok(Arc::clone(&parameter))) as Box<dyn Fn() -> Result<ArrayRef>>
         })
         .collect();
-    let closures: Vec<&dyn Fn() -> Result<ArrayRef>> =
-        closures.iter().map(AsRef::as_ref).collect();
+    let closures: Vec<&dyn Fn() -> Result<ArrayRef>> = closures.iter().map(AsRef::as_ref).collect();
     lambda
         .evaluate(&closures, |captures| {
-            captures
-                .iter()
-                .map(|capture| Ok(take(capture.as_ref(), rows, None)?))
-                .collect()
+            captures.iter().map(|capture| Ok(take(capture.as_ref(), rows, None)?)).collect()
         })?
         .into_array(rows.len())
 }

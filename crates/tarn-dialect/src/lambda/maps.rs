@@ -76,25 +76,11 @@ fn entries(call: &Call<'_>) -> Result<Entries> {
     let map = array.as_map();
     let layout = Layout::of_map(array);
     let (keys, values) = (layout.elements(map.keys())?, layout.elements(map.values())?);
-    let answer = evaluate(
-        call.lambda,
-        &[Arc::clone(&keys), Arc::clone(&values)],
-        &layout.rows,
-    )?;
-    Ok(Entries {
-        layout,
-        keys,
-        values,
-        answer,
-    })
+    let answer = evaluate(call.lambda, &[Arc::clone(&keys), Arc::clone(&values)], &layout.rows)?;
+    Ok(Entries { layout, keys, values, answer })
 }
 
-fn assemble(
-    call: &Call<'_>,
-    offsets: OffsetBuffer<i32>,
-    columns: Vec<ArrayRef>,
-    layout: &Layout,
-) -> Result<ArrayRef> {
+fn assemble(call: &Call<'_>, offsets: OffsetBuffer<i32>, columns: Vec<ArrayRef>, layout: &Layout) -> Result<ArrayRef> {
     let DataType::Map(field, sorted) = call.result.data_type() else {
         return Err(internal("the result is a map"));
     };
@@ -103,32 +89,16 @@ fn assemble(
     };
     let length = columns.first().map_or(0, |column| column.len());
     let rows = StructArray::try_new_with_length(fields.clone(), columns, None, length)?;
-    Ok(Arc::new(MapArray::try_new(
-        Arc::clone(field),
-        offsets,
-        rows,
-        layout.nulls.clone(),
-        *sorted,
-    )?))
+    Ok(Arc::new(MapArray::try_new(Arc::clone(field), offsets, rows, layout.nulls.clone(), *sorted)?))
 }
 
 fn transform_values(call: &Call<'_>) -> Result<ArrayRef> {
-    let Entries {
-        layout,
-        keys,
-        answer,
-        ..
-    } = entries(call)?;
+    let Entries { layout, keys, answer, .. } = entries(call)?;
     assemble(call, layout.offsets.clone(), vec![keys, answer], &layout)
 }
 
 fn transform_keys(call: &Call<'_>) -> Result<ArrayRef> {
-    let Entries {
-        layout,
-        values,
-        answer,
-        ..
-    } = entries(call)?;
+    let Entries { layout, values, answer, .. } = entries(call)?;
     if answer.null_count() > 0 {
         return Err(invalid_argument("map key cannot be null"));
     }
@@ -139,9 +109,7 @@ fn transform_keys(call: &Call<'_>) -> Result<ArrayRef> {
         for element in pair[0] as usize..pair[1] as usize {
             if !seen.insert(encoded.row(element)) {
                 let key = display_value(answer.as_ref(), element).unwrap_or_default();
-                return Err(invalid_argument(format!(
-                    "Duplicate keys ({key}) are not allowed"
-                )));
+                return Err(invalid_argument(format!("Duplicate keys ({key}) are not allowed")));
             }
         }
     }
@@ -149,12 +117,7 @@ fn transform_keys(call: &Call<'_>) -> Result<ArrayRef> {
 }
 
 fn map_filter(call: &Call<'_>) -> Result<ArrayRef> {
-    let Entries {
-        layout,
-        keys,
-        values,
-        answer,
-    } = entries(call)?;
+    let Entries { layout, keys, values, answer } = entries(call)?;
     let answer = call.condition(&answer)?;
     let lengths = layout.offsets.windows(2).map(|pair| {
         (pair[0]..pair[1])

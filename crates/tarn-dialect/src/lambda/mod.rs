@@ -16,9 +16,8 @@ use arrow::array::{ArrayRef, AsArray, BooleanArray};
 use arrow::datatypes::{DataType, FieldRef};
 use datafusion::common::Result;
 use datafusion::logical_expr::{
-    ColumnarValue, HigherOrderFunctionArgs, HigherOrderReturnFieldArgs, HigherOrderSignature,
-    HigherOrderUDF, HigherOrderUDFImpl, LambdaArgument, LambdaParametersProgress, ValueOrLambda,
-    Volatility,
+    ColumnarValue, HigherOrderFunctionArgs, HigherOrderReturnFieldArgs, HigherOrderSignature, HigherOrderUDF,
+    HigherOrderUDFImpl, LambdaArgument, LambdaParametersProgress, ValueOrLambda, Volatility,
 };
 
 use crate::error::SqlError;
@@ -67,9 +66,7 @@ struct Call<'a> {
 
 impl Call<'_> {
     fn value(&self, index: usize) -> Result<&ArrayRef> {
-        self.values
-            .get(index)
-            .ok_or_else(|| internal("an argument is missing"))
+        self.values.get(index).ok_or_else(|| internal("an argument is missing"))
     }
 
     /// The lambda's answer as booleans.
@@ -90,23 +87,13 @@ struct Plain {
 
 impl Plain {
     fn new(description: &'static Description) -> Self {
-        Self {
-            description,
-            signature: HigherOrderSignature::variadic_any(Volatility::Immutable),
-        }
+        Self { description, signature: HigherOrderSignature::variadic_any(Volatility::Immutable) }
     }
 
     fn unexpected(&self, fields: &[FieldRef]) -> SqlError {
-        let types: Vec<String> = fields
-            .iter()
-            .map(|field| crate::types::athena_field_type(field))
-            .chain(["function".to_owned()])
-            .collect();
-        SqlError::types(format!(
-            "Unexpected parameters ({}) for function {}",
-            types.join(", "),
-            self.description.name
-        ))
+        let types: Vec<String> =
+            fields.iter().map(|field| crate::types::athena_field_type(field)).chain(["function".to_owned()]).collect();
+        SqlError::types(format!("Unexpected parameters ({}) for function {}", types.join(", "), self.description.name))
     }
 }
 
@@ -176,18 +163,12 @@ impl HigherOrderUDFImpl for Plain {
     }
 
     fn invoke_with_args(&self, args: HigherOrderFunctionArgs) -> Result<ColumnarValue> {
-        let lambda = last_lambda(&args.args)
-            .ok_or_else(|| internal("a lambda is the last argument"))?;
+        let lambda = last_lambda(&args.args).ok_or_else(|| internal("a lambda is the last argument"))?;
         let values = value_fields(&args.args)
             .into_iter()
             .map(|value| value.to_array(args.number_rows))
             .collect::<Result<Vec<_>>>()?;
-        let call = Call {
-            values,
-            lambda,
-            result: &args.return_field,
-            name: self.description.name,
-        };
+        let call = Call { values, lambda, result: &args.return_field, name: self.description.name };
         Ok(ColumnarValue::Array((self.description.body)(&call)?))
     }
 }

@@ -56,44 +56,25 @@ fn sort(call: &Call<'_>) -> Result<ArrayRef> {
         }
         let answers = compare_all(call, &elements, start, length, row)?;
         let mut positions: Vec<usize> = (0..length).collect();
-        merge_sort(&mut positions, &|left, right| {
-            answers.value(left * length + right).cmp(&0)
-        });
+        merge_sort(&mut positions, &|left, right| answers.value(left * length + right).cmp(&0));
         order.extend(positions.into_iter().map(|position| (start + position) as u64));
     }
     let sorted = take(elements.as_ref(), &UInt64Array::from(order), None)?;
-    Ok(Arc::new(ListArray::try_new(
-        result_element(call.result)?,
-        layout.offsets,
-        sorted,
-        layout.nulls,
-    )?))
+    Ok(Arc::new(ListArray::try_new(result_element(call.result)?, layout.offsets, sorted, layout.nulls)?))
 }
 
-fn compare_all(
-    call: &Call<'_>,
-    elements: &ArrayRef,
-    start: usize,
-    length: usize,
-    row: usize,
-) -> Result<Int64Array> {
+fn compare_all(call: &Call<'_>, elements: &ArrayRef, start: usize, length: usize, row: usize) -> Result<Int64Array> {
     let pairs = length * length;
     let left: UInt64Array = (0..pairs).map(|pair| Some((start + pair / length.max(1)) as u64)).collect();
     let right: UInt64Array = (0..pairs).map(|pair| Some((start + pair % length.max(1)) as u64)).collect();
     let rows = UInt64Array::from(vec![row as u64; pairs]);
-    let parameters = [
-        take(elements.as_ref(), &left, None)?,
-        take(elements.as_ref(), &right, None)?,
-    ];
+    let parameters = [take(elements.as_ref(), &left, None)?, take(elements.as_ref(), &right, None)?];
     let answers = evaluate(call.lambda, &parameters, &rows)?;
     let answers = cast(&answers, &DataType::Int64)?;
     let answers = answers.as_primitive::<Int64Type>();
-    let valid = answers.null_count() == 0
-        && answers.values().iter().all(|answer| (-1..=1).contains(answer));
+    let valid = answers.null_count() == 0 && answers.values().iter().all(|answer| (-1..=1).contains(answer));
     if !valid {
-        return Err(invalid_argument(
-            "Lambda comparator must return either -1, 0, or 1",
-        ));
+        return Err(invalid_argument("Lambda comparator must return either -1, 0, or 1"));
     }
     Ok(answers.clone())
 }

@@ -10,9 +10,7 @@ use arrow::compute::kernels::numeric;
 use arrow::datatypes::{DataType, Decimal128Type, i256};
 use arrow::error::ArrowError;
 use datafusion::common::{DataFusionError, Result};
-use datafusion::logical_expr::{
-    ColumnarValue, ScalarFunctionArgs, ScalarUDFImpl, Signature, Volatility,
-};
+use datafusion::logical_expr::{ColumnarValue, ScalarFunctionArgs, ScalarUDFImpl, Signature, Volatility};
 use datafusion::physical_expr_common::datum::apply;
 
 use crate::coercion::{MAX_PRECISION, decimal_of, whole_digits};
@@ -61,10 +59,7 @@ pub(crate) fn decimal_result(
 ) -> Result<DataType> {
     let (p1, p2) = (i16::from(precision_a), i16::from(precision_b));
     let (s1, s2) = (i16::from(scale_a), i16::from(scale_b));
-    let (w1, w2) = (
-        whole_digits(precision_a, scale_a),
-        whole_digits(precision_b, scale_b),
-    );
+    let (w1, w2) = (whole_digits(precision_a, scale_a), whole_digits(precision_b, scale_b));
     let scale = s1.max(s2);
     let (precision, scale) = match operator {
         ArithmeticOperator::Add | ArithmeticOperator::Subtract => (w1.max(w2) + scale + 1, scale),
@@ -78,10 +73,7 @@ pub(crate) fn decimal_result(
         ))
         .into());
     }
-    Ok(decimal_of(
-        precision,
-        i8::try_from(scale).map_err(|_| internal("scale of a decimal"))?,
-    ))
+    Ok(decimal_of(precision, i8::try_from(scale).map_err(|_| internal("scale of a decimal"))?))
 }
 
 /// One operator on one type of operands.
@@ -95,11 +87,7 @@ pub(crate) struct Arithmetic {
 impl Arithmetic {
     /// Operands are of the result's integer type, or decimals of any shape.
     pub(crate) fn new(operator: ArithmeticOperator, result: DataType) -> Self {
-        Self {
-            operator,
-            result,
-            signature: Signature::any(2, Volatility::Immutable),
-        }
+        Self { operator, result, signature: Signature::any(2, Volatility::Immutable) }
     }
 
     fn integers(&self, left: &dyn Datum, right: &dyn Datum) -> Result<ArrayRef, ArrowError> {
@@ -117,15 +105,9 @@ impl Arithmetic {
             DataFusionError::ArrowError(inner, _) => match inner.as_ref() {
                 ArrowError::DivideByZero => division_by_zero(),
                 ArrowError::ArithmeticOverflow(message) => {
-                    let operands = message
-                        .split_once("on: ")
-                        .map(|(_, operands)| format!(": {operands}"))
-                        .unwrap_or_default();
-                    out_of_range(format!(
-                        "{} {} overflow{operands}",
-                        athena_type(&self.result),
-                        self.operator.noun()
-                    ))
+                    let operands =
+                        message.split_once("on: ").map(|(_, operands)| format!(": {operands}")).unwrap_or_default();
+                    out_of_range(format!("{} {} overflow{operands}", athena_type(&self.result), self.operator.noun()))
                 }
                 _ => error,
             },
@@ -154,24 +136,16 @@ impl ScalarUDFImpl for Arithmetic {
         match self.result {
             DataType::Decimal128(precision, scale) => {
                 let arrays = ColumnarValue::values_to_arrays(&args.args)?;
-                let (left, right) = (
-                    arrays[0].as_primitive::<Decimal128Type>(),
-                    arrays[1].as_primitive::<Decimal128Type>(),
-                );
+                let (left, right) =
+                    (arrays[0].as_primitive::<Decimal128Type>(), arrays[1].as_primitive::<Decimal128Type>());
                 let result = decimals(self.operator, left, right, precision, scale)?;
-                let scalar = args
-                    .args
-                    .iter()
-                    .all(|value| matches!(value, ColumnarValue::Scalar(_)));
+                let scalar = args.args.iter().all(|value| matches!(value, ColumnarValue::Scalar(_)));
                 if scalar {
-                    return Ok(ColumnarValue::Scalar(
-                        datafusion::common::ScalarValue::try_from_array(&result, 0)?,
-                    ));
+                    return Ok(ColumnarValue::Scalar(datafusion::common::ScalarValue::try_from_array(&result, 0)?));
                 }
                 Ok(ColumnarValue::Array(result))
             }
-            _ => apply(left, right, |left, right| self.integers(left, right))
-                .map_err(|error| self.explain(error)),
+            _ => apply(left, right, |left, right| self.integers(left, right)).map_err(|error| self.explain(error)),
         }
     }
 }
@@ -190,24 +164,20 @@ fn decimals(
         .iter()
         .zip(right.iter())
         .map(|pair| match pair {
-            (Some(left), Some(right)) if failed.is_none() => {
-                match one(operator, left, right, &shifts, limit) {
-                    Ok(value) => Some(value),
-                    Err(error) => {
-                        failed = Some(error);
-                        None
-                    }
+            (Some(left), Some(right)) if failed.is_none() => match one(operator, left, right, &shifts, limit) {
+                Ok(value) => Some(value),
+                Err(error) => {
+                    failed = Some(error);
+                    None
                 }
-            }
+            },
             _ => None,
         })
         .collect();
     if let Some(error) = failed {
         return Err(error);
     }
-    Ok(Arc::new(
-        result.with_precision_and_scale(precision, scale)?,
-    ))
+    Ok(Arc::new(result.with_precision_and_scale(precision, scale)?))
 }
 
 /// Powers of ten that bring both operands to where the operator works.
@@ -222,47 +192,28 @@ impl Shifts {
         let (left, right, result) = (i16::from(left), i16::from(right), i16::from(result));
         match operator {
             ArithmeticOperator::Multiply => Self { left: 0, right: 0 },
-            ArithmeticOperator::Divide => Self {
-                left: steps(result - left + right),
-                right: 0,
-            },
-            _ => Self {
-                left: steps(result - left),
-                right: steps(result - right),
-            },
+            ArithmeticOperator::Divide => Self { left: steps(result - left + right), right: 0 },
+            _ => Self { left: steps(result - left), right: steps(result - right) },
         }
     }
 }
 
 fn power(exponent: u32) -> Result<i128> {
-    10_i128
-        .checked_pow(exponent)
-        .ok_or_else(|| internal("precision of a decimal"))
+    10_i128.checked_pow(exponent).ok_or_else(|| internal("precision of a decimal"))
 }
 
 fn overflow() -> DataFusionError {
     out_of_range("Decimal overflow")
 }
 
-fn one(
-    operator: ArithmeticOperator,
-    left: i128,
-    right: i128,
-    shifts: &Shifts,
-    limit: i128,
-) -> Result<i128> {
-    let divides = matches!(
-        operator,
-        ArithmeticOperator::Divide | ArithmeticOperator::Modulo
-    );
+fn one(operator: ArithmeticOperator, left: i128, right: i128, shifts: &Shifts, limit: i128) -> Result<i128> {
+    let divides = matches!(operator, ArithmeticOperator::Divide | ArithmeticOperator::Modulo);
     if divides && right == 0 {
         return Err(division_by_zero());
     }
     let value = match narrow(operator, left, right, shifts) {
         Some(value) => value,
-        None => wide(operator, left, right, shifts)
-            .and_then(i256::to_i128)
-            .ok_or_else(overflow)?,
+        None => wide(operator, left, right, shifts).and_then(i256::to_i128).ok_or_else(overflow)?,
     };
     if value >= limit || value <= -limit {
         return Err(overflow());
@@ -270,12 +221,7 @@ fn one(
     Ok(value)
 }
 
-fn narrow(
-    operator: ArithmeticOperator,
-    left: i128,
-    right: i128,
-    shifts: &Shifts,
-) -> Option<i128> {
+fn narrow(operator: ArithmeticOperator, left: i128, right: i128, shifts: &Shifts) -> Option<i128> {
     let left = left.checked_mul(10_i128.checked_pow(shifts.left)?)?;
     let right = right.checked_mul(10_i128.checked_pow(shifts.right)?)?;
     match operator {
@@ -295,9 +241,7 @@ fn narrow(
 /// The same on 256 bits, for intermediate values that 128 do not hold.
 fn wide(operator: ArithmeticOperator, left: i128, right: i128, shifts: &Shifts) -> Option<i256> {
     let ten = i256::from_i128(10);
-    let shifted = |value: i128, by: u32| {
-        i256::from_i128(value).checked_mul(ten.checked_pow(by)?)
-    };
+    let shifted = |value: i128, by: u32| i256::from_i128(value).checked_mul(ten.checked_pow(by)?);
     let (left, right) = (shifted(left, shifts.left)?, shifted(right, shifts.right)?);
     match operator {
         ArithmeticOperator::Add => left.checked_add(right),
@@ -316,9 +260,5 @@ fn wide(operator: ArithmeticOperator, left: i128, right: i128, shifts: &Shifts) 
 }
 
 fn magnitude(value: i256) -> i256 {
-    if value.is_negative() {
-        value.wrapping_neg()
-    } else {
-        value
-    }
+    if value.is_negative() { value.wrapping_neg() } else { value }
 }

@@ -60,9 +60,7 @@ fn push_plain(out: &mut String, character: char) {
 pub(crate) fn call(pattern: Expr, escape: Option<Expr>) -> Expr {
     let mut arguments = vec![pattern];
     arguments.extend(escape);
-    let function = ScalarUDF::from(LikePattern {
-        signature: Signature::variadic_any(Volatility::Immutable),
-    });
+    let function = ScalarUDF::from(LikePattern { signature: Signature::variadic_any(Volatility::Immutable) });
     Expr::ScalarFunction(ScalarFunction::new_udf(Arc::new(function), arguments))
 }
 

@@ -17,10 +17,7 @@ use crate::operator::{internal, invalid_argument};
 use crate::types::{element_field, field_of, map_fields, renamed};
 
 fn nullable(field: Option<&FieldRef>) -> FieldRef {
-    field.map_or_else(
-        || field_of(DataType::Null),
-        |field| Arc::new(renamed(field, "", true)),
-    )
+    field.map_or_else(|| field_of(DataType::Null), |field| Arc::new(renamed(field, "", true)))
 }
 
 /// `array[index]`, from 1; an index beyond the array is an error.
@@ -31,9 +28,7 @@ pub(crate) struct ArraySubscript {
 
 impl ArraySubscript {
     pub(crate) fn new() -> Self {
-        Self {
-            signature: Signature::any(2, Volatility::Immutable),
-        }
+        Self { signature: Signature::any(2, Volatility::Immutable) }
     }
 }
 
@@ -47,17 +42,11 @@ impl ScalarUDFImpl for ArraySubscript {
     }
 
     fn return_type(&self, arguments: &[DataType]) -> Result<DataType> {
-        Ok(nullable(arguments.first().and_then(element_field))
-            .data_type()
-            .clone())
+        Ok(nullable(arguments.first().and_then(element_field)).data_type().clone())
     }
 
     fn return_field_from_args(&self, args: ReturnFieldArgs<'_>) -> Result<FieldRef> {
-        Ok(nullable(
-            args.arg_fields
-                .first()
-                .and_then(|field| element_field(field.data_type())),
-        ))
+        Ok(nullable(args.arg_fields.first().and_then(|field| element_field(field.data_type()))))
     }
 
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
@@ -72,19 +61,11 @@ impl ScalarUDFImpl for ArraySubscript {
                 if lists.is_null(row) || indices.is_null(row) {
                     return Ok(None);
                 }
-                let (start, end) = (
-                    i64::from(lists.value_offsets()[row]),
-                    i64::from(lists.value_offsets()[row + 1]),
-                );
-                position(indices.value(row), end - start)
-                    .map(|position| u64::try_from(start + position).ok())
+                let (start, end) = (i64::from(lists.value_offsets()[row]), i64::from(lists.value_offsets()[row + 1]));
+                position(indices.value(row), end - start).map(|position| u64::try_from(start + position).ok())
             })
             .collect::<Result<UInt64Array>>()?;
-        Ok(ColumnarValue::Array(take(
-            lists.values(),
-            &positions,
-            None,
-        )?))
+        Ok(ColumnarValue::Array(take(lists.values(), &positions, None)?))
     }
 }
 
@@ -111,9 +92,7 @@ pub(crate) struct MapSubscript {
 
 impl MapSubscript {
     pub(crate) fn new() -> Self {
-        Self {
-            signature: Signature::any(2, Volatility::Immutable),
-        }
+        Self { signature: Signature::any(2, Volatility::Immutable) }
     }
 }
 
@@ -132,12 +111,7 @@ impl ScalarUDFImpl for MapSubscript {
     }
 
     fn return_field_from_args(&self, args: ReturnFieldArgs<'_>) -> Result<FieldRef> {
-        Ok(nullable(
-            args.arg_fields
-                .first()
-                .and_then(|field| map_fields(field.data_type()))
-                .map(|(_, value)| value),
-        ))
+        Ok(nullable(args.arg_fields.first().and_then(|field| map_fields(field.data_type())).map(|(_, value)| value)))
     }
 
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
@@ -167,11 +141,7 @@ impl ScalarUDFImpl for MapSubscript {
             }
         }
         let positions = UInt64Array::from(positions);
-        Ok(ColumnarValue::Array(take(
-            maps.values(),
-            &positions,
-            None,
-        )?))
+        Ok(ColumnarValue::Array(take(maps.values(), &positions, None)?))
     }
 }
 
@@ -184,10 +154,7 @@ pub(crate) struct Member {
 
 impl Member {
     pub(crate) fn new(position: usize) -> Self {
-        Self {
-            position,
-            signature: Signature::any(1, Volatility::Immutable),
-        }
+        Self { position, signature: Signature::any(1, Volatility::Immutable) }
     }
 
     fn field<'a>(&self, row: &'a DataType) -> Option<&'a FieldRef> {
@@ -250,10 +217,7 @@ pub(crate) struct RowConstructor {
 
 impl RowConstructor {
     pub(crate) fn new(fields: Fields) -> Self {
-        Self {
-            fields,
-            signature: Signature::variadic_any(Volatility::Immutable),
-        }
+        Self { fields, signature: Signature::variadic_any(Volatility::Immutable) }
     }
 }
 
@@ -271,23 +235,11 @@ impl ScalarUDFImpl for RowConstructor {
     }
 
     fn return_field_from_args(&self, _args: ReturnFieldArgs<'_>) -> Result<FieldRef> {
-        Ok(Arc::new(Field::new(
-            "",
-            DataType::Struct(self.fields.clone()),
-            false,
-        )))
+        Ok(Arc::new(Field::new("", DataType::Struct(self.fields.clone()), false)))
     }
 
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
-        let columns = args
-            .args
-            .iter()
-            .map(|value| value.to_array(args.number_rows))
-            .collect::<Result<Vec<_>>>()?;
-        Ok(ColumnarValue::Array(Arc::new(StructArray::try_new(
-            self.fields.clone(),
-            columns,
-            None,
-        )?)))
+        let columns = args.args.iter().map(|value| value.to_array(args.number_rows)).collect::<Result<Vec<_>>>()?;
+        Ok(ColumnarValue::Array(Arc::new(StructArray::try_new(self.fields.clone(), columns, None)?)))
     }
 }

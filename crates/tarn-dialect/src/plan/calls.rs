@@ -17,17 +17,10 @@ pub(super) fn call(planner: &FormPlanner, name: &str, arguments: Vec<Typed>) -> 
     let Some(function) = planner.functions.scalar.get(name) else {
         return Err(planner.functions.unknown(name).into());
     };
-    let given: Vec<FieldRef> = arguments
-        .iter()
-        .map(|argument| Arc::clone(&argument.field))
-        .collect();
-    let coerced = fields_with_udf(&given, function.as_ref())
-        .map_err(|error| refusal(name, &given, SqlError::from(error)))?;
-    if let Some((from, to)) = given
-        .iter()
-        .zip(&coerced)
-        .find(|(from, to)| is_guess(from.data_type(), to.data_type()))
-    {
+    let given: Vec<FieldRef> = arguments.iter().map(|argument| Arc::clone(&argument.field)).collect();
+    let coerced =
+        fields_with_udf(&given, function.as_ref()).map_err(|error| refusal(name, &given, SqlError::from(error)))?;
+    if let Some((from, to)) = given.iter().zip(&coerced).find(|(from, to)| is_guess(from.data_type(), to.data_type())) {
         let reason = SqlError::types(format!(
             "Unexpected parameters: {} is not coerced to {}",
             athena_field_type(from),
@@ -43,34 +36,22 @@ pub(super) fn call(planner: &FormPlanner, name: &str, arguments: Vec<Typed>) -> 
             coerce(argument.expr, &from, target.data_type())
         })
         .collect();
-    Ok(Expr::ScalarFunction(ScalarFunction::new_udf(
-        Arc::clone(function),
-        arguments,
-    )))
+    Ok(Expr::ScalarFunction(ScalarFunction::new_udf(Arc::clone(function), arguments)))
 }
 
 /// The engine would make text of anything, and anything of text; Athena would not.
 fn is_guess(from: &DataType, to: &DataType) -> bool {
-    let text = |data_type: &DataType| {
-        matches!(
-            data_type,
-            DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View
-        )
-    };
+    let text = |data_type: &DataType| matches!(data_type, DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View);
     from != &DataType::Null && text(from) != text(to)
 }
 
 fn refusal(name: &str, given: &[FieldRef], reason: SqlError) -> SqlError {
-    if reason.message.contains("Unexpected parameters") && reason.message.contains("Expected") {
-        let message = reason
-            .message
-            .trim_start_matches("FUNCTION_NOT_FOUND: ")
-            .to_owned();
-        return SqlError::types(message);
+    // Athena's own functions say what they expect; the engine wraps that in words of its own.
+    if let Some(start) = reason.message.find("Unexpected parameters")
+        && reason.message.contains("Expected: ")
+    {
+        return SqlError::types(&reason.message[start..]);
     }
     let types: Vec<String> = given.iter().map(|field| athena_field_type(field)).collect();
-    SqlError::types(format!(
-        "Unexpected parameters ({}) for function {name}",
-        types.join(", ")
-    ))
+    SqlError::types(format!("Unexpected parameters ({}) for function {name}", types.join(", ")))
 }

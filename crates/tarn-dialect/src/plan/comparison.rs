@@ -9,6 +9,7 @@ use datafusion::sql::sqlparser::ast::BinaryOperator;
 use crate::coercion::{Typed, coerce, common_of_all, common_type};
 use crate::error::SqlError;
 use crate::operator::like_pattern;
+use crate::plan::guard;
 use crate::types::{athena_field_type, is_number};
 
 fn binary(left: Expr, operator: Operator, right: Expr) -> Expr {
@@ -30,19 +31,12 @@ pub(super) fn condition(typed: Typed, what: &str) -> Result<Expr> {
 
 pub(super) fn logical(and: bool, left: Typed, right: Typed) -> Result<Expr> {
     let what = "Logical expression term";
-    let operator = if and { Operator::And } else { Operator::Or };
-    Ok(binary(
-        condition(left, what)?,
-        operator,
-        condition(right, what)?,
-    ))
+    let (left, right) = (condition(left, what)?, condition(right, what)?);
+    Ok(if and { guard::and(left, right) } else { binary(left, Operator::Or, right) })
 }
 
 pub(super) fn not(operand: Typed) -> Result<Expr> {
-    Ok(Expr::Not(Box::new(condition(
-        operand,
-        "Value of logical NOT expression",
-    )?)))
+    Ok(Expr::Not(Box::new(condition(operand, "Value of logical NOT expression")?)))
 }
 
 /// The refusal of an operator for two types, with what people mean most often.
@@ -60,13 +54,10 @@ pub(super) fn cannot_apply(left: &Typed, operator: &str, right: &Typed) -> SqlEr
     };
     match other.data_type() {
         DataType::Date32 => error.hint("write a date as `date '2020-01-31'`"),
-        DataType::Timestamp(_, _) => {
-            error.hint("write a timestamp as `timestamp '2020-01-31 10:00:00'`")
+        DataType::Timestamp(_, _) => error.hint("write a timestamp as `timestamp '2020-01-31 10:00:00'`"),
+        other if is_number(other) => {
+            error.hint(format!("cast one side: `cast(… as {})`", crate::types::athena_type(other)))
         }
-        other if is_number(other) => error.hint(format!(
-            "cast one side: `cast(… as {})`",
-            crate::types::athena_type(other)
-        )),
         _ => error,
     }
 }
@@ -80,20 +71,14 @@ pub(super) fn compare(op: &BinaryOperator, left: Typed, right: Typed) -> Result<
         BinaryOperator::Gt => Operator::Gt,
         BinaryOperator::GtEq => Operator::GtEq,
         other => {
-            return Err(
-                SqlError::syntax(format!("operator `{other}` is not part of Athena's SQL")).into(),
-            );
+            return Err(SqlError::syntax(format!("operator `{other}` is not part of Athena's SQL")).into());
         }
     };
     same_typed(left, operator, right, &op.to_string())
 }
 
 pub(super) fn distinct(negated: bool, left: Typed, right: Typed) -> Result<Expr> {
-    let operator = if negated {
-        Operator::IsNotDistinctFrom
-    } else {
-        Operator::IsDistinctFrom
-    };
+    let operator = if negated { Operator::IsNotDistinctFrom } else { Operator::IsDistinctFrom };
     same_typed(left, operator, right, "IS DISTINCT FROM")
 }
 
@@ -121,11 +106,7 @@ pub(super) fn in_list(negated: bool, operands: Vec<Typed>) -> Result<Expr> {
     let Some(value) = operands.next() else {
         return Err(SqlError::syntax("IN needs a value").into());
     };
-    Ok(Expr::InList(InList::new(
-        Box::new(value),
-        operands.collect(),
-        negated,
-    )))
+    Ok(Expr::InList(InList::new(Box::new(value), operands.collect(), negated)))
 }
 
 pub(super) fn between(negated: bool, operands: Vec<Typed>) -> Result<Expr> {
@@ -149,9 +130,7 @@ pub(super) fn between(negated: bool, operands: Vec<Typed>) -> Result<Expr> {
 
 pub(super) fn like(negated: bool, operands: Vec<Typed>) -> Result<Expr> {
     for operand in &operands {
-        if !matches!(operand.data_type(), DataType::Utf8 | DataType::Null)
-            || crate::types::is_json(&operand.field)
-        {
+        if !matches!(operand.data_type(), DataType::Utf8 | DataType::Null) || crate::types::is_json(&operand.field) {
             return Err(SqlError::types(format!(
                 "Left and right sides of LIKE must evaluate to a varchar (actual: {})",
                 athena_field_type(&operand.field)
@@ -169,20 +148,10 @@ pub(super) fn like(negated: bool, operands: Vec<Typed>) -> Result<Expr> {
         (Expr::Literal(ScalarValue::Utf8(Some(text)), _), None) => {
             Expr::Literal(ScalarValue::Utf8(Some(like_pattern::translate(text, None)?)), None)
         }
-        (
-            Expr::Literal(ScalarValue::Utf8(Some(text)), _),
-            Some(Expr::Literal(ScalarValue::Utf8(Some(escape)), _)),
-        ) => Expr::Literal(
-            ScalarValue::Utf8(Some(like_pattern::translate(text, Some(escape))?)),
-            None,
-        ),
+        (Expr::Literal(ScalarValue::Utf8(Some(text)), _), Some(Expr::Literal(ScalarValue::Utf8(Some(escape)), _))) => {
+            Expr::Literal(ScalarValue::Utf8(Some(like_pattern::translate(text, Some(escape))?)), None)
+        }
         _ => like_pattern::call(pattern, escape),
     };
-    Ok(Expr::Like(Like::new(
-        negated,
-        Box::new(value),
-        Box::new(pattern),
-        None,
-        false,
-    )))
+    Ok(Expr::Like(Like::new(negated, Box::new(value), Box::new(pattern), None, false)))
 }

@@ -28,12 +28,9 @@ impl ContextProvider for PlanningContext<'_> {
     fn get_table_source(&self, name: TableReference) -> Result<Arc<dyn TableSource>> {
         match self.tables.get(name.table()) {
             Some(table) => Ok(Arc::clone(table)),
-            None => Err(SqlError::new(
-                SqlErrorKind::UnknownTable,
-                format!("Table '{}' does not exist", name.table()),
-            )
-            .suggest(name.table(), self.known_tables.iter().map(String::as_str))
-            .into()),
+            None => Err(SqlError::new(SqlErrorKind::UnknownTable, format!("Table '{}' does not exist", name.table()))
+                .suggest(name.table(), self.known_tables.iter().map(String::as_str))
+                .into()),
         }
     }
 

@@ -4,8 +4,10 @@ mod calls;
 mod choice;
 mod comparison;
 mod context;
-mod number;
+mod guard;
 mod nested;
+mod number;
+mod rows;
 
 use std::sync::Arc;
 
@@ -13,8 +15,7 @@ use arrow::datatypes::{DataType, Field};
 use datafusion::common::{DFSchema, Result, ScalarValue, TableReference};
 use datafusion::logical_expr::expr::{Cast, FieldMetadata, WindowFunction};
 use datafusion::logical_expr::planner::{
-    ExprPlanner, PlannerResult, RawAggregateExpr, RawBinaryExpr, RawDictionaryExpr,
-    RawFieldAccessExpr, RawWindowExpr,
+    ExprPlanner, PlannerResult, RawAggregateExpr, RawBinaryExpr, RawDictionaryExpr, RawFieldAccessExpr, RawWindowExpr,
 };
 use datafusion::logical_expr::utils::COUNT_STAR_EXPANSION;
 use datafusion::logical_expr::{Expr, WindowFunctionDefinition};
@@ -29,6 +30,7 @@ use crate::functions::Functions;
 use crate::types::{athena_field_type, json_field};
 
 pub(crate) use context::PlanningContext;
+pub(crate) use rows::check as check_rows;
 
 /// Plans the forms of one query.
 #[derive(Debug)]
@@ -43,20 +45,12 @@ fn placed(result: Result<Expr>, place: Location) -> Result<Expr> {
 }
 
 impl ExprPlanner for FormPlanner {
-    fn plan_binary_op(
-        &self,
-        raw: RawBinaryExpr,
-        schema: &DFSchema,
-    ) -> Result<PlannerResult<RawBinaryExpr>> {
+    fn plan_binary_op(&self, raw: RawBinaryExpr, schema: &DFSchema) -> Result<PlannerResult<RawBinaryExpr>> {
         let entry = match &raw.op {
             BinaryOperator::Custom(number) => self.forms.get(number),
             _ => None,
         };
-        let Some(Entry {
-            form: Form::Binary(op),
-            place,
-        }) = entry
-        else {
+        let Some(Entry { form: Form::Binary(op), place }) = entry else {
             return Ok(PlannerResult::Original(raw));
         };
         let planned = Typed::of(raw.left, schema)
@@ -80,15 +74,11 @@ impl ExprPlanner for FormPlanner {
         if let Form::Literal { value, json } = &entry.form {
             return Ok(PlannerResult::Planned(literal(value.clone(), *json)));
         }
-        let arguments = if matches!(&entry.form, Form::Call(_) | Form::Array | Form::Row)
-            && is_placeholder(&raw.values)
+        let arguments = if matches!(&entry.form, Form::Call(_) | Form::Array | Form::Row) && is_placeholder(&raw.values)
         {
             Ok(Vec::new())
         } else {
-            raw.values
-                .into_iter()
-                .map(|value| Typed::of(value, schema))
-                .collect::<Result<Vec<_>>>()
+            raw.values.into_iter().map(|value| Typed::of(value, schema)).collect::<Result<Vec<_>>>()
         };
         let planned = arguments.and_then(|arguments| self.form(&entry.form, arguments));
         placed(planned, entry.place).map(PlannerResult::Planned)
@@ -109,10 +99,7 @@ impl ExprPlanner for FormPlanner {
         nested: &[String],
     ) -> Result<PlannerResult<Vec<Expr>>> {
         let column = Expr::from((qualifier, &Arc::new(field.clone())));
-        let mut typed = Typed {
-            expr: column,
-            field: crate::types::plain_field(field),
-        };
+        let mut typed = Typed { expr: column, field: crate::types::plain_field(field) };
         let mut name = field.name().clone();
         for member in nested {
             typed = nested::member(typed, member)?;
@@ -134,10 +121,9 @@ impl ExprPlanner for FormPlanner {
             count_rows(&mut raw.args);
         }
         let counts = match &raw.func_def {
-            WindowFunctionDefinition::WindowUDF(function) => matches!(
-                function.name(),
-                "row_number" | "rank" | "dense_rank" | "ntile"
-            ),
+            WindowFunctionDefinition::WindowUDF(function) => {
+                matches!(function.name(), "row_number" | "rank" | "dense_rank" | "ntile")
+            }
             WindowFunctionDefinition::AggregateUDF(_) => false,
         };
         if !counts {
@@ -165,13 +151,7 @@ impl ExprPlanner for FormPlanner {
 /// `count(*)` and `count()` count a constant.
 fn count_rows(arguments: &mut Vec<Expr>) {
     #[expect(deprecated, reason = "the planner still writes `*` so")]
-    let all = matches!(
-        arguments[..],
-        [] | [Expr::Wildcard {
-            qualifier: None,
-            ..
-        }]
-    );
+    let all = matches!(arguments[..], [] | [Expr::Wildcard { qualifier: None, .. }]);
     if all {
         *arguments = vec![Expr::Literal(COUNT_STAR_EXPANSION, None)];
     }

@@ -15,8 +15,7 @@ use crate::operator::nested::{ArraySubscript, MapSubscript, Member, RowConstruct
 use crate::plan::number::call;
 use crate::plan::{FormPlanner, calls};
 use crate::types::{
-    array_of, athena_field_type, athena_type, element_field, field_of, is_integer, map_fields,
-    plain_field, renamed,
+    array_of, athena_field_type, athena_type, element_field, field_of, is_integer, map_fields, plain_field, renamed,
 };
 
 pub(super) fn array(elements: Vec<Typed>) -> Result<Expr> {
@@ -25,10 +24,7 @@ pub(super) fn array(elements: Vec<Typed>) -> Result<Expr> {
         return Ok(Expr::Literal(ScalarValue::List(empty), None));
     }
     let Some(common) = common_of_all(elements.iter().map(|element| &element.field)) else {
-        let mut types: Vec<String> = elements
-            .iter()
-            .map(|element| athena_field_type(&element.field))
-            .collect();
+        let mut types: Vec<String> = elements.iter().map(|element| athena_field_type(&element.field)).collect();
         types.dedup();
         return Err(SqlError::types(format!(
             "All ARRAY elements must be the same type or coercible to a common type. Cannot find common type between {}",
@@ -37,10 +33,7 @@ pub(super) fn array(elements: Vec<Typed>) -> Result<Expr> {
         .into());
     };
     let wanted = array_of(&common);
-    let elements = elements
-        .into_iter()
-        .map(|element| element.into(&common))
-        .collect();
+    let elements = elements.into_iter().map(|element| element.into(&common)).collect();
     let made = Expr::ScalarFunction(ScalarFunction::new_udf(make_array_udf(), elements));
     Ok(engine_cast(made, &wanted))
 }
@@ -64,32 +57,23 @@ pub(super) fn member(row: Typed, name: &str) -> Result<Typed> {
         ))
         .into());
     };
-    let position = fields
-        .iter()
-        .position(|field| field.name().eq_ignore_ascii_case(name));
+    let position = fields.iter().position(|field| field.name().eq_ignore_ascii_case(name));
     match position {
         Some(position) => Ok(field_at(row, position)),
-        None => Err(SqlError::new(
-            SqlErrorKind::UnknownColumn,
-            format!("Column '{name}' cannot be resolved"),
-        )
-        .suggest(name, fields.iter().map(|field| field.name().as_str()))
-        .into()),
+        None => Err(SqlError::new(SqlErrorKind::UnknownColumn, format!("Column '{name}' cannot be resolved"))
+            .suggest(name, fields.iter().map(|field| field.name().as_str()))
+            .into()),
     }
 }
 
 fn field_at(row: Typed, position: usize) -> Typed {
     let field: FieldRef = match row.data_type() {
-        DataType::Struct(fields) => fields.get(position).map_or_else(
-            || field_of(DataType::Null),
-            |field| Arc::new(renamed(field, "", true)),
-        ),
+        DataType::Struct(fields) => {
+            fields.get(position).map_or_else(|| field_of(DataType::Null), |field| Arc::new(renamed(field, "", true)))
+        }
         _ => field_of(DataType::Null),
     };
-    Typed {
-        expr: call(Member::new(position), vec![row.expr]),
-        field: plain_field(&field),
-    }
+    Typed { expr: call(Member::new(position), vec![row.expr]), field: plain_field(&field) }
 }
 
 pub(super) fn subscript(container: Typed, index: Typed) -> Result<Expr> {
@@ -102,25 +86,19 @@ pub(super) fn subscript(container: Typed, index: Typed) -> Result<Expr> {
         map @ DataType::Map(_, _) => {
             let key = map_fields(&map).map(|(key, _)| Arc::clone(key));
             match key.and_then(|key| Some((common_type(&key, &index.field)?, key))) {
-                Some((common, key)) if common.data_type() == key.data_type() => Ok(call(
-                    MapSubscript::new(),
-                    vec![container.expr, index.into(&common)],
-                )),
+                Some((common, key)) if common.data_type() == key.data_type() => {
+                    Ok(call(MapSubscript::new(), vec![container.expr, index.into(&common)]))
+                }
                 _ => Err(cannot_subscript(&container, &index)),
             }
         }
         DataType::Struct(fields) => {
             let position = match &index.expr {
-                Expr::Literal(value, _) => match value {
-                    ScalarValue::Int32(Some(position)) => usize::try_from(*position).ok(),
-                    _ => None,
-                },
+                Expr::Literal(ScalarValue::Int32(Some(position)), _) => usize::try_from(*position).ok(),
                 _ => None,
             };
             let position = position.ok_or_else(|| {
-                SqlError::types(
-                    "Subscript expression on ROW requires a constant integer index".to_owned(),
-                )
+                SqlError::types("Subscript expression on ROW requires a constant integer index".to_owned())
             })?;
             if position == 0 || position > fields.len() {
                 return Err(SqlError::types(format!(
@@ -157,32 +135,22 @@ pub(super) fn concatenate(planner: &FormPlanner, left: Typed, right: Typed) -> R
             )))
         }
         (DataType::List(_), DataType::List(_)) => match common_type(&left.field, &right.field) {
-            Some(common) => Ok(engine_call(
-                array_concat_udf(),
-                vec![left.into(&common), right.into(&common)],
-                common.data_type(),
-            )),
+            Some(common) => {
+                Ok(engine_call(array_concat_udf(), vec![left.into(&common), right.into(&common)], common.data_type()))
+            }
             None => Err(cannot_concatenate(&a, &b)),
         },
         (DataType::List(element), _) => match common_type(element, &right.field) {
             Some(common) => {
                 let whole = field_of(array_of(&common));
-                Ok(engine_call(
-                    array_append_udf(),
-                    vec![left.into(&whole), right.into(&common)],
-                    whole.data_type(),
-                ))
+                Ok(engine_call(array_append_udf(), vec![left.into(&whole), right.into(&common)], whole.data_type()))
             }
             None => Err(cannot_concatenate(&a, &b)),
         },
         (_, DataType::List(element)) => match common_type(&left.field, element) {
             Some(common) => {
                 let whole = field_of(array_of(&common));
-                Ok(engine_call(
-                    array_prepend_udf(),
-                    vec![left.into(&common), right.into(&whole)],
-                    whole.data_type(),
-                ))
+                Ok(engine_call(array_prepend_udf(), vec![left.into(&common), right.into(&whole)], whole.data_type()))
             }
             None => Err(cannot_concatenate(&a, &b)),
         },
@@ -191,15 +159,8 @@ pub(super) fn concatenate(planner: &FormPlanner, left: Typed, right: Typed) -> R
     }
 }
 
-fn engine_call(
-    function: Arc<datafusion::logical_expr::ScalarUDF>,
-    arguments: Vec<Expr>,
-    result: &DataType,
-) -> Expr {
-    engine_cast(
-        Expr::ScalarFunction(ScalarFunction::new_udf(function, arguments)),
-        result,
-    )
+fn engine_call(function: Arc<datafusion::logical_expr::ScalarUDF>, arguments: Vec<Expr>, result: &DataType) -> Expr {
+    engine_cast(Expr::ScalarFunction(ScalarFunction::new_udf(function, arguments)), result)
 }
 
 fn cannot_concatenate(left: &DataType, right: &DataType) -> datafusion::common::DataFusionError {

@@ -55,10 +55,7 @@ fn numbers(operator: ArithmeticOperator, left: Typed, right: Typed) -> Result<Ex
     }
     if is_integer(common.data_type()) {
         let function = Arithmetic::new(operator, common.data_type().clone());
-        return Ok(call(
-            function,
-            vec![left.into(&common), right.into(&common)],
-        ));
+        return Ok(call(function, vec![left.into(&common), right.into(&common)]));
     }
     let side = |typed: &Typed| decimal_shape(typed.data_type()).or(decimal_shape(common.data_type()));
     let (Some(a), Some(b)) = (side(&left), side(&right)) else {
@@ -69,10 +66,7 @@ fn numbers(operator: ArithmeticOperator, left: Typed, right: Typed) -> Result<Ex
         let from = typed.data_type().clone();
         coerce(typed.expr, &from, &DataType::Decimal128(precision, scale))
     };
-    Ok(call(
-        Arithmetic::new(operator, result),
-        vec![decimal(left, a), decimal(right, b)],
-    ))
+    Ok(call(Arithmetic::new(operator, result), vec![decimal(left, a), decimal(right, b)]))
 }
 
 fn engine_operator(operator: ArithmeticOperator) -> Operator {
@@ -87,10 +81,7 @@ fn engine_operator(operator: ArithmeticOperator) -> Operator {
 
 /// A call of one of our operators.
 pub(super) fn call(function: impl Into<ScalarUDF>, arguments: Vec<Expr>) -> Expr {
-    Expr::ScalarFunction(ScalarFunction::new_udf(
-        Arc::new(function.into()),
-        arguments,
-    ))
+    Expr::ScalarFunction(ScalarFunction::new_udf(Arc::new(function.into()), arguments))
 }
 
 pub(super) fn negate(operand: Typed) -> Result<Expr> {
@@ -100,10 +91,7 @@ pub(super) fn negate(operand: Typed) -> Result<Expr> {
         data_type if is_number(&data_type) => {
             let zero = ScalarValue::new_zero(&data_type)?;
             let function = Arithmetic::new(ArithmeticOperator::Subtract, data_type);
-            Ok(call(
-                function,
-                vec![Expr::Literal(zero, None), operand.expr],
-            ))
+            Ok(call(function, vec![Expr::Literal(zero, None), operand.expr]))
         }
         DataType::Interval(unit) => {
             let minus = Expr::Literal(ScalarValue::Int64(Some(-1)), None);
@@ -114,11 +102,7 @@ pub(super) fn negate(operand: Typed) -> Result<Expr> {
             let function = TemporalArithmetic::new(ArithmeticOperator::Multiply, result);
             Ok(call(function, vec![operand.expr, minus]))
         }
-        _ => Err(SqlError::types(format!(
-            "Cannot negate {}",
-            athena_field_type(&operand.field)
-        ))
-        .into()),
+        _ => Err(SqlError::types(format!("Cannot negate {}", athena_field_type(&operand.field))).into()),
     }
 }
 
@@ -136,8 +120,7 @@ pub(super) fn at_time_zone(moment: Typed, zone: &Typed) -> Result<Expr> {
         )
         .into());
     };
-    let zone = Zone::parse(name)
-        .ok_or_else(|| SqlError::types(format!("'{name}' is not a valid time zone")))?;
+    let zone = Zone::parse(name).ok_or_else(|| SqlError::types(format!("'{name}' is not a valid time zone")))?;
     let utc = DataType::Timestamp(unit, Some("UTC".into()));
     let from = moment.data_type().clone();
     let moment = match &from {

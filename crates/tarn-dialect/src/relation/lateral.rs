@@ -31,11 +31,7 @@ pub(crate) fn expand(plan: LogicalPlan) -> Result<LogicalPlan> {
 
 fn unnest_of(plan: &LogicalPlan) -> Option<UnnestNode> {
     match plan {
-        LogicalPlan::Extension(extension) => extension
-            .node
-            .as_any()
-            .downcast_ref::<UnnestNode>()
-            .cloned(),
+        LogicalPlan::Extension(extension) => extension.node.as_any().downcast_ref::<UnnestNode>().cloned(),
         _ => None,
     }
 }
@@ -64,16 +60,13 @@ fn merge(join: Join) -> Result<Transformed<LogicalPlan>> {
         JoinType::Left => true,
         _ => return Ok(Transformed::no(LogicalPlan::Join(join))),
     };
-    let filter = join
-        .filter
-        .clone()
-        .filter(|filter| !is_true(filter));
+    let filter = join.filter.clone().filter(|filter| !is_true(filter));
     if outer && (filter.is_some() || !join.on.is_empty()) {
         return match relation {
-            Relation::Unnest(_) => Err(SqlError::not_supported(
-                "LEFT JOIN involving UNNEST is only supported with condition ON TRUE",
-            )
-            .into()),
+            Relation::Unnest(_) => {
+                Err(SqlError::not_supported("LEFT JOIN involving UNNEST is only supported with condition ON TRUE")
+                    .into())
+            }
             Relation::Row(_) => Ok(Transformed::no(LogicalPlan::Join(join))),
         };
     }
@@ -81,25 +74,13 @@ fn merge(join: Join) -> Result<Transformed<LogicalPlan>> {
     let output = join.right.schema();
     let merged = match relation {
         Relation::Unnest(node) => {
-            let lists = node
-                .lists
-                .iter()
-                .map(|list| inner(list.clone(), left.schema()))
-                .collect::<Result<Vec<_>>>()?;
+            let lists = node.lists.iter().map(|list| inner(list.clone(), left.schema())).collect::<Result<Vec<_>>>()?;
             node.over(left, lists, output, outer)?
         }
         Relation::Row(expressions) => {
-            let mut columns: Vec<Expr> = left
-                .schema()
-                .columns()
-                .into_iter()
-                .map(Expr::Column)
-                .collect();
+            let mut columns: Vec<Expr> = left.schema().columns().into_iter().map(Expr::Column).collect();
             for (expression, (qualifier, field)) in expressions.into_iter().zip(output.iter()) {
-                columns.push(
-                    inner(expression, left.schema())?
-                        .alias_qualified(qualifier.cloned(), field.name()),
-                );
+                columns.push(inner(expression, left.schema())?.alias_qualified(qualifier.cloned(), field.name()));
             }
             LogicalPlanBuilder::from(left).project(columns)?.build()?
         }
@@ -112,10 +93,7 @@ fn merge(join: Join) -> Result<Transformed<LogicalPlan>> {
 }
 
 fn is_true(filter: &Expr) -> bool {
-    matches!(
-        filter,
-        Expr::Literal(ScalarValue::Boolean(Some(true)), _)
-    )
+    matches!(filter, Expr::Literal(ScalarValue::Boolean(Some(true)), _))
 }
 
 /// What stands on the right of a lateral join.
@@ -138,16 +116,9 @@ fn under(plan: &LogicalPlan) -> Option<Relation> {
         LogicalPlan::SubqueryAlias(SubqueryAlias { input, .. }) => under(input),
         LogicalPlan::Extension(_) => unnest_of(plan).map(Relation::Unnest),
         LogicalPlan::Projection(projection) => match projection.input.as_ref() {
-            LogicalPlan::EmptyRelation(EmptyRelation {
-                produce_one_row: true,
-                ..
-            }) => Some(Relation::Row(
-                projection
-                    .expr
-                    .iter()
-                    .map(|expr| expr.clone().unalias())
-                    .collect(),
-            )),
+            LogicalPlan::EmptyRelation(EmptyRelation { produce_one_row: true, .. }) => {
+                Some(Relation::Row(projection.expr.iter().map(|expr| expr.clone().unalias()).collect()))
+            }
             input => {
                 let columns: Option<Vec<usize>> = projection
                     .expr

@@ -3,13 +3,9 @@
 use datafusion::common::Result;
 use datafusion::functions::math::random;
 use datafusion::logical_expr::expr::ScalarFunction;
-use datafusion::logical_expr::planner::{
-    PlannedRelation, RelationPlanner, RelationPlannerContext, RelationPlanning,
-};
+use datafusion::logical_expr::planner::{PlannedRelation, RelationPlanner, RelationPlannerContext, RelationPlanning};
 use datafusion::logical_expr::{Expr, LogicalPlanBuilder, lit};
-use datafusion::sql::sqlparser::ast::{
-    Expr as SqlExpr, TableFactor, TableSample, TableSampleKind, TableSampleMethod,
-};
+use datafusion::sql::sqlparser::ast::{Expr as SqlExpr, TableFactor, TableSample, TableSampleKind, TableSampleMethod};
 
 use crate::error::SqlError;
 
@@ -32,17 +28,12 @@ impl RelationPlanner for SamplePlanner {
             }
             _ => return Ok(RelationPlanning::Original(Box::new(relation))),
         };
-        let (TableSampleKind::BeforeTableAlias(sample) | TableSampleKind::AfterTableAlias(sample)) =
-            sample;
+        let (TableSampleKind::BeforeTableAlias(sample) | TableSampleKind::AfterTableAlias(sample)) = sample;
         let percent = percentage(&sample, context)?;
         let plan = context.plan(relation)?;
         let draw = Expr::ScalarFunction(ScalarFunction::new_udf(random(), Vec::new()));
-        let plan = LogicalPlanBuilder::from(plan)
-            .filter(draw.lt(lit(percent / 100.0)))?
-            .build()?;
-        Ok(RelationPlanning::Planned(Box::new(PlannedRelation::new(
-            plan, alias,
-        ))))
+        let plan = LogicalPlanBuilder::from(plan).filter(draw.lt(lit(percent / 100.0)))?.build()?;
+        Ok(RelationPlanning::Planned(Box::new(PlannedRelation::new(plan, alias))))
     }
 }
 
@@ -50,17 +41,11 @@ fn percentage(sample: &TableSample, context: &mut dyn RelationPlannerContext) ->
     match sample.name {
         Some(TableSampleMethod::Bernoulli | TableSampleMethod::System) => {}
         _ => {
-            return Err(
-                SqlError::syntax("expected `BERNOULLI` or `SYSTEM` after `TABLESAMPLE`").into(),
-            );
+            return Err(SqlError::syntax("expected `BERNOULLI` or `SYSTEM` after `TABLESAMPLE`").into());
         }
     }
     let invalid = || SqlError::types("Sample percentage must be between 0 and 100");
-    let value = sample
-        .quantity
-        .as_ref()
-        .map(|quantity| quantity.value.clone())
-        .ok_or_else(invalid)?;
+    let value = sample.quantity.as_ref().map(|quantity| quantity.value.clone()).ok_or_else(invalid)?;
     let value: SqlExpr = value;
     let schema = datafusion::common::DFSchema::empty();
     let planned = context.sql_expr_to_logical_expr(value, &schema)?;
@@ -69,11 +54,7 @@ fn percentage(sample: &TableSample, context: &mut dyn RelationPlannerContext) ->
     };
     let number = number.cast_to(&arrow::datatypes::DataType::Float64)?;
     match number {
-        datafusion::common::ScalarValue::Float64(Some(percent))
-            if (0.0..=100.0).contains(&percent) =>
-        {
-            Ok(percent)
-        }
+        datafusion::common::ScalarValue::Float64(Some(percent)) if (0.0..=100.0).contains(&percent) => Ok(percent),
         _ => Err(invalid().into()),
     }
 }

@@ -32,10 +32,7 @@ pub(super) enum Part {
 /// The columns of an argument: their names, types and parts; `None` where it cannot be unnested.
 pub(super) fn columns_of(argument: &Field) -> Option<Vec<(Option<String>, FieldRef, Part)>> {
     if let Some((key, value)) = map_fields(argument.data_type()) {
-        return Some(vec![
-            (None, nullable(key), Part::Key),
-            (None, nullable(value), Part::Value),
-        ]);
+        return Some(vec![(None, nullable(key), Part::Key), (None, nullable(value), Part::Value)]);
     }
     let element = element_field(argument.data_type())?;
     match element.data_type() {
@@ -66,10 +63,7 @@ pub(super) struct Spread {
 
 impl Spread {
     pub(super) fn new(part: Part) -> Self {
-        Self {
-            part,
-            signature: Signature::variadic_any(Volatility::Immutable),
-        }
+        Self { part, signature: Signature::variadic_any(Volatility::Immutable) }
     }
 
     fn element(&self, argument: Option<&DataType>) -> FieldRef {
@@ -106,14 +100,8 @@ impl ScalarUDFImpl for Spread {
     }
 
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
-        let arrays = args
-            .args
-            .iter()
-            .map(|value| value.to_array(args.number_rows))
-            .collect::<Result<Vec<_>>>()?;
-        let first = arrays
-            .first()
-            .ok_or_else(|| internal("UNNEST takes arrays and maps"))?;
+        let arrays = args.args.iter().map(|value| value.to_array(args.number_rows)).collect::<Result<Vec<_>>>()?;
+        let first = arrays.first().ok_or_else(|| internal("UNNEST takes arrays and maps"))?;
         let element = match args.return_field.data_type() {
             DataType::List(element) => Arc::clone(element),
             _ => return Err(internal("a part is an array")),
@@ -122,11 +110,7 @@ impl ScalarUDFImpl for Spread {
             Part::Ordinality => return ordinality(&arrays, element, args.number_rows),
             Part::Key | Part::Value => {
                 let map = first.as_map();
-                let values = if self.part == Part::Key {
-                    map.keys()
-                } else {
-                    map.values()
-                };
+                let values = if self.part == Part::Key { map.keys() } else { map.values() };
                 (map.offsets(), Arc::clone(values), map.nulls())
             }
             Part::Element => return Ok(ColumnarValue::Array(Arc::clone(first))),
@@ -136,12 +120,7 @@ impl ScalarUDFImpl for Spread {
                 (list.offsets(), member_of(rows, index)?, list.nulls())
             }
         };
-        Ok(ColumnarValue::Array(Arc::new(ListArray::try_new(
-            element,
-            offsets.clone(),
-            values,
-            nulls.cloned(),
-        )?)))
+        Ok(ColumnarValue::Array(Arc::new(ListArray::try_new(element, offsets.clone(), values, nulls.cloned())?)))
     }
 }
 
@@ -156,13 +135,9 @@ fn ordinality(arrays: &[ArrayRef], element: FieldRef, rows: usize) -> Result<Col
         };
         (offsets[row + 1] - offsets[row]) as usize
     };
-    let lengths: Vec<usize> = (0..rows)
-        .map(|row| arrays.iter().map(|array| length(array, row)).max().unwrap_or(0))
-        .collect();
-    let numbers: Int64Array = lengths
-        .iter()
-        .flat_map(|length| (1..=*length as i64).map(Some))
-        .collect();
+    let lengths: Vec<usize> =
+        (0..rows).map(|row| arrays.iter().map(|array| length(array, row)).max().unwrap_or(0)).collect();
+    let numbers: Int64Array = lengths.iter().flat_map(|length| (1..=*length as i64).map(Some)).collect();
     Ok(ColumnarValue::Array(Arc::new(ListArray::try_new(
         element,
         OffsetBuffer::from_lengths(lengths),

@@ -10,27 +10,33 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering as MemoryOrdering};
 
 use arrow::datatypes::{DataType, Field, FieldRef, Schema};
+use datafusion::common::Column;
 use datafusion::common::{DFSchema, DFSchemaRef, NullHandling, Result, UnnestOptions};
 use datafusion::logical_expr::expr::ScalarFunction;
-use datafusion::logical_expr::planner::{
-    PlannedRelation, RelationPlanner, RelationPlannerContext, RelationPlanning,
-};
+use datafusion::logical_expr::planner::{PlannedRelation, RelationPlanner, RelationPlannerContext, RelationPlanning};
 use datafusion::logical_expr::{
     Expr, Extension, LogicalPlan, LogicalPlanBuilder, ScalarUDF, UserDefinedLogicalNodeCore,
 };
-use datafusion::common::Column;
 use datafusion::sql::sqlparser::ast::{Spanned, TableFactor};
 
 use crate::coercion::Typed;
 use crate::error::SqlError;
+use crate::form::FormTable;
 use crate::relation::spread::{Part, Spread, columns_of};
 use crate::rewrite::ANONYMOUS;
 use crate::types::athena_field_type;
 
 /// Plans `UNNEST`.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct UnnestPlanner {
+    forms: Arc<FormTable>,
     planned: AtomicUsize,
+}
+
+impl UnnestPlanner {
+    pub(crate) fn new(forms: Arc<FormTable>) -> Self {
+        Self { forms, planned: AtomicUsize::new(0) }
+    }
 }
 
 impl RelationPlanner for UnnestPlanner {
@@ -39,14 +45,7 @@ impl RelationPlanner for UnnestPlanner {
         relation: TableFactor,
         context: &mut dyn RelationPlannerContext,
     ) -> Result<RelationPlanning> {
-        let TableFactor::UNNEST {
-            alias,
-            array_exprs,
-            with_ordinality,
-            with_offset: false,
-            ..
-        } = relation
-        else {
+        let TableFactor::UNNEST { alias, array_exprs, with_ordinality, with_offset: false, .. } = relation else {
             return Ok(RelationPlanning::Original(Box::new(relation)));
         };
         let number = self.planned.fetch_add(1, MemoryOrdering::Relaxed);
@@ -54,16 +53,16 @@ impl RelationPlanner for UnnestPlanner {
         let mut columns: Vec<(Field, Expr)> = Vec::new();
         let mut arguments = Vec::new();
         for argument in array_exprs {
-            let place = argument.span().start;
+            let place = match self.forms.of(&argument) {
+                Some(entry) => entry.place,
+                None => argument.span().start,
+            };
             let planned = context.sql_to_expr(argument, &schema)?;
             let Typed { expr, field } = Typed::of(planned, &schema)?;
             let Some(parts) = columns_of(&field) else {
-                return Err(SqlError::types(format!(
-                    "Cannot unnest type: {}",
-                    athena_field_type(&field)
-                ))
-                .at(place)
-                .into());
+                return Err(SqlError::types(format!("Cannot unnest type: {}", athena_field_type(&field)))
+                    .at(place)
+                    .into());
             };
             for (name, field, part) in parts {
                 push(&mut columns, number, name, &field, spread(part, vec![expr.clone()]));
@@ -89,35 +88,18 @@ impl RelationPlanner for UnnestPlanner {
             .into());
         }
         let (fields, lists): (Vec<Field>, Vec<Expr>) = columns.into_iter().unzip();
-        let node = UnnestNode {
-            number,
-            lists,
-            schema: Arc::new(DFSchema::try_from(Schema::new(fields))?),
-        };
-        let plan = LogicalPlan::Extension(Extension {
-            node: Arc::new(node),
-        });
-        Ok(RelationPlanning::Planned(Box::new(PlannedRelation::new(
-            plan, alias,
-        ))))
+        let node = UnnestNode { number, lists, schema: Arc::new(DFSchema::try_from(Schema::new(fields))?) };
+        let plan = LogicalPlan::Extension(Extension { node: Arc::new(node) });
+        Ok(RelationPlanning::Planned(Box::new(PlannedRelation::new(plan, alias))))
     }
 }
 
 fn spread(part: Part, arguments: Vec<Expr>) -> Expr {
-    Expr::ScalarFunction(ScalarFunction::new_udf(
-        Arc::new(ScalarUDF::from(Spread::new(part))),
-        arguments,
-    ))
+    Expr::ScalarFunction(ScalarFunction::new_udf(Arc::new(ScalarUDF::from(Spread::new(part))), arguments))
 }
 
 /// Notes a column; those without a name, or with one that is taken, get a name no query can write.
-fn push(
-    columns: &mut Vec<(Field, Expr)>,
-    number: usize,
-    name: Option<String>,
-    field: &FieldRef,
-    list: Expr,
-) {
+fn push(columns: &mut Vec<(Field, Expr)>, number: usize, name: Option<String>, field: &FieldRef, list: Expr) {
     let taken = |name: &str| columns.iter().any(|(field, _)| field.name() == name);
     let name = match name {
         Some(name) if !taken(&name) => name,
@@ -177,10 +159,7 @@ impl UserDefinedLogicalNodeCore for UnnestNode {
     }
 
     fn with_exprs_and_inputs(&self, exprs: Vec<Expr>, _inputs: Vec<LogicalPlan>) -> Result<Self> {
-        Ok(Self {
-            lists: exprs,
-            ..self.clone()
-        })
+        Ok(Self { lists: exprs, ..self.clone() })
     }
 }
 
@@ -193,44 +172,19 @@ impl UnnestNode {
         output: &DFSchema,
         keep_empty: bool,
     ) -> Result<LogicalPlan> {
-        let left: Vec<Expr> = input
-            .schema()
-            .columns()
-            .into_iter()
-            .map(Expr::Column)
-            .collect();
-        let names: Vec<String> = (0..lists.len())
-            .map(|index| format!("$unnest{}_{index}", self.number))
-            .collect();
+        let left: Vec<Expr> = input.schema().columns().into_iter().map(Expr::Column).collect();
+        let names: Vec<String> = (0..lists.len()).map(|index| format!("$unnest{}_{index}", self.number)).collect();
         let mut before = left.clone();
-        before.extend(
-            lists
-                .into_iter()
-                .zip(&names)
-                .map(|(list, name)| list.alias(name)),
-        );
-        let handling = if keep_empty {
-            NullHandling::PreserveAndExpandEmpty
-        } else {
-            NullHandling::Drop
-        };
+        before.extend(lists.into_iter().zip(&names).map(|(list, name)| list.alias(name)));
+        let handling = if keep_empty { NullHandling::PreserveAndExpandEmpty } else { NullHandling::Drop };
         let columns = names.iter().map(Column::new_unqualified).collect();
         let mut after = left;
-        after.extend(
-            names
-                .iter()
-                .zip(output.iter())
-                .map(|(name, (qualifier, field))| {
-                    Expr::Column(Column::new_unqualified(name))
-                        .alias_qualified(qualifier.cloned(), field.name())
-                }),
-        );
+        after.extend(names.iter().zip(output.iter()).map(|(name, (qualifier, field))| {
+            Expr::Column(Column::new_unqualified(name)).alias_qualified(qualifier.cloned(), field.name())
+        }));
         LogicalPlanBuilder::from(input)
             .project(before)?
-            .unnest_columns_with_options(
-                columns,
-                UnnestOptions::new().with_null_handling(handling),
-            )?
+            .unnest_columns_with_options(columns, UnnestOptions::new().with_null_handling(handling))?
             .project(after)?
             .build()
     }

@@ -4,9 +4,9 @@ use arrow::datatypes::DataType;
 use chrono::{Offset, TimeZone, Timelike};
 use datafusion::common::ScalarValue;
 use datafusion::sql::sqlparser::ast::{
-    DuplicateTreatment, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArgumentClause,
-    FunctionArgumentList, FunctionArguments, Ident, LambdaFunction, LambdaSyntax, ObjectName,
-    OneOrManyWithParens, Spanned, TypedString, WindowType,
+    DuplicateTreatment, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArgumentClause, FunctionArgumentList,
+    FunctionArguments, Ident, LambdaFunction, LambdaSyntax, ObjectName, OneOrManyWithParens, Spanned, TypedString,
+    WindowType,
 };
 use datafusion::sql::sqlparser::tokenizer::Location;
 
@@ -30,24 +30,23 @@ impl Rewriter<'_> {
         }
         if self.surroundings.functions.aggregate.contains_key(&name) {
             check_clauses(&function, place)?;
+            order_within(&name, &mut function);
+            self.calls.push((name, place));
             return Ok(Expr::Function(function));
         }
         if takes_lambda(&function) || !self.surroundings.functions.scalar.contains_key(&name) {
             if self.surroundings.functions.higher_order.contains_key(&name) {
+                self.calls.push((name, place));
                 return Ok(Expr::Function(function));
             }
             if takes_lambda(&function) && self.surroundings.functions.scalar.contains_key(&name) {
-                return Err(SqlError::not_supported(format!(
-                    "`{name}` with a lambda does not run on the laptop"
-                ))
-                .at(place));
+                return Err(
+                    SqlError::not_supported(format!("`{name}` with a lambda does not run on the laptop")).at(place)
+                );
             }
         }
         if self.surroundings.functions.window.contains_key(&name) {
-            return Err(SqlError::types(format!(
-                "Window function '{name}' requires an OVER clause"
-            ))
-            .at(place));
+            return Err(SqlError::types(format!("Window function '{name}' requires an OVER clause")).at(place));
         }
         if function.filter.is_some() || !function.within_group.is_empty() {
             return Err(match self.surroundings.functions.scalar.contains_key(&name) {
@@ -65,20 +64,14 @@ impl Rewriter<'_> {
         self.call(&name, arguments.unwrap_or_default(), Some(place))
     }
 
-    fn windowed(
-        &mut self,
-        name: String,
-        function: Function,
-        place: Location,
-    ) -> Result<Expr, SqlError> {
+    fn windowed(&mut self, name: String, function: Function, place: Location) -> Result<Expr, SqlError> {
         let functions = self.surroundings.functions;
         if functions.aggregate.contains_key(&name) || functions.window.contains_key(&name) {
+            self.calls.push((name, place));
             return Ok(Expr::Function(function));
         }
         Err(if functions.scalar.contains_key(&name) {
-            SqlError::types(format!(
-                "OVER clause specified, but '{name}' is not an aggregate or window function"
-            ))
+            SqlError::types(format!("OVER clause specified, but '{name}' is not an aggregate or window function"))
         } else {
             functions.unknown(&name)
         }
@@ -86,17 +79,8 @@ impl Rewriter<'_> {
     }
 
     /// Calls a scalar function.
-    pub(super) fn call(
-        &mut self,
-        name: &str,
-        arguments: Vec<Expr>,
-        place: Option<Location>,
-    ) -> Result<Expr, SqlError> {
-        let place = place.unwrap_or_else(|| {
-            arguments
-                .first()
-                .map_or(Location::empty(), |first| self.place(first))
-        });
+    pub(super) fn call(&mut self, name: &str, arguments: Vec<Expr>, place: Option<Location>) -> Result<Expr, SqlError> {
+        let place = place.unwrap_or_else(|| arguments.first().map_or(Location::empty(), |first| self.place(first)));
         if !self.surroundings.functions.scalar.contains_key(name) {
             return Err(self.surroundings.functions.unknown(name).at(place));
         }
@@ -104,12 +88,7 @@ impl Rewriter<'_> {
     }
 
     /// Forms that look like calls; `None` where the name is not one of them.
-    fn special(
-        &mut self,
-        name: &str,
-        arguments: Option<&[Expr]>,
-        place: Location,
-    ) -> Result<Option<Expr>, SqlError> {
+    fn special(&mut self, name: &str, arguments: Option<&[Expr]>, place: Location) -> Result<Option<Expr>, SqlError> {
         let given = arguments.unwrap_or_default();
         let (form, wanted) = match name {
             "if" => (Form::If, 2..=3),
@@ -119,13 +98,7 @@ impl Rewriter<'_> {
             "row" => (Form::Row, 1..=usize::MAX),
             "date" => {
                 let target = field_of(DataType::Date32);
-                (
-                    Form::Cast {
-                        target,
-                        safe: false,
-                    },
-                    1..=1,
-                )
+                (Form::Cast { target, safe: false }, 1..=1)
             }
             "try" => {
                 count(name, given.len(), &(1..=1), place)?;
@@ -143,19 +116,14 @@ impl Rewriter<'_> {
         let moment = self.surroundings.now;
         let wall = zone.from_utc_datetime(&moment.naive_utc()).naive_local();
         let value = match name {
-            "now" | "current_timestamp" => ScalarValue::TimestampMillisecond(
-                Some(moment.timestamp_millis()),
-                Some(zone.name().into()),
-            ),
-            "localtimestamp" => ScalarValue::TimestampMillisecond(
-                Some(wall.and_utc().timestamp_millis()),
-                None,
-            ),
+            "now" | "current_timestamp" => {
+                ScalarValue::TimestampMillisecond(Some(moment.timestamp_millis()), Some(zone.name().into()))
+            }
+            "localtimestamp" => ScalarValue::TimestampMillisecond(Some(wall.and_utc().timestamp_millis()), None),
             "current_date" => ScalarValue::Date32(Some(crate::temporal::days_of(wall.date()))),
             "current_time" | "localtime" => {
                 if name == "current_time"
-                    && zone.offset_from_utc_datetime(&moment.naive_utc()).fix().local_minus_utc()
-                        != 0
+                    && zone.offset_from_utc_datetime(&moment.naive_utc()).fix().local_minus_utc() != 0
                 {
                     return Err(SqlError::not_supported(
                         "`current_time` does not run on the laptop in a zone other than UTC: use `localtime`",
@@ -194,10 +162,7 @@ impl Rewriter<'_> {
                 let form = if crate::types::is_json(&target) {
                     return self.call("json_parse", vec![text], Some(place));
                 } else {
-                    Form::Cast {
-                        target,
-                        safe: false,
-                    }
+                    Form::Cast { target, safe: false }
                 };
                 return Ok(self.write(form, place, vec![text]));
             }
@@ -234,35 +199,18 @@ fn takes_lambda(function: &Function) -> bool {
     let FunctionArguments::List(list) = &function.args else {
         return false;
     };
-    list.args.iter().any(|argument| {
-        matches!(
-            argument,
-            FunctionArg::Unnamed(FunctionArgExpr::Expr(Expr::Lambda(_)))
-        )
-    })
+    list.args.iter().any(|argument| matches!(argument, FunctionArg::Unnamed(FunctionArgExpr::Expr(Expr::Lambda(_)))))
 }
 
-fn count(
-    name: &str,
-    given: usize,
-    wanted: &std::ops::RangeInclusive<usize>,
-    place: Location,
-) -> Result<(), SqlError> {
+fn count(name: &str, given: usize, wanted: &std::ops::RangeInclusive<usize>, place: Location) -> Result<(), SqlError> {
     if wanted.contains(&given) {
         return Ok(());
     }
-    Err(SqlError::types(format!(
-        "Incorrect number of arguments for '{name}' function"
-    ))
-    .at(place))
+    Err(SqlError::types(format!("Incorrect number of arguments for '{name}' function")).at(place))
 }
 
 /// The arguments of a call of a scalar function; `None` for a name without parentheses.
-fn arguments(
-    arguments: FunctionArguments,
-    name: &str,
-    place: Location,
-) -> Result<Option<Vec<Expr>>, SqlError> {
+fn arguments(arguments: FunctionArguments, name: &str, place: Location) -> Result<Option<Vec<Expr>>, SqlError> {
     let list = match arguments {
         FunctionArguments::None => return Ok(None),
         FunctionArguments::Subquery(query) => return Ok(Some(vec![Expr::Subquery(query)])),
@@ -278,13 +226,22 @@ fn arguments(
         .into_iter()
         .map(|argument| match argument {
             FunctionArg::Unnamed(FunctionArgExpr::Expr(expr)) => Ok(expr),
-            _ => Err(SqlError::syntax(format!(
-                "'{name}' takes expressions only, neither `*` nor names"
-            ))
-            .at(place)),
+            _ => Err(SqlError::syntax(format!("'{name}' takes expressions only, neither `*` nor names")).at(place)),
         })
         .collect::<Result<Vec<_>, _>>()
         .map(Some)
+}
+
+/// `listagg(x, ',') WITHIN GROUP (ORDER BY y)` is an aggregate over ordered rows.
+fn order_within(name: &str, function: &mut Function) {
+    if name == "listagg"
+        && let FunctionArguments::List(list) = &mut function.args
+    {
+        let order = std::mem::take(&mut function.within_group);
+        if !order.is_empty() {
+            list.clauses.push(FunctionArgumentClause::OrderBy(order));
+        }
+    }
 }
 
 fn check_clauses(function: &Function, place: Location) -> Result<(), SqlError> {

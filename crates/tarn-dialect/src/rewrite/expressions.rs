@@ -2,8 +2,8 @@
 
 use datafusion::common::ScalarValue;
 use datafusion::sql::sqlparser::ast::{
-    AccessExpr, CaseWhen, CastKind, DataType as SqlType, DateTimeField, Expr, Ident, Spanned,
-    Subscript, TrimWhereField, UnaryOperator, Value, ValueWithSpan,
+    AccessExpr, CaseWhen, CastKind, DataType as SqlType, DateTimeField, Expr, Ident, Spanned, Subscript,
+    TrimWhereField, UnaryOperator, Value, ValueWithSpan,
 };
 use datafusion::sql::sqlparser::tokenizer::Location;
 
@@ -31,62 +31,30 @@ impl Rewriter<'_> {
                 }
             }
             Expr::UnaryOp { op, expr } => return self.unary(op, *expr),
-            Expr::IsDistinctFrom(left, right) => {
-                self.pair(Form::Distinct { negated: false }, *left, *right)
-            }
-            Expr::IsNotDistinctFrom(left, right) => {
-                self.pair(Form::Distinct { negated: true }, *left, *right)
-            }
-            Expr::InList {
-                expr,
-                list,
-                negated,
-            } => {
+            Expr::IsDistinctFrom(left, right) => self.pair(Form::Distinct { negated: false }, *left, *right),
+            Expr::IsNotDistinctFrom(left, right) => self.pair(Form::Distinct { negated: true }, *left, *right),
+            Expr::InList { expr, list, negated } => {
                 let place = self.place(&expr);
                 let mut arguments = vec![*expr];
                 arguments.extend(list);
                 self.write(Form::InList { negated }, place, arguments)
             }
-            Expr::Between {
-                expr,
-                negated,
-                low,
-                high,
-            } => {
+            Expr::Between { expr, negated, low, high } => {
                 let place = self.place(&expr);
                 self.write(Form::Between { negated }, place, vec![*expr, *low, *high])
             }
-            Expr::Like {
-                negated,
-                any: false,
-                expr,
-                pattern,
-                escape_char,
-            } => {
+            Expr::Like { negated, any: false, expr, pattern, escape_char } => {
                 let place = self.place(&expr);
                 let mut arguments = vec![*expr, *pattern];
                 arguments.extend(escape_char.map(Expr::Value));
                 self.write(Form::Like { negated }, place, arguments)
             }
-            Expr::Case {
-                operand,
-                conditions,
-                else_result,
-                case_token,
-                ..
-            } => self.case(
-                operand,
-                conditions,
-                else_result,
-                case_token.0.span.start,
-            ),
-            Expr::Cast {
-                kind,
-                expr,
-                data_type,
-                array: false,
-                format: None,
-            } => return self.cast(&kind, *expr, &data_type),
+            Expr::Case { operand, conditions, else_result, case_token, .. } => {
+                self.case(operand, conditions, else_result, case_token.0.span.start)
+            }
+            Expr::Cast { kind, expr, data_type, array: false, format: None } => {
+                return self.cast(&kind, *expr, &data_type);
+            }
             Expr::TypedString(literal) => return self.typed_string(&literal),
             Expr::Interval(interval) => {
                 let place = interval.value.span().start;
@@ -94,17 +62,10 @@ impl Rewriter<'_> {
                     .map_err(|error| error.at(place))?;
                 self.write(Form::Literal { value, json: false }, place, Vec::new())
             }
-            Expr::AtTimeZone {
-                timestamp,
-                time_zone,
-            } => self.pair(Form::AtTimeZone, *timestamp, *time_zone),
+            Expr::AtTimeZone { timestamp, time_zone } => self.pair(Form::AtTimeZone, *timestamp, *time_zone),
             Expr::Array(array) => {
                 let place = array.elem.first().map(|first| self.place(first));
-                self.write(
-                    Form::Array,
-                    place.unwrap_or(Location::empty()),
-                    array.elem,
-                )
+                self.write(Form::Array, place.unwrap_or(Location::empty()), array.elem)
             }
             Expr::Tuple(elements) => {
                 let place = elements.first().map(|first| self.place(first));
@@ -114,23 +75,13 @@ impl Rewriter<'_> {
             Expr::Ceil { expr, .. } => return self.call("ceil", vec![*expr], None),
             Expr::Floor { expr, .. } => return self.call("floor", vec![*expr], None),
             Expr::Position { expr, r#in } => return self.call("strpos", vec![*r#in, *expr], None),
-            Expr::Substring {
-                expr,
-                substring_from,
-                substring_for,
-                ..
-            } => {
+            Expr::Substring { expr, substring_from, substring_for, .. } => {
                 let mut arguments = vec![*expr];
                 arguments.extend(substring_from.map(|from| *from));
                 arguments.extend(substring_for.map(|length| *length));
                 return self.call("substr", arguments, None);
             }
-            Expr::Trim {
-                expr,
-                trim_where,
-                trim_what,
-                trim_characters,
-            } => {
+            Expr::Trim { expr, trim_where, trim_what, trim_characters } => {
                 let name = match trim_where {
                     Some(TrimWhereField::Leading) => "ltrim",
                     Some(TrimWhereField::Trailing) => "rtrim",
@@ -172,9 +123,7 @@ impl Rewriter<'_> {
             Expr::Convert { .. } => ("CONVERT", "use `cast`"),
             _ => ("this expression", "see Athena's functions and operators"),
         };
-        SqlError::syntax(format!("{name} is not part of Athena's SQL"))
-            .hint(hint)
-            .at(place)
+        SqlError::syntax(format!("{name} is not part of Athena's SQL")).hint(hint).at(place)
     }
 
     fn pair(&mut self, form: Form, left: Expr, right: Expr) -> Expr {
@@ -186,9 +135,7 @@ impl Rewriter<'_> {
         let place = value.span.start;
         let scalar = match value.value {
             Value::Number(text, _) => literals::number(&text).map_err(|error| error.at(place))?,
-            Value::HexStringLiteral(text) => {
-                literals::hexadecimal(&text).map_err(|error| error.at(place))?
-            }
+            Value::HexStringLiteral(text) => literals::hexadecimal(&text).map_err(|error| error.at(place))?,
             Value::UnicodeStringLiteral(text) => {
                 return Ok(Expr::Value(Value::SingleQuotedString(text).into()));
             }
@@ -202,18 +149,10 @@ impl Rewriter<'_> {
                 .at(place));
             }
             other => {
-                return Err(SqlError::syntax(format!("`{other}` is not a literal of Athena"))
-                    .at(place));
+                return Err(SqlError::syntax(format!("`{other}` is not a literal of Athena")).at(place));
             }
         };
-        Ok(self.write(
-            Form::Literal {
-                value: scalar,
-                json: false,
-            },
-            place,
-            Vec::new(),
-        ))
+        Ok(self.write(Form::Literal { value: scalar, json: false }, place, Vec::new()))
     }
 
     /// `x.field` of a lambda's parameter is no column of a table; the database's name goes.
@@ -225,13 +164,9 @@ impl Rewriter<'_> {
             let mut parts = parts.into_iter();
             let root = parts.next().map(Expr::Identifier);
             let root = root.unwrap_or(Expr::Value(Value::Null.into()));
-            return parts.fold(root, |root, part| {
-                self.write(Form::Member(part.value), place, vec![root])
-            });
+            return parts.fold(root, |root, part| self.write(Form::Member(part.value), place, vec![root]));
         }
-        if parts.len() >= 4
-            && parts[0].value == crate::session::CATALOG
-            && parts[1].value == self.surroundings.database
+        if parts.len() >= 4 && parts[0].value == crate::session::CATALOG && parts[1].value == self.surroundings.database
         {
             parts.drain(..2);
         }
@@ -245,9 +180,7 @@ impl Rewriter<'_> {
         let place = self.place(&root);
         chain.into_iter().try_fold(root, |root, access| {
             Ok(match access {
-                AccessExpr::Dot(Expr::Identifier(ident)) => {
-                    self.write(Form::Member(ident.value), place, vec![root])
-                }
+                AccessExpr::Dot(Expr::Identifier(ident)) => self.write(Form::Member(ident.value), place, vec![root]),
                 AccessExpr::Subscript(Subscript::Index { index }) => {
                     self.write(Form::Subscript, place, vec![root, index])
                 }
@@ -270,10 +203,7 @@ impl Rewriter<'_> {
             UnaryOperator::Minus => Ok(self.write(Form::Negate, place, vec![expr])),
             UnaryOperator::Plus => Ok(expr),
             UnaryOperator::Not => Ok(self.write(Form::Not, place, vec![expr])),
-            other => Err(
-                SqlError::syntax(format!("operator `{other}` is not part of Athena's SQL"))
-                    .at(place),
-            ),
+            other => Err(SqlError::syntax(format!("operator `{other}` is not part of Athena's SQL")).at(place)),
         }
     }
 
@@ -284,10 +214,7 @@ impl Rewriter<'_> {
         otherwise: Option<Box<Expr>>,
         place: Location,
     ) -> Expr {
-        let form = Form::Case {
-            operand: operand.is_some(),
-            otherwise: otherwise.is_some(),
-        };
+        let form = Form::Case { operand: operand.is_some(), otherwise: otherwise.is_some() };
         let mut arguments: Vec<Expr> = operand.map(|operand| *operand).into_iter().collect();
         for CaseWhen { condition, result } in conditions {
             arguments.push(condition);
@@ -303,11 +230,9 @@ impl Rewriter<'_> {
             CastKind::Cast => false,
             CastKind::TryCast => true,
             CastKind::SafeCast | CastKind::DoubleColon => {
-                return Err(
-                    SqlError::syntax("`::` is not part of Athena's SQL")
-                        .hint("write `cast(x as type)`")
-                        .at(place),
-                );
+                return Err(SqlError::syntax("`::` is not part of Athena's SQL")
+                    .hint("write `cast(x as type)`")
+                    .at(place));
             }
         };
         let target = match target {
@@ -332,17 +257,14 @@ impl Rewriter<'_> {
             other => other.to_string().to_lowercase(),
         };
         let function = match name.as_str() {
-            "year" | "quarter" | "month" | "week" | "day" | "hour" | "minute" | "second"
-            | "day_of_week" | "day_of_year" | "year_of_week" | "day_of_month"
-            | "timezone_hour" | "timezone_minute" => name.as_str(),
+            "year" | "quarter" | "month" | "week" | "day" | "hour" | "minute" | "second" | "day_of_week"
+            | "day_of_year" | "year_of_week" | "day_of_month" | "timezone_hour" | "timezone_minute" => name.as_str(),
             "dow" => "day_of_week",
             "doy" => "day_of_year",
             "yow" => "year_of_week",
             _ => {
                 let place = self.place(&expr);
-                return Err(
-                    SqlError::syntax(format!("Invalid EXTRACT field: {name}")).at(place)
-                );
+                return Err(SqlError::syntax(format!("Invalid EXTRACT field: {name}")).at(place));
             }
         };
         self.call(function, vec![expr], None)
@@ -351,10 +273,7 @@ impl Rewriter<'_> {
     /// The text of an interval's value, which stands in quotes, with or without a sign before it.
     fn written_text(&self, expr: &Expr) -> Option<(bool, String)> {
         match expr {
-            Expr::Value(ValueWithSpan {
-                value: Value::SingleQuotedString(text),
-                ..
-            }) => Some((false, text.clone())),
+            Expr::Value(ValueWithSpan { value: Value::SingleQuotedString(text), .. }) => Some((false, text.clone())),
             _ => match self.forms.of(expr).map(|entry| &entry.form) {
                 Some(Form::Negate) => match expr {
                     Expr::Dictionary(fields) => fields

@@ -12,10 +12,7 @@ use crate::temporal;
 pub(super) fn number(text: &str) -> Result<ScalarValue, SqlError> {
     let invalid = || SqlError::syntax(format!("Invalid numeric literal: {text}"));
     if text.contains(['e', 'E']) {
-        return text
-            .parse::<f64>()
-            .map(|number| ScalarValue::Float64(Some(number)))
-            .map_err(|_| invalid());
+        return text.parse::<f64>().map(|number| ScalarValue::Float64(Some(number))).map_err(|_| invalid());
     }
     if text.contains('.') {
         return decimal(text);
@@ -45,9 +42,7 @@ pub(super) fn negate(value: &ScalarValue) -> Option<ScalarValue> {
             }
         }
         ScalarValue::Float64(Some(number)) => ScalarValue::Float64(Some(-number)),
-        ScalarValue::Decimal128(Some(number), 19, 0) if *number == 1 << 63 => {
-            ScalarValue::Int64(Some(i64::MIN))
-        }
+        ScalarValue::Decimal128(Some(number), 19, 0) if *number == 1 << 63 => ScalarValue::Int64(Some(i64::MIN)),
         ScalarValue::Decimal128(Some(number), precision, scale) => {
             ScalarValue::Decimal128(Some(-number), *precision, *scale)
         }
@@ -74,11 +69,7 @@ pub(super) fn decimal(text: &str) -> Result<ScalarValue, SqlError> {
         return Err(invalid().hint("a decimal has at most 38 digits"));
     }
     let all = format!("{whole}{fraction}");
-    let value: i128 = if all.is_empty() {
-        0
-    } else {
-        all.parse().map_err(|_| invalid())?
-    };
+    let value: i128 = if all.is_empty() { 0 } else { all.parse().map_err(|_| invalid())? };
     let precision = u8::try_from(precision).map_err(|_| invalid())?;
     let scale = i8::try_from(fraction.len()).map_err(|_| invalid())?;
     let value = if negative { -value } else { value };
@@ -87,17 +78,12 @@ pub(super) fn decimal(text: &str) -> Result<ScalarValue, SqlError> {
 
 /// `X'65 68'`
 pub(super) fn hexadecimal(text: &str) -> Result<ScalarValue, SqlError> {
-    let digits: Vec<u8> = text
-        .bytes()
-        .filter(|byte| !byte.is_ascii_whitespace())
-        .collect();
+    let digits: Vec<u8> = text.bytes().filter(|byte| !byte.is_ascii_whitespace()).collect();
     let bytes = digits
         .chunks(2)
         .map(|pair| {
             let text = std::str::from_utf8(pair).ok()?;
-            (pair.len() == 2)
-                .then(|| u8::from_str_radix(text, 16).ok())
-                .flatten()
+            (pair.len() == 2).then(|| u8::from_str_radix(text, 16).ok()).flatten()
         })
         .collect::<Option<Vec<u8>>>()
         .ok_or_else(|| SqlError::syntax(format!("Invalid hexadecimal literal: {text}")))?;
@@ -122,7 +108,7 @@ pub(super) fn timestamp(text: &str) -> Result<ScalarValue, SqlError> {
         None => (temporal::nanos_of(parsed.wall), None),
     };
     let nanos = nanos.ok_or_else(invalid)?;
-    Ok(temporal::timestamp_scalar(nanos, unit, zone).ok_or_else(invalid)?)
+    temporal::timestamp_scalar(nanos, unit, zone).ok_or_else(invalid)
 }
 
 /// `TIME '10:00:00.123'`
@@ -141,12 +127,8 @@ pub(super) fn time(text: &str) -> Result<ScalarValue, SqlError> {
 }
 
 /// `INTERVAL '2' DAY`, `INTERVAL '1 10:00:00' DAY TO SECOND`, `INTERVAL -'1-6' YEAR TO MONTH`
-pub(super) fn interval(
-    interval: &Interval,
-    written: Option<(bool, String)>,
-) -> Result<ScalarValue, SqlError> {
-    let (negative, text) = written
-        .ok_or_else(|| SqlError::syntax("expected a text in quotes after `INTERVAL`"))?;
+pub(super) fn interval(interval: &Interval, written: Option<(bool, String)>) -> Result<ScalarValue, SqlError> {
+    let (negative, text) = written.ok_or_else(|| SqlError::syntax("expected a text in quotes after `INTERVAL`"))?;
     let invalid = || SqlError::syntax(format!("Invalid INTERVAL literal: '{text}'"));
     let first = interval
         .leading_field

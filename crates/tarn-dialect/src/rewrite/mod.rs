@@ -14,8 +14,8 @@ use arrow::datatypes::FieldRef;
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 use datafusion::sql::sqlparser::ast::{
-    Expr, Fetch, Function, GroupByExpr, LimitClause, ObjectName, OrderByKind, Query, Select,
-    Spanned, Value, ValueWithSpan, VisitMut, VisitorMut, WindowFrame, WindowType,
+    Expr, Fetch, Function, GroupByExpr, LimitClause, ObjectName, OrderByKind, Query, Select, Spanned, Value,
+    ValueWithSpan, VisitMut, VisitorMut, WindowFrame, WindowType,
 };
 use datafusion::sql::sqlparser::tokenizer::Location;
 
@@ -32,12 +32,41 @@ pub(crate) struct Surroundings<'a> {
     pub(crate) zone: Tz,
 }
 
+/// What a rewrite leaves besides the query itself.
+#[derive(Debug)]
+pub(crate) struct Rewritten {
+    pub(crate) forms: Arc<FormTable>,
+    /// Names and places of calls that are not forms: aggregates, window functions, functions that take lambdas.
+    pub(crate) calls: Vec<(String, Location)>,
+    /// Names and places of columns.
+    pub(crate) columns: Vec<(String, Location)>,
+}
+
+impl Rewritten {
+    /// Places an error about one of the calls that passed as they were.
+    pub(crate) fn place(&self, error: SqlError) -> SqlError {
+        let about = |name: &str| {
+            error.message.contains(&format!("'{name}'"))
+                || error.message.contains(&format!("`{name}`"))
+                || error.message.contains(&format!("function {name}"))
+                || error.message.contains(&format!(" {name} function"))
+        };
+        let column = |name: &str| error.message.starts_with(&format!("'{name}' must be"));
+        let call = self.calls.iter().find(|(name, _)| about(name));
+        let place = call.or_else(|| self.columns.iter().find(|(name, _)| column(name)));
+        match place {
+            Some((_, place)) => error.at(*place),
+            None => error,
+        }
+    }
+}
+
 /// Rewrites a query in place; gives the table of its forms.
 pub(crate) fn rewrite(
     query: &mut Query,
     types: &[FieldRef],
     surroundings: &Surroundings<'_>,
-) -> Result<Arc<FormTable>, SqlError> {
+) -> Result<Rewritten, SqlError> {
     let mut rewriter = Rewriter {
         surroundings,
         types,
@@ -46,10 +75,14 @@ pub(crate) fn rewrite(
         queries: Vec::new(),
         selects: Vec::new(),
         frames: Vec::new(),
+        calls: Vec::new(),
+        columns: Vec::new(),
         anonymous: 0,
     };
     match query.visit(&mut rewriter) {
-        ControlFlow::Continue(()) => Ok(Arc::new(rewriter.forms)),
+        ControlFlow::Continue(()) => {
+            Ok(Rewritten { forms: Arc::new(rewriter.forms), calls: rewriter.calls, columns: rewriter.columns })
+        }
         ControlFlow::Break(error) => Err(*error),
     }
 }
@@ -63,6 +96,8 @@ pub(crate) struct Rewriter<'a> {
     queries: Vec<QueryNumbers>,
     selects: Vec<names::SelectNames>,
     frames: Vec<Option<WindowFrame>>,
+    calls: Vec<(String, Location)>,
+    columns: Vec<(String, Location)>,
     anonymous: usize,
 }
 
@@ -112,17 +147,19 @@ impl VisitorMut for Rewriter<'_> {
 
     fn pre_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<Self::Break> {
         match expr {
+            Expr::Identifier(ident) => {
+                self.columns.push((ident.value.clone(), ident.span.start));
+            }
+            Expr::CompoundIdentifier(parts) => {
+                if let (Some(first), Some(last)) = (parts.first(), parts.last()) {
+                    self.columns.push((last.value.clone(), first.span.start));
+                }
+            }
             Expr::Lambda(lambda) => {
-                let parameters = lambda
-                    .params
-                    .iter()
-                    .map(|parameter| parameter.name.value.clone())
-                    .collect();
+                let parameters = lambda.params.iter().map(|parameter| parameter.name.value.clone()).collect();
                 self.lambdas.push(parameters);
             }
-            Expr::Function(Function {
-                over: Some(over), ..
-            }) => self.frames.push(match over {
+            Expr::Function(Function { over: Some(over), .. }) => self.frames.push(match over {
                 WindowType::WindowSpec(window) => window.window_frame.clone(),
                 WindowType::NamedWindow(_) => None,
             }),
@@ -158,25 +195,18 @@ impl Rewriter<'_> {
     }
 
     fn is_parameter(&self, name: &str) -> bool {
-        self.lambdas
-            .iter()
-            .any(|parameters| parameters.iter().any(|parameter| parameter == name))
+        self.lambdas.iter().any(|parameters| parameters.iter().any(|parameter| parameter == name))
     }
 
     /// One database is in reach: `awsdatacatalog.shop.orders` and `shop.orders` are `orders`.
     fn strip_database(&self, relation: &mut ObjectName) -> Result<(), SqlError> {
         let place = relation.span().start;
-        let parts: Vec<String> = relation
-            .0
-            .iter()
-            .filter_map(|part| part.as_ident().map(|ident| ident.value.clone()))
-            .collect();
+        let parts: Vec<String> =
+            relation.0.iter().filter_map(|part| part.as_ident().map(|ident| ident.value.clone())).collect();
         let known = match &parts[..] {
             [_] => true,
             [database, _] => database == self.surroundings.database,
-            [catalog, database, _] => {
-                catalog == crate::session::CATALOG && database == self.surroundings.database
-            }
+            [catalog, database, _] => catalog == crate::session::CATALOG && database == self.surroundings.database,
             _ => false,
         };
         if !known {
@@ -184,10 +214,7 @@ impl Rewriter<'_> {
                 crate::error::SqlErrorKind::UnknownTable,
                 format!("Table '{}' does not exist", parts.join(".")),
             )
-            .hint(format!(
-                "the only database here is `{}`",
-                self.surroundings.database
-            ))
+            .hint(format!("the only database here is `{}`", self.surroundings.database))
             .at(place));
         }
         let last = relation.0.len().saturating_sub(1);
@@ -217,29 +244,20 @@ impl Rewriter<'_> {
 }
 
 fn is_number(expr: &Expr) -> bool {
-    matches!(
-        expr,
-        Expr::Value(ValueWithSpan {
-            value: Value::Number(_, _),
-            ..
-        })
-    )
+    matches!(expr, Expr::Value(ValueWithSpan { value: Value::Number(_, _), .. }))
 }
 
 fn order_numbers(query: &Query) -> Vec<Option<Expr>> {
     match query.order_by.as_ref().map(|order| &order.kind) {
-        Some(OrderByKind::Expressions(items)) => items
-            .iter()
-            .map(|item| is_number(&item.expr).then(|| item.expr.clone()))
-            .collect(),
+        Some(OrderByKind::Expressions(items)) => {
+            items.iter().map(|item| is_number(&item.expr).then(|| item.expr.clone())).collect()
+        }
         _ => Vec::new(),
     }
 }
 
 fn restore_order(query: &mut Query, numbers: Vec<Option<Expr>>) {
-    if let Some(OrderByKind::Expressions(items)) =
-        query.order_by.as_mut().map(|order| &mut order.kind)
-    {
+    if let Some(OrderByKind::Expressions(items)) = query.order_by.as_mut().map(|order| &mut order.kind) {
         for (item, number) in items.iter_mut().zip(numbers) {
             if let Some(number) = number {
                 item.expr = number;
@@ -251,10 +269,7 @@ fn restore_order(query: &mut Query, numbers: Vec<Option<Expr>>) {
 /// The numbers among the grouping expressions of a select.
 fn group_numbers(select: &Select) -> Vec<Option<Expr>> {
     match &select.group_by {
-        GroupByExpr::Expressions(items, _) => items
-            .iter()
-            .map(|item| is_number(item).then(|| item.clone()))
-            .collect(),
+        GroupByExpr::Expressions(items, _) => items.iter().map(|item| is_number(item).then(|| item.clone())).collect(),
         GroupByExpr::All(_) => Vec::new(),
     }
 }

@@ -30,10 +30,7 @@ enum Name {
 
 impl SelectNames {
     pub(crate) fn of(select: &Select) -> Self {
-        Self {
-            items: select.projection.iter().map(name).collect(),
-            group: group_numbers(select),
-        }
+        Self { items: select.projection.iter().map(name).collect(), group: group_numbers(select) }
     }
 
     /// Names the columns and puts the numbers in `GROUP BY` back.
@@ -76,18 +73,12 @@ fn name(item: &SelectItem) -> Name {
 /// `FETCH FIRST n ROWS ONLY` is a limit.
 pub(super) fn limit(limit: Option<LimitClause>, fetch: Option<Fetch>) -> Option<LimitClause> {
     let Some(fetch) = fetch else { return limit };
-    let count = fetch
-        .quantity
-        .unwrap_or_else(|| Expr::Value(Value::Number("1".to_owned(), false).into()));
+    let count = fetch.quantity.unwrap_or_else(|| Expr::Value(Value::Number("1".to_owned(), false).into()));
     let offset = match limit {
         Some(LimitClause::LimitOffset { offset, .. }) => offset,
         _ => None,
     };
-    Some(LimitClause::LimitOffset {
-        limit: Some(count),
-        offset,
-        limit_by: Vec::new(),
-    })
+    Some(LimitClause::LimitOffset { limit: Some(count), offset, limit_by: Vec::new() })
 }
 
 /// Refuses clauses that the parser knows and Athena does not.
@@ -101,19 +92,14 @@ pub(crate) fn check_query(query: &Query) -> Result<(), SqlError> {
     ];
     for (found, clause) in foreign {
         if found {
-            return Err(
-                SqlError::syntax(format!("`{clause}` is not part of Athena's SQL"))
-                    .at(query.span().start),
-            );
+            return Err(SqlError::syntax(format!("`{clause}` is not part of Athena's SQL")).at(query.span().start));
         }
     }
     if let Some(fetch) = &query.fetch
         && (fetch.with_ties || fetch.percent)
     {
-        return Err(SqlError::not_supported(
-            "`FETCH FIRST … WITH TIES` does not run on the laptop: use `rank()`",
-        )
-        .at(query.span().start));
+        return Err(SqlError::not_supported("`FETCH FIRST … WITH TIES` does not run on the laptop: use `rank()`")
+            .at(query.span().start));
     }
     Ok(())
 }

@@ -139,9 +139,7 @@ pub(crate) fn parse(sql: &str) -> Result<Statement, SqlError> {
     let with_data = take_with_data(&mut tokens);
     let dialect = AthenaDialect;
     let mut reader = Reader {
-        parser: Parser::new(&dialect)
-            .with_recursion_limit(DEPTH)
-            .with_tokens_with_locations(tokens.clone()),
+        parser: Parser::new(&dialect).with_recursion_limit(DEPTH).with_tokens_with_locations(tokens.clone()),
         tokens: &tokens,
         types,
         sql,
@@ -154,12 +152,7 @@ pub(crate) fn parse(sql: &str) -> Result<Statement, SqlError> {
 
 /// Takes `WITH [NO] DATA` off the end.
 fn take_with_data(tokens: &mut Vec<TokenWithSpan>) -> Option<bool> {
-    let words: Vec<String> = tokens
-        .iter()
-        .rev()
-        .take(3)
-        .map(|token| token.token.to_string().to_uppercase())
-        .collect();
+    let words: Vec<String> = tokens.iter().rev().take(3).map(|token| token.token.to_string().to_uppercase()).collect();
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
     let (length, with_data) = match words[..] {
         ["DATA", "NO", "WITH"] => (3, false),
@@ -184,9 +177,7 @@ impl Reader<'_> {
         if token.span.start.line > 0 {
             return token.span.start;
         }
-        self.tokens
-            .last()
-            .map_or(Location::new(1, 1), |last| last.span.end)
+        self.tokens.last().map_or(Location::new(1, 1), |last| last.span.end)
     }
 
     fn wrong(&self, error: ParserError) -> SqlError {
@@ -205,10 +196,7 @@ impl Reader<'_> {
     fn end(&self) -> Result<(), SqlError> {
         match self.parser.peek_token().token {
             Token::EOF => Ok(()),
-            Token::SemiColon => Err(SqlError::syntax(
-                "only one statement at a time is allowed",
-            )
-            .at(self.here())),
+            Token::SemiColon => Err(SqlError::syntax("only one statement at a time is allowed").at(self.here())),
             _ => Err(self.unexpected("the end of the statement")),
         }
     }
@@ -226,9 +214,7 @@ impl Reader<'_> {
             return Err(self.unexpected("a statement"));
         };
         match keyword(first) {
-            Some(Keyword::SELECT | Keyword::WITH | Keyword::VALUES) => {
-                Ok(Statement::Query(self.query()?))
-            }
+            Some(Keyword::SELECT | Keyword::WITH | Keyword::VALUES) => Ok(Statement::Query(self.query()?)),
             Some(Keyword::CREATE) => self.create(),
             Some(Keyword::INSERT) => self.insert(),
             Some(Keyword::DROP) => self.drop(),
@@ -269,17 +255,11 @@ impl Reader<'_> {
 
     fn query(&mut self) -> Result<Query, SqlError> {
         let query = self.parser.parse_query().map_err(|error| self.wrong(error))?;
-        Ok(Query {
-            ast: *query,
-            types: self.types.clone(),
-        })
+        Ok(Query { ast: *query, types: self.types.clone() })
     }
 
     fn name(&mut self) -> Result<String, SqlError> {
-        let name = self
-            .parser
-            .parse_object_name(false)
-            .map_err(|error| self.wrong(error))?;
+        let name = self.parser.parse_object_name(false).map_err(|error| self.wrong(error))?;
         Ok(folded(&name))
     }
 
@@ -291,26 +271,15 @@ impl Reader<'_> {
             self.expect(Keyword::AS)?;
             let query_text = self.rest();
             let query = self.query()?;
-            return Ok(Statement::CreateView {
-                name,
-                or_replace,
-                query_text,
-                query,
-            });
+            return Ok(Statement::CreateView { name, or_replace, query_text, query });
         }
         if or_replace || !self.word(Keyword::TABLE) {
             return Err(self.unexpected("`TABLE` or `VIEW`"));
         }
         let if_not_exists = self.words(&[Keyword::IF, Keyword::NOT, Keyword::EXISTS]);
         let name = self.name()?;
-        let options = self
-            .parser
-            .parse_options(Keyword::WITH)
-            .map_err(|error| self.wrong(error))?;
-        let properties = options
-            .into_iter()
-            .map(property)
-            .collect::<Result<BTreeMap<_, _>, _>>()?;
+        let options = self.parser.parse_options(Keyword::WITH).map_err(|error| self.wrong(error))?;
+        let properties = options.into_iter().map(property).collect::<Result<BTreeMap<_, _>, _>>()?;
         self.expect(Keyword::AS)?;
         Ok(Statement::CreateTableAs(CreateTableAs {
             name,
@@ -322,11 +291,7 @@ impl Reader<'_> {
     }
 
     fn expect(&mut self, keyword: Keyword) -> Result<(), SqlError> {
-        if self.word(keyword) {
-            Ok(())
-        } else {
-            Err(self.unexpected(&format!("`{keyword:?}`")))
-        }
+        if self.word(keyword) { Ok(()) } else { Err(self.unexpected(&format!("`{keyword:?}`"))) }
     }
 
     /// The text from the next token on, as written.
@@ -365,18 +330,11 @@ impl Reader<'_> {
         } else {
             Vec::new()
         };
-        Ok(Statement::InsertInto {
-            table,
-            columns,
-            query: self.query()?,
-        })
+        Ok(Statement::InsertInto { table, columns, query: self.query()? })
     }
 
     fn opens_query(&self) -> bool {
-        matches!(
-            keyword(&self.parser.peek_nth_token(1)),
-            Some(Keyword::SELECT | Keyword::WITH | Keyword::VALUES)
-        )
+        matches!(keyword(&self.parser.peek_nth_token(1)), Some(Keyword::SELECT | Keyword::WITH | Keyword::VALUES))
     }
 
     fn drop(&mut self) -> Result<Statement, SqlError> {
@@ -387,11 +345,7 @@ impl Reader<'_> {
         }
         let if_exists = self.words(&[Keyword::IF, Keyword::EXISTS]);
         let name = self.name()?;
-        Ok(if view {
-            Statement::DropView { name, if_exists }
-        } else {
-            Statement::DropTable { name, if_exists }
-        })
+        Ok(if view { Statement::DropView { name, if_exists } } else { Statement::DropTable { name, if_exists } })
     }
 
     fn show(&mut self) -> Result<Statement, SqlError> {
@@ -433,20 +387,16 @@ fn syntax_error(error: ParserError, fallback: Location) -> SqlError {
     let message = match error {
         ParserError::TokenizerError(message) | ParserError::ParserError(message) => message,
         ParserError::RecursionLimitExceeded => {
-            return SqlError::syntax(format!("the statement nests deeper than {DEPTH} levels"))
-                .at(fallback);
+            return SqlError::syntax(format!("the statement nests deeper than {DEPTH} levels")).at(fallback);
         }
     };
     let (text, place) = match message.rsplit_once(" at Line: ") {
         Some((text, place)) => (text, place),
         None => return SqlError::syntax(message).at(fallback),
     };
-    let location = place.split_once(", Column: ").and_then(|(line, column)| {
-        Some(Location::new(
-            line.trim().parse().ok()?,
-            column.trim().parse().ok()?,
-        ))
-    });
+    let location = place
+        .split_once(", Column: ")
+        .and_then(|(line, column)| Some(Location::new(line.trim().parse().ok()?, column.trim().parse().ok()?)));
     let text = text.replace("Expected: ", "mismatched input: expected ");
     SqlError::syntax(text).at(location.filter(|place| place.line > 0).unwrap_or(fallback))
 }
@@ -458,10 +408,8 @@ fn property(option: SqlOption) -> Result<(String, PropertyValue), SqlError> {
     };
     let name = key.value.to_lowercase();
     let value = property_value(value).ok_or_else(|| {
-        SqlError::syntax(format!(
-            "property `{name}` must be a text, a number, a boolean or an array of texts"
-        ))
-        .at(key.span.start)
+        SqlError::syntax(format!("property `{name}` must be a text, a number, a boolean or an array of texts"))
+            .at(key.span.start)
     })?;
     Ok((name, value))
 }
@@ -474,10 +422,7 @@ fn property_value(value: Expr) -> Option<PropertyValue> {
             Value::Boolean(boolean) => Some(PropertyValue::Boolean(boolean)),
             _ => None,
         },
-        Expr::UnaryOp {
-            op: UnaryOperator::Minus,
-            expr,
-        } => match property_value(*expr)? {
+        Expr::UnaryOp { op: UnaryOperator::Minus, expr } => match property_value(*expr)? {
             PropertyValue::Number(number) => Some(PropertyValue::Number(format!("-{number}"))),
             _ => None,
         },

@@ -8,9 +8,7 @@
 
 use arrow::datatypes::FieldRef;
 use datafusion::sql::sqlparser::keywords::Keyword;
-use datafusion::sql::sqlparser::tokenizer::{
-    Location, Span, Token, TokenWithSpan, Tokenizer, TokenizerError, Word,
-};
+use datafusion::sql::sqlparser::tokenizer::{Location, Span, Token, TokenWithSpan, Tokenizer, TokenizerError, Word};
 
 use crate::error::SqlError;
 use crate::syntax::dialect::AthenaDialect;
@@ -39,10 +37,7 @@ pub(crate) fn prepare(sql: &str) -> Result<Prepared, SqlError> {
         .collect();
     refuse(&tokens)?;
     let (tokens, types) = take_types(tokens)?;
-    Ok(Prepared {
-        tokens: parenthesize_values(tokens),
-        types,
-    })
+    Ok(Prepared { tokens: parenthesize_values(tokens), types })
 }
 
 /// Names fold to lower case, quoted or not.
@@ -77,10 +72,7 @@ fn refuse(tokens: &[TokenWithSpan]) -> Result<(), SqlError> {
         let called = next.is_some_and(|next| next.token == Token::LParen);
         let why = match name.as_str() {
             "MATCH_RECOGNIZE" if called => "row pattern recognition has no counterpart in the engine",
-            "JSON_TABLE" | "JSON_OBJECT" | "JSON_ARRAY" | "JSON_EXISTS" | "JSON_QUERY"
-            | "JSON_VALUE"
-                if called =>
-            {
+            "JSON_TABLE" | "JSON_OBJECT" | "JSON_ARRAY" | "JSON_EXISTS" | "JSON_QUERY" | "JSON_VALUE" if called => {
                 "use `json_extract` or `json_extract_scalar`"
             }
             "UESCAPE" => "write the text with `\\` as its escape character",
@@ -89,17 +81,12 @@ fn refuse(tokens: &[TokenWithSpan]) -> Result<(), SqlError> {
             }
             _ => continue,
         };
-        return Err(
-            SqlError::not_supported(format!("`{name}` does not run on the laptop: {why}"))
-                .at(token.span.start),
-        );
+        return Err(SqlError::not_supported(format!("`{name}` does not run on the laptop: {why}")).at(token.span.start));
     }
     Ok(())
 }
 
-fn take_types(
-    tokens: Vec<TokenWithSpan>,
-) -> Result<(Vec<TokenWithSpan>, Vec<FieldRef>), SqlError> {
+fn take_types(tokens: Vec<TokenWithSpan>) -> Result<(Vec<TokenWithSpan>, Vec<FieldRef>), SqlError> {
     let mut out: Vec<TokenWithSpan> = Vec::with_capacity(tokens.len());
     let mut types = Vec::new();
     // One entry per open parenthesis: whether it is a cast's, and its type is still to come.
@@ -145,11 +132,7 @@ fn take_types(
 
 fn word(value: &str, span: Span) -> TokenWithSpan {
     TokenWithSpan {
-        token: Token::Word(Word {
-            value: value.to_owned(),
-            quote_style: Some('"'),
-            keyword: Keyword::NoKeyword,
-        }),
+        token: Token::Word(Word { value: value.to_owned(), quote_style: Some('"'), keyword: Keyword::NoKeyword }),
         span,
     }
 }
@@ -174,9 +157,7 @@ fn parenthesize_values(tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> {
     if !found {
         return tokens;
     }
-    let end = tokens
-        .last()
-        .map_or(Location::empty(), |token| token.span.end);
+    let end = tokens.last().map_or(Location::empty(), |token| token.span.end);
     let mut out = Vec::with_capacity(tokens.len() + 8);
     for (index, token) in tokens.into_iter().enumerate() {
         let here = Span::new(token.span.start, token.span.start);

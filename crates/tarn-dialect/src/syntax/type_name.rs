@@ -11,11 +11,7 @@ use crate::types::{array_of, field_of, json_field, map_of, renamed};
 
 /// Reads all tokens as one type.
 pub(crate) fn read_type(tokens: &[TokenWithSpan], place: Location) -> Result<FieldRef, SqlError> {
-    let mut reader = Reader {
-        tokens,
-        position: 0,
-        place,
-    };
+    let mut reader = Reader { tokens, position: 0, place };
     let field = reader.read()?;
     match reader.peek() {
         None => Ok(field),
@@ -35,9 +31,7 @@ impl Reader<'_> {
     }
 
     fn here(&self) -> Location {
-        self.tokens
-            .get(self.position)
-            .map_or(self.place, |token| token.span.start)
+        self.tokens.get(self.position).map_or(self.place, |token| token.span.start)
     }
 
     fn word(&mut self) -> Option<String> {
@@ -77,11 +71,7 @@ impl Reader<'_> {
     }
 
     fn unknown(&self) -> SqlError {
-        let written: Vec<String> = self
-            .tokens
-            .iter()
-            .map(|token| token.token.to_string())
-            .collect();
+        let written: Vec<String> = self.tokens.iter().map(|token| token.token.to_string()).collect();
         SqlError::types(format!("Unknown type: {}", written.join(" "))).at(self.place)
     }
 
@@ -157,8 +147,7 @@ impl Reader<'_> {
                 Some(Token::Number(digits, _)) => digits.parse::<u32>().ok(),
                 _ => None,
             };
-            let length = length
-                .ok_or_else(|| SqlError::syntax(format!("expected a length of `{kind}`")).at(place))?;
+            let length = length.ok_or_else(|| SqlError::syntax(format!("expected a length of `{kind}`")).at(place))?;
             self.position += 1;
             self.expect(&Token::RParen)?;
             length
@@ -168,12 +157,7 @@ impl Reader<'_> {
             return Ok(plain);
         };
         let metadata = [(format!("tarn.{kind}"), length.to_string())];
-        Ok(Arc::new(
-            plain
-                .as_ref()
-                .clone()
-                .with_metadata(metadata.into_iter().collect()),
-        ))
+        Ok(Arc::new(plain.as_ref().clone().with_metadata(metadata.into_iter().collect())))
     }
 
     fn decimal(&mut self, place: Location) -> Result<FieldRef, SqlError> {
@@ -202,13 +186,10 @@ impl Reader<'_> {
     fn unit(&mut self, place: Location) -> Result<TimeUnit, SqlError> {
         match self.numbers()?[..] {
             [] => Ok(TimeUnit::Millisecond),
-            [digits] => unit_of_digits(usize::from(digits))
-                .ok_or_else(|| {
-                    SqlError::not_supported(format!(
-                        "a precision of {digits} digits does not run on the laptop: at most 9"
-                    ))
+            [digits] => unit_of_digits(usize::from(digits)).ok_or_else(|| {
+                SqlError::not_supported(format!("a precision of {digits} digits does not run on the laptop: at most 9"))
                     .at(place)
-                }),
+            }),
             _ => Err(self.unknown()),
         }
     }
@@ -219,10 +200,7 @@ impl Reader<'_> {
         if !zone {
             self.words(&["without", "time", "zone"]);
         }
-        Ok(field_of(DataType::Timestamp(
-            unit,
-            zone.then(|| "UTC".into()),
-        )))
+        Ok(field_of(DataType::Timestamp(unit, zone.then(|| "UTC".into()))))
     }
 
     fn time(&mut self, place: Location) -> Result<FieldRef, SqlError> {

@@ -2,13 +2,11 @@
 
 use std::sync::Arc;
 
-use arrow::array::{
-    Array, ArrayRef, AsArray, Date32Array, IntervalMonthDayNanoArray, IntervalYearMonthArray,
-};
+use arrow::array::{Array, ArrayRef, AsArray, Date32Array, IntervalMonthDayNanoArray, IntervalYearMonthArray};
 use arrow::compute::cast;
 use arrow::datatypes::{
-    DataType, Date32Type, Float64Type, Int64Type, IntervalMonthDayNanoType, IntervalUnit,
-    IntervalYearMonthType, TimeUnit,
+    DataType, Date32Type, Float64Type, Int64Type, IntervalMonthDayNanoType, IntervalUnit, IntervalYearMonthType,
+    TimeUnit,
 };
 use chrono::Months;
 use datafusion::common::Result;
@@ -18,40 +16,28 @@ use datafusion::logical_expr::{
 
 use crate::operator::arithmetic::ArithmeticOperator;
 use crate::operator::{internal, invalid_argument, out_of_range};
-use crate::temporal::{
-    NANOS_PER_DAY, Zone, date_of, day_time, days_of, nanos_of, nanos_per, span_of, ticks, wall_of,
-};
+use crate::temporal::{NANOS_PER_DAY, Zone, date_of, day_time, days_of, nanos_of, nanos_per, span_of, ticks, wall_of};
 use crate::types::field_of;
 
 const DAY_TIME: DataType = DataType::Interval(IntervalUnit::MonthDayNano);
 const YEAR_MONTH: DataType = DataType::Interval(IntervalUnit::YearMonth);
 
 /// The type of a temporal operation; `None` where there is none.
-pub(crate) fn temporal_result(
-    operator: ArithmeticOperator,
-    left: &DataType,
-    right: &DataType,
-) -> Option<DataType> {
+pub(crate) fn temporal_result(operator: ArithmeticOperator, left: &DataType, right: &DataType) -> Option<DataType> {
     use ArithmeticOperator::{Add, Divide, Multiply, Subtract};
     let interval = |data_type: &DataType| matches!(data_type, DataType::Interval(_));
-    let number = |data_type: &DataType| {
-        crate::types::is_integer(data_type) || data_type == &DataType::Float64
-    };
+    let number = |data_type: &DataType| crate::types::is_integer(data_type) || data_type == &DataType::Float64;
     match (operator, left, right) {
         (Add | Subtract, a, b) if interval(a) && a == b => Some(a.clone()),
         (Add | Subtract, moment, span) if interval(span) => shifted(moment, span),
         (Add, span, moment) if interval(span) => shifted(moment, span),
         (Subtract, DataType::Date32, DataType::Date32) => Some(DAY_TIME),
-        (
-            Subtract,
-            DataType::Timestamp(_, _) | DataType::Date32,
-            DataType::Timestamp(_, _) | DataType::Date32,
-        ) => Some(DAY_TIME),
-        (
-            Subtract,
-            DataType::Time32(_) | DataType::Time64(_),
-            DataType::Time32(_) | DataType::Time64(_),
-        ) => Some(DAY_TIME),
+        (Subtract, DataType::Timestamp(_, _) | DataType::Date32, DataType::Timestamp(_, _) | DataType::Date32) => {
+            Some(DAY_TIME)
+        }
+        (Subtract, DataType::Time32(_) | DataType::Time64(_), DataType::Time32(_) | DataType::Time64(_)) => {
+            Some(DAY_TIME)
+        }
         (Multiply | Divide, span, factor) if interval(span) && number(factor) => Some(span.clone()),
         (Multiply, factor, span) if interval(span) && number(factor) => Some(span.clone()),
         _ => None,
@@ -62,16 +48,9 @@ pub(crate) fn temporal_result(
 fn shifted(moment: &DataType, span: &DataType) -> Option<DataType> {
     match moment {
         DataType::Date32 => Some(DataType::Date32),
-        DataType::Timestamp(unit, zone) if span == &YEAR_MONTH => {
-            Some(DataType::Timestamp(*unit, zone.clone()))
-        }
-        DataType::Timestamp(unit, zone) => Some(DataType::Timestamp(
-            (*unit).max(TimeUnit::Millisecond),
-            zone.clone(),
-        )),
-        DataType::Time32(_) | DataType::Time64(_) if span == &DAY_TIME => {
-            Some(DataType::Time32(TimeUnit::Millisecond))
-        }
+        DataType::Timestamp(unit, zone) if span == &YEAR_MONTH => Some(DataType::Timestamp(*unit, zone.clone())),
+        DataType::Timestamp(unit, zone) => Some(DataType::Timestamp((*unit).max(TimeUnit::Millisecond), zone.clone())),
+        DataType::Time32(_) | DataType::Time64(_) if span == &DAY_TIME => Some(DataType::Time32(TimeUnit::Millisecond)),
         _ => None,
     }
 }
@@ -86,11 +65,7 @@ pub(crate) struct TemporalArithmetic {
 
 impl TemporalArithmetic {
     pub(crate) fn new(operator: ArithmeticOperator, result: DataType) -> Self {
-        Self {
-            operator,
-            result,
-            signature: Signature::any(2, Volatility::Immutable),
-        }
+        Self { operator, result, signature: Signature::any(2, Volatility::Immutable) }
     }
 }
 
@@ -108,19 +83,11 @@ impl ScalarUDFImpl for TemporalArithmetic {
     }
 
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
-        let arrays = args
-            .args
-            .iter()
-            .map(|value| value.to_array(args.number_rows))
-            .collect::<Result<Vec<_>>>()?;
+        let arrays = args.args.iter().map(|value| value.to_array(args.number_rows)).collect::<Result<Vec<_>>>()?;
         let [left, right] = &arrays[..] else {
             return Err(internal("an operator takes two operands"));
         };
-        let sign: i64 = if self.operator == ArithmeticOperator::Subtract {
-            -1
-        } else {
-            1
-        };
+        let sign: i64 = if self.operator == ArithmeticOperator::Subtract { -1 } else { 1 };
         let left_span = matches!(left.data_type(), DataType::Interval(_));
         let right_span = matches!(right.data_type(), DataType::Interval(_));
         let result = match self.operator {
@@ -145,17 +112,9 @@ fn too_far() -> datafusion::common::DataFusionError {
 /// The moments or times of an array in nanoseconds.
 fn nanos(array: &ArrayRef) -> Result<Vec<Option<i128>>> {
     let (numbers, per): (ArrayRef, i64) = match array.data_type() {
-        DataType::Date32 => (
-            cast(&cast(array, &DataType::Int32)?, &DataType::Int64)?,
-            NANOS_PER_DAY,
-        ),
-        DataType::Timestamp(unit, _) | DataType::Time64(unit) => {
-            (cast(array, &DataType::Int64)?, nanos_per(*unit))
-        }
-        DataType::Time32(unit) => (
-            cast(&cast(array, &DataType::Int32)?, &DataType::Int64)?,
-            nanos_per(*unit),
-        ),
+        DataType::Date32 => (cast(&cast(array, &DataType::Int32)?, &DataType::Int64)?, NANOS_PER_DAY),
+        DataType::Timestamp(unit, _) | DataType::Time64(unit) => (cast(array, &DataType::Int64)?, nanos_per(*unit)),
+        DataType::Time32(unit) => (cast(&cast(array, &DataType::Int32)?, &DataType::Int64)?, nanos_per(*unit)),
         other => return Err(internal(format!("`{other}` is no moment"))),
     };
     Ok(numbers
@@ -170,9 +129,9 @@ fn difference(left: &ArrayRef, right: &ArrayRef) -> Result<ArrayRef> {
         .into_iter()
         .zip(nanos(right)?)
         .map(|pair| match pair {
-            (Some(left), Some(right)) => i64::try_from(left - right)
-                .map(|span| Some(day_time(span)))
-                .map_err(|_| too_far()),
+            (Some(left), Some(right)) => {
+                i64::try_from(left - right).map(|span| Some(day_time(span))).map_err(|_| too_far())
+            }
             _ => Ok(None),
         })
         .collect::<Result<IntervalMonthDayNanoArray>>()?;
@@ -181,37 +140,29 @@ fn difference(left: &ArrayRef, right: &ArrayRef) -> Result<ArrayRef> {
 
 fn sum(left: &ArrayRef, right: &ArrayRef, sign: i64) -> Result<ArrayRef> {
     if left.data_type() == &YEAR_MONTH {
-        let (left, right) = (
-            left.as_primitive::<IntervalYearMonthType>(),
-            right.as_primitive::<IntervalYearMonthType>(),
-        );
+        let (left, right) =
+            (left.as_primitive::<IntervalYearMonthType>(), right.as_primitive::<IntervalYearMonthType>());
         let months = left
             .iter()
             .zip(right.iter())
             .map(|pair| match pair {
                 (Some(left), Some(right)) => {
-                    i32::try_from(i64::from(left) + sign * i64::from(right))
-                        .map(Some)
-                        .map_err(|_| too_far())
+                    i32::try_from(i64::from(left) + sign * i64::from(right)).map(Some).map_err(|_| too_far())
                 }
                 _ => Ok(None),
             })
             .collect::<Result<IntervalYearMonthArray>>()?;
         return Ok(Arc::new(months));
     }
-    let (left, right) = (
-        left.as_primitive::<IntervalMonthDayNanoType>(),
-        right.as_primitive::<IntervalMonthDayNanoType>(),
-    );
+    let (left, right) =
+        (left.as_primitive::<IntervalMonthDayNanoType>(), right.as_primitive::<IntervalMonthDayNanoType>());
     let spans = left
         .iter()
         .zip(right.iter())
         .map(|pair| match pair {
-            (Some(left), Some(right)) => {
-                i64::try_from(span_of(left) + i128::from(sign) * span_of(right))
-                    .map(|span| Some(day_time(span)))
-                    .map_err(|_| too_far())
-            }
+            (Some(left), Some(right)) => i64::try_from(span_of(left) + i128::from(sign) * span_of(right))
+                .map(|span| Some(day_time(span)))
+                .map_err(|_| too_far()),
             _ => Ok(None),
         })
         .collect::<Result<IntervalMonthDayNanoArray>>()?;
@@ -230,11 +181,7 @@ fn scale(spans: &ArrayRef, factors: &ArrayRef, divide: bool) -> Result<ArrayRef>
         } else {
             span * factor
         };
-        if scaled.is_finite() && scaled.abs() < 9.2e18 {
-            Ok(scaled)
-        } else {
-            Err(too_far())
-        }
+        if scaled.is_finite() && scaled.abs() < 9.2e18 { Ok(scaled) } else { Err(too_far()) }
     };
     if spans.data_type() == &YEAR_MONTH {
         let spans = spans.as_primitive::<IntervalYearMonthType>();
@@ -242,9 +189,7 @@ fn scale(spans: &ArrayRef, factors: &ArrayRef, divide: bool) -> Result<ArrayRef>
             .iter()
             .zip(factors.iter())
             .map(|pair| match pair {
-                (Some(span), Some(factor)) => {
-                    apply(f64::from(span), factor).map(|months| Some(months as i32))
-                }
+                (Some(span), Some(factor)) => apply(f64::from(span), factor).map(|months| Some(months as i32)),
                 _ => Ok(None),
             })
             .collect::<Result<IntervalYearMonthArray>>()?;
@@ -280,20 +225,15 @@ fn shift(moments: &ArrayRef, spans: &ArrayRef, sign: i64, result: &DataType) -> 
                     match (months, days) {
                         (Some(months), _) => {
                             let date = date_of(date).ok_or_else(too_far)?;
-                            add_months(date, sign * i64::from(months.value(row)))
-                                .map(|date| Some(days_of(date)))
+                            add_months(date, sign * i64::from(months.value(row))).map(|date| Some(days_of(date)))
                         }
                         (_, Some(days)) => {
                             let span = span_of(days.value(row));
                             if span % i128::from(NANOS_PER_DAY) != 0 {
-                                return Err(invalid_argument(
-                                    "Cannot add hour, minutes or seconds to a date",
-                                ));
+                                return Err(invalid_argument("Cannot add hour, minutes or seconds to a date"));
                             }
                             let whole = span / i128::from(NANOS_PER_DAY) * i128::from(sign);
-                            i32::try_from(i128::from(date) + whole)
-                                .map(Some)
-                                .map_err(|_| too_far())
+                            i32::try_from(i128::from(date) + whole).map(Some).map_err(|_| too_far())
                         }
                         _ => Ok(None),
                     }
@@ -320,13 +260,7 @@ fn shift(moments: &ArrayRef, spans: &ArrayRef, sign: i64, result: &DataType) -> 
                 values.push(Some(ticks(moved, *unit).ok_or_else(too_far)?));
             }
             let numbers = arrow::array::Int64Array::from(values);
-            Ok(arrow::array::make_array(
-                numbers
-                    .to_data()
-                    .into_builder()
-                    .data_type(result.clone())
-                    .build()?,
-            ))
+            Ok(arrow::array::make_array(numbers.to_data().into_builder().data_type(result.clone()).build()?))
         }
         (DataType::Time32(_), _) => {
             let spans = spans.as_primitive::<IntervalMonthDayNanoType>();
@@ -351,11 +285,7 @@ fn shift(moments: &ArrayRef, spans: &ArrayRef, sign: i64, result: &DataType) -> 
 /// A date some months later; the day is cut to the length of the month.
 fn add_months(date: chrono::NaiveDate, months: i64) -> Result<chrono::NaiveDate> {
     let size = Months::new(u32::try_from(months.unsigned_abs()).map_err(|_| too_far())?);
-    let moved = if months < 0 {
-        date.checked_sub_months(size)
-    } else {
-        date.checked_add_months(size)
-    };
+    let moved = if months < 0 { date.checked_sub_months(size) } else { date.checked_add_months(size) };
     moved.ok_or_else(too_far)
 }
 
@@ -382,10 +312,7 @@ pub(crate) struct AtTimeZone {
 
 impl AtTimeZone {
     pub(crate) fn new(zone: &Zone) -> Self {
-        Self {
-            zone: zone.name().into(),
-            signature: Signature::any(1, Volatility::Immutable),
-        }
+        Self { zone: zone.name().into(), signature: Signature::any(1, Volatility::Immutable) }
     }
 
     fn result(&self, moment: &DataType) -> DataType {
@@ -406,10 +333,7 @@ impl ScalarUDFImpl for AtTimeZone {
     }
 
     fn return_type(&self, arguments: &[DataType]) -> Result<DataType> {
-        arguments
-            .first()
-            .map(|moment| self.result(moment))
-            .ok_or_else(|| internal("a zone is given to a moment"))
+        arguments.first().map(|moment| self.result(moment)).ok_or_else(|| internal("a zone is given to a moment"))
     }
 
     fn return_field_from_args(&self, args: ReturnFieldArgs<'_>) -> Result<arrow::datatypes::FieldRef> {
@@ -422,11 +346,7 @@ impl ScalarUDFImpl for AtTimeZone {
             return Err(internal("a zone is given to a moment"));
         };
         let moments = moment.to_array(args.number_rows)?;
-        let data = moments
-            .to_data()
-            .into_builder()
-            .data_type(self.result(moments.data_type()))
-            .build()?;
+        let data = moments.to_data().into_builder().data_type(self.result(moments.data_type())).build()?;
         Ok(ColumnarValue::Array(arrow::array::make_array(data)))
     }
 }

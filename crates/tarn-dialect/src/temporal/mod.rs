@@ -59,11 +59,7 @@ pub(crate) fn ticks(nanos: i128, unit: TimeUnit) -> Option<i64> {
 }
 
 /// A timestamp constant.
-pub(crate) fn timestamp_scalar(
-    nanos: i128,
-    unit: TimeUnit,
-    zone: Option<Arc<str>>,
-) -> Option<ScalarValue> {
+pub(crate) fn timestamp_scalar(nanos: i128, unit: TimeUnit, zone: Option<Arc<str>>) -> Option<ScalarValue> {
     let value = Some(ticks(nanos, unit)?);
     Some(match unit {
         TimeUnit::Second => ScalarValue::TimestampSecond(value, zone),

@@ -29,11 +29,7 @@ pub(crate) fn parse_date(text: &str) -> Option<NaiveDate> {
     if parts.next().is_some() || year.len() < 4 {
         return None;
     }
-    NaiveDate::from_ymd_opt(
-        sign * number(year, 6)? as i32,
-        number(month, 2)?,
-        number(day, 2)?,
-    )
+    NaiveDate::from_ymd_opt(sign * number(year, 6)? as i32, number(month, 2)?, number(day, 2)?)
 }
 
 /// `10:00`, `10:00:00`, `10:00:00.123456`: nanoseconds of the day and digits of the fraction.
@@ -57,10 +53,7 @@ pub(crate) fn parse_time(text: &str) -> Option<(i64, usize)> {
         return None;
     }
     let seconds = i64::from(hour) * 3600 + i64::from(minute) * 60 + i64::from(second);
-    Some((
-        seconds * NANOS_PER_SECOND + fraction_nanos(fraction)?,
-        fraction.len(),
-    ))
+    Some((seconds * NANOS_PER_SECOND + fraction_nanos(fraction)?, fraction.len()))
 }
 
 /// `2020-01-31`, `2020-01-31 10:00:00.123`, either with a zone after it.
@@ -75,11 +68,7 @@ pub(crate) fn parse_timestamp(text: &str) -> Option<ParsedTimestamp> {
         .find(|character: char| !character.is_ascii_digit() && character != ':' && character != '.')
         .unwrap_or(rest.len());
     let (clock, zone) = rest.split_at(clock_end);
-    let (nanos, digits) = if clock.is_empty() {
-        (0, 0)
-    } else {
-        parse_time(clock)?
-    };
+    let (nanos, digits) = if clock.is_empty() { (0, 0) } else { parse_time(clock)? };
     let zone = match zone.trim() {
         "" => None,
         name => Some(Zone::parse(name)?),
@@ -87,11 +76,7 @@ pub(crate) fn parse_timestamp(text: &str) -> Option<ParsedTimestamp> {
     let seconds = u32::try_from(nanos / NANOS_PER_SECOND).ok()?;
     let rest = u32::try_from(nanos % NANOS_PER_SECOND).ok()?;
     let time = NaiveTime::from_num_seconds_from_midnight_opt(seconds, rest)?;
-    Some(ParsedTimestamp {
-        wall: date.and_time(time),
-        digits,
-        zone,
-    })
+    Some(ParsedTimestamp { wall: date.and_time(time), digits, zone })
 }
 
 fn number(text: &str, longest: usize) -> Option<u32> {
@@ -156,9 +141,7 @@ pub(crate) fn day_time_of(text: &str, from: usize, to: usize) -> Option<i64> {
             None => (part, 0),
         };
         let whole = i64::from(whole.parse::<u32>().ok()?);
-        total = total
-            .checked_add(whole.checked_mul(per(unit))?)?
-            .checked_add(fraction)?;
+        total = total.checked_add(whole.checked_mul(per(unit))?)?.checked_add(fraction)?;
     }
     Some(total)
 }

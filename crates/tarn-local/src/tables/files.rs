@@ -3,9 +3,9 @@
 use std::io;
 use std::sync::Arc;
 
-use arrow::datatypes::SchemaRef;
+use arrow::datatypes::{DataType, SchemaRef};
 use datafusion::common::stats::Precision;
-use datafusion::common::{DataFusionError, Result, ScalarValue, Statistics};
+use datafusion::common::{ColumnStatistics, DataFusionError, Result, ScalarValue, Statistics};
 use datafusion::datasource::listing::PartitionedFile;
 use datafusion::datasource::physical_plan::FileGroup;
 use datafusion::datasource::physical_plan::parquet::metadata::DFParquetMetadata;
@@ -95,7 +95,19 @@ pub(crate) fn statistics(
     all.num_rows = if files.len() <= PLANNED_FOOTERS { rows } else { extrapolate(rows, files) };
     all.total_byte_size = Precision::Absent;
     all.column_statistics.resize(table_columns.fields().len(), Default::default());
+    for (column, field) in all.column_statistics.iter_mut().zip(table_columns.fields()) {
+        forget_other_types(column, field.data_type());
+    }
     Ok(all)
+}
+
+/// The bounds of a column whose files hold another type than the table: the optimizer compares them with values of the table's.
+fn forget_other_types(column: &mut ColumnStatistics, table_type: &DataType) {
+    for bound in [&mut column.min_value, &mut column.max_value, &mut column.sum_value] {
+        if bound.get_value().is_some_and(|value| value.data_type() != *table_type) {
+            *bound = Precision::Absent;
+        }
+    }
 }
 
 fn file_statistics(
@@ -107,7 +119,21 @@ fn file_statistics(
     let footer = footers.get(file, scanned).map_err(|error| DataFusionError::ParquetError(Box::new(error)))?;
     let metadata = footer.file_metadata();
     let file_schema = parquet_to_arrow_schema(metadata.schema_descr(), metadata.key_value_metadata())?;
-    DFParquetMetadata::statistics_from_parquet_metadata(&footer, &match_columns(columns, &file_schema))
+    let found = match_columns(columns, &file_schema);
+    let mut statistics = DFParquetMetadata::statistics_from_parquet_metadata(&footer, &found)?;
+    for (column, field) in statistics.column_statistics.iter_mut().zip(columns.fields()) {
+        column.min_value = in_type(&column.min_value, field.data_type());
+        column.max_value = in_type(&column.max_value, field.data_type());
+    }
+    Ok(statistics)
+}
+
+/// A bound in the table's type: the optimizer compares it with values of that type.
+fn in_type(bound: &Precision<ScalarValue>, data_type: &DataType) -> Precision<ScalarValue> {
+    match bound.get_value().map(|value| value.cast_to(data_type)) {
+        Some(Ok(value)) => Precision::Inexact(value),
+        _ => Precision::Absent,
+    }
 }
 
 fn extrapolate(rows: Precision<usize>, files: &[PartitionedFile]) -> Precision<usize> {

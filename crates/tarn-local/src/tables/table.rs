@@ -7,7 +7,7 @@ use arrow::datatypes::{Field, Schema, SchemaRef};
 use async_trait::async_trait;
 use datafusion::catalog::{Session, TableProvider};
 use datafusion::common::config::TableParquetOptions;
-use datafusion::common::{DataFusionError, Result};
+use datafusion::common::{DataFusionError, Result, project_schema};
 use datafusion::datasource::TableType;
 use datafusion::datasource::physical_plan::{FileScanConfigBuilder, ParquetSource};
 use datafusion::datasource::source::DataSourceExec;
@@ -15,6 +15,8 @@ use datafusion::datasource::table_schema::TableSchema;
 use datafusion::execution::object_store::ObjectStoreUrl;
 use datafusion::logical_expr::{Expr, TableProviderFilterPushDown};
 use datafusion::physical_plan::ExecutionPlan;
+use datafusion::physical_plan::empty::EmptyExec;
+use datafusion::physical_plan::empty::EmptyExec;
 use tarn_pipeline::ports::{Column, TableEntry};
 
 use super::adapter::TableColumns;
@@ -126,7 +128,17 @@ impl TableProvider for FilesTable {
         let looked: Result<_> =
             tokio::task::spawn_blocking(look).await.map_err(|stopped| DataFusionError::External(stopped.into()))?;
         let (files, statistics) = looked?;
+        if files.is_empty() {
+            // A scan of no files has no partition at all, which the optimizer does not expect.
+            let schema = project_schema(self.schema.table_schema(), projection)?;
+            return Ok(Arc::new(EmptyExec::new(schema)));
+        }
         let groups = files::group(files, state.config().target_partitions());
+        if groups.is_empty() {
+            // A scan of no file has no partition, which operators above it do not expect.
+            let schema = project_schema(&self.schema(), projection)?;
+            return Ok(Arc::new(EmptyExec::new(schema)));
+        }
         let config = FileScanConfigBuilder::new(ObjectStoreUrl::local_filesystem(), Arc::new(self.source(state)))
             .with_file_groups(groups)
             .with_statistics(statistics)

@@ -95,7 +95,7 @@ fn generate(arguments: &Arguments) -> Result<Written> {
 /// A file, compressed or not.
 enum Output {
     Plain(BufWriter<File>),
-    Gzip(GzEncoder<BufWriter<File>>),
+    Gzip(Box<GzEncoder<BufWriter<File>>>),
 }
 
 impl Output {
@@ -128,7 +128,7 @@ fn create(directory: &Path, name: &str, gzip: bool) -> Result<Output> {
     let path = directory.join(if gzip { format!("{name}.gz") } else { name.to_owned() });
     let file = File::create(&path).with_context(|| format!("cannot write `{}`", path.display()))?;
     let file = BufWriter::with_capacity(1 << 20, file);
-    Ok(if gzip { Output::Gzip(GzEncoder::new(file, Compression::fast())) } else { Output::Plain(file) })
+    Ok(if gzip { Output::Gzip(Box::new(GzEncoder::new(file, Compression::fast()))) } else { Output::Plain(file) })
 }
 
 fn report(written: &Written, target: &mut impl Write) -> std::io::Result<()> {
