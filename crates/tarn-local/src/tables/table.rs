@@ -16,7 +16,6 @@ use datafusion::execution::object_store::ObjectStoreUrl;
 use datafusion::logical_expr::{Expr, TableProviderFilterPushDown};
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::empty::EmptyExec;
-use datafusion::physical_plan::empty::EmptyExec;
 use tarn_pipeline::ports::{Column, TableEntry};
 
 use super::adapter::TableColumns;
@@ -134,11 +133,6 @@ impl TableProvider for FilesTable {
             return Ok(Arc::new(EmptyExec::new(schema)));
         }
         let groups = files::group(files, state.config().target_partitions());
-        if groups.is_empty() {
-            // A scan of no file has no partition, which operators above it do not expect.
-            let schema = project_schema(&self.schema(), projection)?;
-            return Ok(Arc::new(EmptyExec::new(schema)));
-        }
         let config = FileScanConfigBuilder::new(ObjectStoreUrl::local_filesystem(), Arc::new(self.source(state)))
             .with_file_groups(groups)
             .with_statistics(statistics)
