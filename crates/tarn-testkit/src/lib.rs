@@ -2,6 +2,7 @@
 //!
 //! A test gets a folder of its own and runs the real program in it; nothing is shared and everything is gone afterwards.
 
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 
@@ -112,7 +113,7 @@ impl ScratchLake {
         self.folder.path()
     }
 
-    /// Writes a file of the lake, in place of an older one.
+    /// Writes a file of the lake, in place of an older one, as an editor does: whoever reads it sees the old text or the new.
     ///
     /// # Errors
     /// When it cannot be written.
@@ -121,7 +122,9 @@ impl ScratchLake {
         if let Some(parent) = path.parent() {
             std::fs::create_dir_all(parent)?;
         }
-        std::fs::write(&path, text)?;
+        let mut unfinished = tempfile::NamedTempFile::new_in(path.parent().unwrap_or(self.path()))?;
+        unfinished.write_all(text.as_ref())?;
+        unfinished.persist(&path)?;
         Ok(path)
     }
 
