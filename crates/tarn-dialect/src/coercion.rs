@@ -9,9 +9,10 @@ use std::sync::Arc;
 use arrow::datatypes::{DataType, Field, FieldRef, Fields, TimeUnit};
 use datafusion::common::{DFSchema, Result};
 use datafusion::logical_expr::expr::Cast;
-use datafusion::logical_expr::{Expr, ExprSchemable};
+use datafusion::logical_expr::{BinaryExpr, Expr, ExprSchemable, Operator};
 
 use crate::error::unknown_column;
+use crate::operator::arithmetic::Arithmetic;
 use crate::types::{
     array_of, decimal_shape, element_field, field_of, integer_digits, is_json, is_number, map_fields, map_of, plain,
     plain_field,
@@ -31,6 +32,9 @@ impl Typed {
     /// Types an expression; a column that is not in scope is refused with its place.
     pub(crate) fn of(expr: Expr, schema: &DFSchema) -> Result<Self> {
         let expr = expr.unalias();
+        if let Some(field) = known(&expr) {
+            return Ok(Self { expr, field });
+        }
         for column in expr.column_refs() {
             if !schema.has_column(column) {
                 if column.relation.is_none() && schema.fields_with_unqualified_name(&column.name).len() > 1 {
@@ -52,6 +56,25 @@ impl Typed {
     /// Casts implicitly to a type that [`common_type`] gave.
     pub(crate) fn into(self, target: &Field) -> Expr {
         coerce(self.expr, self.field.data_type(), target.data_type())
+    }
+}
+
+/// The type of an operator that was planned here before, whose operands were checked then.
+///
+/// The engine finds the type of an expression by walking all of it; in a chain of operators that would be done
+/// again at each link.
+fn known(expr: &Expr) -> Option<FieldRef> {
+    match expr {
+        Expr::BinaryExpr(BinaryExpr { op, .. }) => match op {
+            Operator::And | Operator::Or => Some(field_of(DataType::Boolean)),
+            Operator::StringConcat => Some(field_of(DataType::Utf8)),
+            op if op.supports_propagation() => Some(field_of(DataType::Boolean)),
+            _ => None,
+        },
+        Expr::ScalarFunction(call) if call.func.inner().is::<Arithmetic>() => {
+            call.func.return_type(&[]).ok().map(field_of)
+        }
+        _ => None,
     }
 }
 

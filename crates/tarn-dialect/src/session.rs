@@ -3,7 +3,9 @@
 use std::collections::HashMap;
 use std::fmt;
 use std::path::PathBuf;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
@@ -103,7 +105,7 @@ impl Session {
     /// [`SqlError`] of any planning kind, with its place in the text the query was parsed from.
     pub fn plan<'a>(&'a self, query: &'a Query) -> BoxFuture<'a, Result<LogicalPlan, SqlError>> {
         // A boxed future is compiled here once, and not again in every crate that waits for it.
-        Box::pin(self.resolve(query))
+        Box::pin(Deep(Box::pin(self.resolve(query))))
     }
 
     async fn resolve(&self, query: &Query) -> Result<LogicalPlan, SqlError> {
@@ -154,8 +156,8 @@ impl Session {
     /// # Errors
     /// [`SqlError`] when the plan cannot be started.
     pub fn execute(&self, plan: LogicalPlan) -> BoxFuture<'_, Result<SendableRecordBatchStream, SqlError>> {
-        let frame = DataFrame::new(self.context.state(), plan);
-        Box::pin(async move { Ok(frame.execute_stream().await?) })
+        let state = self.context.state();
+        Box::pin(Deep(Box::pin(async move { Ok(DataFrame::new(state, plan).execute_stream().await?) })))
     }
 
     /// The engine's state: configuration, catalogue, runtime.
@@ -166,6 +168,24 @@ impl Session {
     /// The engine's context.
     pub fn context(&self) -> &SessionContext {
         &self.context
+    }
+}
+
+/// Runs work that recurses as deep as a statement nests, on a stack that a thread need not have.
+pub(crate) fn deep<R>(work: impl FnOnce() -> R) -> R {
+    // Pages are taken only when they are touched.
+    const STACK: usize = 256 << 20;
+    stacker::grow(STACK, work)
+}
+
+/// A future that is polled on a deep stack: planning walks trees as deep as statements nest.
+struct Deep<F>(F);
+
+impl<F: Future + Unpin> Future for Deep<F> {
+    type Output = F::Output;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        deep(|| Pin::new(&mut self.0).poll(context))
     }
 }
 

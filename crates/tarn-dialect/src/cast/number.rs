@@ -277,3 +277,35 @@ fn to_decimal(array: &ArrayRef, precision: u8, scale: i8) -> Result<ArrayRef> {
     };
     Ok(Arc::new(result.with_precision_and_scale(precision, scale)?))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn decimals_of_texts() {
+        let read = |text: &str, scale: i8| parse_decimal(text, scale);
+        assert_eq!(read("1.5", 2), Ok(Some(150)));
+        assert_eq!(read("-1.005", 2), Ok(Some(-101)));
+        assert_eq!(read("0.004", 2), Ok(Some(0)));
+        assert_eq!(read(".5", 0), Ok(Some(1)));
+        assert_eq!(read("12e-1", 1), Ok(Some(12)));
+        assert_eq!(read("1e3", 0), Ok(Some(1000)));
+        assert_eq!(read("1e-40", 2), Ok(Some(0)));
+        assert_eq!(read("1e400", 2), Ok(None));
+        assert_eq!(read("00000000000000000000000000000000000000000000001", 0), Ok(Some(1)));
+        for wrong in ["", ".", "-", "1.2.3", "e5", "1e", "x", " 1"] {
+            assert_eq!(read(wrong, 2), Err(()), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn scales() {
+        assert_eq!(rescale(25, 1, 0), Some(3));
+        assert_eq!(rescale(-25, 1, 0), Some(-3));
+        assert_eq!(rescale(24, 1, 0), Some(2));
+        assert_eq!(rescale(5, 0, 2), Some(500));
+        assert_eq!(rescale(5, 38, 0), Some(0));
+        assert_eq!(rescale(i128::MAX, 0, 1), None);
+    }
+}

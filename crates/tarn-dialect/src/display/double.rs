@@ -56,3 +56,46 @@ fn arrange(scientific: &str) -> String {
     let fraction = if fraction.is_empty() { "0" } else { fraction };
     format!("{sign}{whole}.{fraction}")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn java_notation() {
+        let texts = [
+            (0.1, "0.1"),
+            (-0.0, "-0.0"),
+            (1.0, "1.0"),
+            (100.0, "100.0"),
+            (0.001, "0.001"),
+            (0.000_999, "9.99E-4"),
+            (9_999_999.0, "9999999.0"),
+            (1e7, "1.0E7"),
+            (1.5e300, "1.5E300"),
+            (f64::MIN_POSITIVE, "2.2250738585072014E-308"),
+            (f64::NAN, "NaN"),
+            (f64::NEG_INFINITY, "-Infinity"),
+        ];
+        for (number, text) in texts {
+            assert_eq!(double_text(number), text);
+        }
+        assert_eq!(real_text(0.1), "0.1");
+        assert_eq!(real_text(1.6e10), "1.6E10");
+    }
+
+    #[test]
+    fn texts_read_back_as_the_same_number() {
+        let mut bits = 0x9e37_79b9_7f4a_7c15_u64;
+        for _ in 0..20_000 {
+            bits ^= bits << 13;
+            bits ^= bits >> 7;
+            bits ^= bits << 17;
+            let number = f64::from_bits(bits);
+            if number.is_finite() {
+                let text = double_text(number);
+                assert_eq!(text.parse::<f64>().map(f64::to_bits), Ok(bits), "{text}");
+            }
+        }
+    }
+}

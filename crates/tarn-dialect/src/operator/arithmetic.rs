@@ -262,3 +262,71 @@ fn wide(operator: ArithmeticOperator, left: i128, right: i128, shifts: &Shifts) 
 fn magnitude(value: i256) -> i256 {
     if value.is_negative() { value.wrapping_neg() } else { value }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a failing law must stop the test")]
+
+    use super::*;
+
+    fn array(value: i128, precision: u8, scale: i8) -> Decimal128Array {
+        Decimal128Array::from(vec![value]).with_precision_and_scale(precision, scale).unwrap()
+    }
+
+    fn apply_one(operator: ArithmeticOperator, a: (i128, u8, i8), b: (i128, u8, i8)) -> Result<(i128, i8)> {
+        let DataType::Decimal128(precision, scale) = decimal_result(operator, (a.1, a.2), (b.1, b.2))? else {
+            return Err(internal("a decimal"));
+        };
+        let result = decimals(operator, &array(a.0, a.1, a.2), &array(b.0, b.1, b.2), precision, scale)?;
+        Ok((result.as_primitive::<Decimal128Type>().value(0), scale))
+    }
+
+    #[test]
+    fn quotients_round_half_away_from_zero() {
+        use ArithmeticOperator::Divide;
+        assert_eq!(apply_one(Divide, (10, 2, 1), (3, 10, 0)).unwrap(), (3, 1));
+        assert_eq!(apply_one(Divide, (5, 1, 0), (10, 2, 0)).unwrap(), (1, 0));
+        assert_eq!(apply_one(Divide, (-5, 1, 0), (10, 2, 0)).unwrap(), (-1, 0));
+        assert_eq!(apply_one(Divide, (4, 1, 0), (10, 2, 0)).unwrap(), (0, 0));
+    }
+
+    /// What does not fit 128 bits on the way is computed on 256, with the same result.
+    #[test]
+    fn narrow_and_wide_agree() {
+        let mut state = 0x2545_f491_4f6c_dd1d_u64;
+        let mut next = || {
+            state ^= state << 13;
+            state ^= state >> 7;
+            state ^= state << 17;
+            i128::from(state as i64 >> 20)
+        };
+        for _ in 0..5_000 {
+            let (a, b) = (next(), next());
+            if b == 0 {
+                continue;
+            }
+            for operator in [
+                ArithmeticOperator::Add,
+                ArithmeticOperator::Subtract,
+                ArithmeticOperator::Multiply,
+                ArithmeticOperator::Divide,
+                ArithmeticOperator::Modulo,
+            ] {
+                let shifts = Shifts::new(operator, 4, 2, 4);
+                let small = narrow(operator, a, b, &shifts).unwrap();
+                let large = wide(operator, a, b, &shifts).and_then(i256::to_i128).unwrap();
+                assert_eq!(small, large, "{a} {} {b}", operator.symbol());
+            }
+        }
+    }
+
+    /// `a = (a / b) * b + a % b` in whole numbers.
+    #[test]
+    fn the_rest_is_what_division_leaves() {
+        use ArithmeticOperator::Modulo;
+        for (a, b) in [(7, 3), (-7, 3), (7, -3), (-7, -3), (6, 3)] {
+            let (rest, _) = apply_one(Modulo, (a, 10, 0), (b, 10, 0)).unwrap();
+            assert_eq!(a / b * b + rest, a);
+        }
+    }
+}

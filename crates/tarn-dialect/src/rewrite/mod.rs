@@ -131,7 +131,7 @@ impl VisitorMut for Rewriter<'_> {
 
     fn pre_visit_select(&mut self, select: &mut Select) -> ControlFlow<Self::Break> {
         self.selects.push(names::SelectNames::of(select));
-        ControlFlow::Continue(())
+        stop(names::check_joins(select))
     }
 
     fn post_visit_select(&mut self, select: &mut Select) -> ControlFlow<Self::Break> {

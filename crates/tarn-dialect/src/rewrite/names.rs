@@ -4,7 +4,8 @@
 //! columns of one name; the session turns those into `_col0`, `_col1`, … at the very end.
 
 use datafusion::sql::sqlparser::ast::{
-    AccessExpr, Expr, Fetch, Ident, LimitClause, Query, Select, SelectItem, Spanned, Value,
+    AccessExpr, Expr, Fetch, Ident, JoinConstraint, JoinOperator, LimitClause, Query, Select, SelectItem, Spanned,
+    Value,
 };
 
 use crate::error::SqlError;
@@ -79,6 +80,29 @@ pub(super) fn limit(limit: Option<LimitClause>, fetch: Option<Fetch>) -> Option<
         _ => None,
     };
     Some(LimitClause::LimitOffset { limit: Some(count), offset, limit_by: Vec::new() })
+}
+
+/// Refuses outer joins whose `USING` columns may come from either side: the engine would take the left one always.
+pub(super) fn check_joins(select: &Select) -> Result<(), SqlError> {
+    for join in select.from.iter().flat_map(|table| &table.joins) {
+        let (JoinOperator::Right(constraint)
+        | JoinOperator::RightOuter(constraint)
+        | JoinOperator::FullOuter(constraint)) = &join.join_operator
+        else {
+            continue;
+        };
+        let written = match constraint {
+            JoinConstraint::Using(_) => "USING",
+            JoinConstraint::Natural => "NATURAL",
+            _ => continue,
+        };
+        return Err(SqlError::not_supported(format!(
+            "`{written}` of a right or full join does not run on the laptop: name the columns with `ON`"
+        ))
+        .hint("`coalesce(a.id, b.id)` gives the column of either side")
+        .at(join.relation.span().start));
+    }
+    Ok(())
 }
 
 /// Refuses clauses that the parser knows and Athena does not.

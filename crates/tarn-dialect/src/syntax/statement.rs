@@ -127,6 +127,10 @@ impl Query {
 
 /// Parses exactly one statement, with or without `;`.
 pub(crate) fn parse(sql: &str) -> Result<Statement, SqlError> {
+    crate::session::deep(|| read(sql))
+}
+
+fn read(sql: &str) -> Result<Statement, SqlError> {
     let Prepared { tokens, types } = prepare(sql)?;
     let end = tokens.last().map_or(Location::new(1, 1), |token| token.span.end);
     let mut tokens = tokens;

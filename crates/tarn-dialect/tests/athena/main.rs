@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a broken fixture must stop the test")]
 
+mod statements;
+mod stress;
 mod support;
 
 use support::{rows, session};
@@ -60,7 +62,7 @@ macro_rules! families {
         $(
             #[tokio::test]
             async fn $name() {
-                let text = include_str!(concat!("cases/", stringify!($name), ".cases"));
+                let text = include_str!(concat!("../cases/", stringify!($name), ".cases"));
                 assert!(check(stringify!($name), text).await >= $least);
             }
         )*
