@@ -1,0 +1,3 @@
+//! Batches of a DynamoDB stream into the raw zone.
+
+fn main() {}

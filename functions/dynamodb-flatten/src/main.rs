@@ -1,0 +1,3 @@
+//! Captured DynamoDB changes into flat Parquet.
+
+fn main() {}

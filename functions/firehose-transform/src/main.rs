@@ -1,0 +1,3 @@
+//! Firehose records in, flat rows out.
+
+fn main() {}
