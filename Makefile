@@ -36,6 +36,7 @@ $(DATA)/.done:
 
 test: build ## Run all tests
 	tests/set-up
+	cargo build --release --locked --workspace --bins
 	cargo test --release --locked --workspace
 
 lint: ## Check formatting, lints and dependencies' licences

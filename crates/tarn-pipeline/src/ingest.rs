@@ -5,7 +5,9 @@
 //! ends with the same objects. What an earlier contract made of the same bytes, and this one does not, is removed at the end.
 
 mod contract;
+pub mod delivery;
 pub mod files;
+pub mod firehose;
 mod framing;
 mod interpret;
 pub mod quarantine;
