@@ -37,6 +37,11 @@ impl LakeFiles {
         self.files.insert(path.into(), bytes.into());
     }
 
+    /// The files by path, in the order of their paths.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &[u8])> {
+        self.files.iter().map(|(path, bytes)| (path.as_str(), bytes.as_slice()))
+    }
+
     /// Whether a path is one of a lake's files, so that the caller need not read others.
     #[must_use]
     pub fn is_lake_file(path: &str) -> bool {

@@ -10,7 +10,9 @@
 pub mod arrivals;
 pub mod capture;
 mod contract;
+pub mod delivery;
 pub mod files;
+pub mod firehose;
 pub mod flatten;
 mod framing;
 mod interpret;

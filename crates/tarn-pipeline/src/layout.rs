@@ -2,13 +2,18 @@
 //!
 //! ```text
 //! raw/<source>/day=<arrival>/<hash>.<ext>         every byte that arrived, before it is interpreted
+//! raw/<source>/day=…/<first>-<last>-<hash>.…      a batch of changes of a table, named by its sequence numbers
 //! source/<name>/day=<day>/<hash>-….parquet        records that fit their contract
 //! quarantine/<source>/<hash>-….ndjson             records that did not, whole, with the reason
+//! quarantine/<source>/firehose-<hash>.ndjson      the same, of one batch of a delivery stream
+//! quarantine/<source>/capture-<hash>.ndjson       the same, of one batch of changes of a table
 //! made/<source>/<hash>.json                       the keys of what was made of one raw object
 //! seed/<name>/<hash>.parquet                      the project's own small tables
 //! model/<name>/run=<id>/…                         a version: the immutable output of one model in one run
 //! model/<name>/_tarn/<id>.json                    the version's manifest; Tarn deletes a version only where this marker stands
 //! runs/<id>.json                                  the record of a run
+//! project/<hash>.json                             the lake's own files as they were pushed once
+//! project/current.json                            which of them is the present one
 //! ```
 //!
 //! The manifest lies beside the version and not in it, because Athena writes a table only into an empty folder.
@@ -83,4 +88,19 @@ pub fn runs() -> Key {
 /// The record of a run.
 pub fn run(run: &RunId) -> Key {
     runs().join(&format!("{run}.json"))
+}
+
+/// The folder of the lake's own files.
+pub fn projects() -> Key {
+    Key::new("project/")
+}
+
+/// The lake's own files with this hash.
+pub fn project(hash: &str) -> Key {
+    projects().join(&format!("{hash}.json"))
+}
+
+/// What names the present files of the lake.
+pub fn current_project() -> Key {
+    projects().join("current.json")
 }

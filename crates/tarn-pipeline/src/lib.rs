@@ -17,6 +17,7 @@ pub mod manifest;
 pub mod names;
 pub mod ports;
 pub mod prepare;
+pub mod project;
 pub mod publish;
 pub mod record;
 pub mod retention;

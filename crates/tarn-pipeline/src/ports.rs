@@ -4,12 +4,14 @@
 //! Athena. The steps see no difference: the same statements, keys and catalogue changes go through both.
 
 mod catalogue;
+mod delivery_stream;
 mod engine;
 mod mart;
 mod objects;
 mod observer;
 
 pub use catalogue::{Catalogue, CatalogueError, Column, Part, TableEntry, TableKind};
+pub use delivery_stream::{DeliveryError, DeliveryStream};
 pub use engine::{Attribution, EngineError, QueryEngine, QueryOutcome, QueryRequest};
 pub use mart::{Load, LoadMode, LoadOutcome, Mart, MartError, VersionFile};
 pub(crate) use objects::may_pass;

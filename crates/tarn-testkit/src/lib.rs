@@ -1,6 +1,12 @@
-//! A scratch lake and the program `tarn`, for tests of the whole system.
+//! A scratch lake and the program `tarn`, for tests of the whole system; AWS and Lambda on loopback, for tests of the functions.
 //!
-//! A test gets a folder of its own and runs the real program in it; nothing is shared and everything is gone afterwards.
+//! A test gets a folder of its own and runs the real program in it; nothing is shared and everything is gone afterwards. What it
+//! starts ends with it, also when it fails.
+#![allow(clippy::panic, reason = "what a test asked for and did not get fails the test")]
+
+mod http;
+mod moto;
+mod runtime_api;
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -8,6 +14,9 @@ use std::process::{Child, Command, Output, Stdio};
 
 use anyhow::{Context, Result, bail};
 use tempfile::TempDir;
+
+pub use moto::{Moto, REGION};
+pub use runtime_api::{Reply, RuntimeApi};
 
 /// A program of the workspace, beside the test's own binary.
 ///

@@ -1,0 +1,135 @@
+//! The closing line of an invocation, which is its metrics too.
+//!
+//! CloudWatch reads metrics out of a log line that carries `_aws` (the embedded metric format): nothing is called, nothing is
+//! waited for, and whoever reads the log sees the same counts as the dashboard.
+//! <https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html>
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use serde_json::{Map, Value, json};
+
+use crate::failure::Failure;
+
+/// The namespace of all metrics.
+const NAMESPACE: &str = "Tarn";
+
+/// What an invocation did, in numbers.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Report {
+    source: Option<String>,
+    counts: Vec<(&'static str, u64)>,
+}
+
+impl Report {
+    /// A report on records of one source.
+    pub fn of_source(source: &str) -> Self {
+        Self { source: Some(source.to_owned()), counts: Vec::new() }
+    }
+
+    /// Adds a count, e.g. `Records`, `Quarantined`; names are the metrics' names.
+    #[must_use]
+    pub fn with(mut self, name: &'static str, count: u64) -> Self {
+        self.counts.push((name, count));
+        self
+    }
+}
+
+/// All that the closing line tells.
+pub(crate) struct Closing<'a> {
+    pub(crate) function: &'a str,
+    pub(crate) request_id: &'a str,
+    pub(crate) report: &'a Report,
+    pub(crate) failure: Option<&'a Failure>,
+    pub(crate) bytes_in: usize,
+    pub(crate) bytes_out: usize,
+    pub(crate) taken: Duration,
+    /// Whether this was the first invocation of the process.
+    pub(crate) is_first: bool,
+}
+
+impl Closing<'_> {
+    /// The line, as JSON.
+    pub(crate) fn line(&self, now: SystemTime) -> Value {
+        let milliseconds = (self.taken.as_secs_f64() * 1e6).round() / 1e3;
+        let mut metrics: Vec<(&str, Value, &str)> =
+            self.report.counts.iter().map(|(name, count)| (*name, json!(count), "Count")).collect();
+        metrics.push(("BytesIn", json!(self.bytes_in), "Bytes"));
+        metrics.push(("BytesOut", json!(self.bytes_out), "Bytes"));
+        metrics.push(("Milliseconds", json!(milliseconds), "Milliseconds"));
+        metrics.push(("Failures", json!(u8::from(self.failure.is_some())), "Count"));
+
+        let mut line = Map::new();
+        line.insert("level".into(), json!(if self.failure.is_some() { "ERROR" } else { "INFO" }));
+        line.insert("message".into(), json!("invocation closed"));
+        line.insert("requestId".into(), json!(self.request_id));
+        line.insert("Function".into(), json!(self.function));
+        let mut dimensions = vec![vec!["Function"]];
+        if let Some(source) = &self.report.source {
+            line.insert("Source".into(), json!(source));
+            dimensions.push(vec!["Function", "Source"]);
+        }
+        for (name, value, _) in &metrics {
+            line.insert((*name).to_owned(), value.clone());
+        }
+        if self.is_first {
+            line.insert("coldStart".into(), json!(true));
+        }
+        if let Some(failure) = self.failure {
+            line.insert("errorType".into(), json!(failure.kind.name()));
+            line.insert("errorMessage".into(), json!(failure.message));
+        }
+        let definitions: Vec<Value> =
+            metrics.iter().map(|(name, _, unit)| json!({"Name": name, "Unit": unit})).collect();
+        let timestamp = now.duration_since(UNIX_EPOCH).unwrap_or_default().as_millis() as u64;
+        line.insert(
+            "_aws".into(),
+            json!({
+                "Timestamp": timestamp,
+                "CloudWatchMetrics": [{"Namespace": NAMESPACE, "Dimensions": dimensions, "Metrics": definitions}],
+            }),
+        );
+        Value::Object(line)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn closing<'a>(report: &'a Report, failure: Option<&'a Failure>) -> Closing<'a> {
+        Closing {
+            function: "firehose-transform",
+            request_id: "r-1",
+            report,
+            failure,
+            bytes_in: 10,
+            bytes_out: 20,
+            taken: Duration::from_micros(1_234),
+            is_first: false,
+        }
+    }
+
+    #[test]
+    fn every_metric_of_the_definition_stands_in_the_line() {
+        let report = Report::of_source("clicks").with("Records", 3).with("Dropped", 1);
+        let line = closing(&report, None).line(UNIX_EPOCH + Duration::from_millis(5));
+        let definition = &line["_aws"]["CloudWatchMetrics"][0];
+        for metric in definition["Metrics"].as_array().unwrap() {
+            assert!(line[metric["Name"].as_str().unwrap()].is_number(), "{metric}");
+        }
+        for dimension in definition["Dimensions"].as_array().unwrap().iter().flat_map(|set| set.as_array().unwrap()) {
+            assert!(line[dimension.as_str().unwrap()].is_string(), "{dimension}");
+        }
+        assert_eq!(line["_aws"]["Timestamp"], 5);
+        assert_eq!((&line["Records"], &line["Milliseconds"]), (&json!(3), &json!(1.234)));
+    }
+
+    #[test]
+    fn a_failure_says_why() {
+        let failure = Failure::retryable("the bucket is busy");
+        let line = closing(&Report::default(), Some(&failure)).line(UNIX_EPOCH);
+        assert_eq!(line["Failures"], 1);
+        assert_eq!(line["errorType"], "Tarn.Retryable");
+        assert_eq!(line["errorMessage"], "the bucket is busy");
+    }
+}
