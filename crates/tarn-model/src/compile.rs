@@ -13,7 +13,7 @@ use crate::diagnostic::{Diagnostic, Diagnostics, SourceText};
 use crate::lake::Lake;
 use crate::model::{Dependency, DependencyKind, Model};
 use crate::name;
-use crate::source::Source;
+use crate::source::{Source, SourceKind};
 use crate::sql_text;
 use crate::template::Function;
 use crate::template::analysis::TemplateMistake;
@@ -296,14 +296,22 @@ pub(crate) fn template_value(value: &VarValue, today: NaiveDate) -> Value {
     }
 }
 
-/// One row per record of a stream: a record that was delivered twice has the same `_id` twice.
+/// One row per record, however often it was delivered: the same record of a stream has the same `_id`, the same change of a table
+/// the same key and `_seq`.
 fn deduplicated(source: &Source, relation: &str) -> String {
     let columns = source.table_columns().map_or_else(
         || "*".to_owned(),
         |columns| columns.iter().map(|(name, _)| sql_text::identifier(name)).collect::<Vec<_>>().join(", "),
     );
+    let (identity, order) = match source.kind {
+        SourceKind::Table => {
+            let key: Vec<String> = source.key.iter().map(|column| sql_text::identifier(column)).collect();
+            (format!("{}, \"_seq\"", key.join(", ")), "\"_seq\"")
+        }
+        SourceKind::Stream | SourceKind::Snapshot => ("\"_id\"".to_owned(), "\"_id\""),
+    };
     format!(
-        "(\n    select {columns}\n    from (\n        select *, row_number() over (partition by \"_id\" order by \"_id\") as \"_copy\"\n        \
+        "(\n    select {columns}\n    from (\n        select *, row_number() over (partition by {identity} order by {order}) as \"_copy\"\n        \
          from {relation}\n    )\n    where \"_copy\" = 1\n)"
     )
 }

@@ -59,13 +59,16 @@ impl Names {
         match function {
             Function::Ref => self.resolve_ref(name),
             Function::Deduplicated => match self.sources.get(name) {
-                Some(None | Some(SourceKind::Stream)) => Ok((DependencyKind::Source, name.to_owned())),
-                Some(Some(_)) => Err(UnknownName {
+                Some(Some(SourceKind::Snapshot)) => Err(UnknownName {
                     code: "bad-call",
-                    message: format!("`{name}` is no stream: only records of a stream have an `_id`"),
-                    hint: self
-                        .source_of_view(&format!("{name}_current"))
-                        .map(|_| format!("the latest image per key is `source('{name}_current')`")),
+                    message: format!("`{name}` is a snapshot: nothing is delivered to it twice"),
+                    hint: Some(format!("write `source('{name}')`")),
+                }),
+                Some(_) => Ok((DependencyKind::Source, name.to_owned())),
+                None if self.source_of_view(name).is_some() => Err(UnknownName {
+                    code: "bad-call",
+                    message: format!("`{name}` has each item once already"),
+                    hint: Some(format!("write `source('{name}')`")),
                 }),
                 None => self.resolve_source(name),
             },

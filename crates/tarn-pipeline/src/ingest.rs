@@ -3,17 +3,25 @@
 //! A file goes raw zone → units → records → rows → Parquet files → parts of the table. Every name on the way is derived from the
 //! bytes that came in, so each step can be repeated: a file that comes in twice, or a process that is killed and started again,
 //! ends with the same objects. What an earlier contract made of the same bytes, and this one does not, is removed at the end.
+//!
+//! On a laptop a command does all of it. On AWS [`capture`] keeps a batch of changes in the raw zone, and the object's arrival
+//! there ([`arrivals`], [`flatten`]) starts the rest.
 
+pub mod arrivals;
+pub mod capture;
 mod contract;
 pub mod delivery;
 pub mod files;
 pub mod firehose;
+pub mod flatten;
 mod framing;
 mod interpret;
+mod made;
 pub mod quarantine;
 mod raw;
 pub mod replay;
 mod snapshot;
+mod unit;
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -26,10 +34,10 @@ use tarn_model::{Lake, Source, SourceKind};
 use crate::context::Ports;
 use crate::error::StepError;
 use crate::ingest::interpret::{Batch, Interpreted};
+use crate::ingest::made::Made;
 use crate::ingest::raw::RawObject;
-use crate::layout;
 use crate::names::Key;
-use crate::ports::{Column, ObjectStore, Part};
+use crate::ports::{Catalogue, Column, ObjectStore, Observer, Part};
 use crate::sources;
 
 /// What became of one file.
@@ -63,52 +71,82 @@ pub async fn ingest_file(
     let raw = raw::admit(&source.name, path, today, ports.objects.as_ref()).await?;
     match source.kind {
         SourceKind::Snapshot => snapshot::ingest(source, &raw, ports).await,
-        SourceKind::Stream | SourceKind::Table => ingest_records(lake, source, raw, threads, ports).await,
+        SourceKind::Stream | SourceKind::Table => ingest_records(lake, source, raw, threads, &ports.into()).await,
     }
 }
 
+/// The part of the world that ingest needs.
+#[derive(Clone)]
+pub struct IngestPorts {
+    /// The bucket.
+    pub objects: Arc<dyn ObjectStore>,
+    /// Who is told of new parts and columns; `None` where a source's table finds its files by itself (partition projection).
+    pub catalogue: Option<Arc<dyn Catalogue>>,
+    /// Who watches.
+    pub observer: Arc<dyn Observer>,
+}
+
+impl From<&Ports> for IngestPorts {
+    fn from(ports: &Ports) -> Self {
+        Self {
+            objects: Arc::clone(&ports.objects),
+            catalogue: Some(Arc::clone(&ports.catalogue)),
+            observer: Arc::clone(&ports.observer),
+        }
+    }
+}
+
+impl From<&IngestPorts> for IngestPorts {
+    fn from(ports: &IngestPorts) -> Self {
+        ports.clone()
+    }
+}
+
+impl IngestPorts {
+    /// Tells the catalogue, where there is one, of what was written.
+    async fn add(&self, source: &Source, interpreted: &Interpreted) -> Result<(), StepError> {
+        let Some(catalogue) = &self.catalogue else {
+            return Ok(());
+        };
+        sources::add(source, &parts(source, interpreted), &discovered(interpreted), catalogue.as_ref()).await
+    }
+}
+
+/// Makes rows of a raw object, and removes what was made of it before and is not made now.
 async fn ingest_records(
     lake: &Lake,
     source: &Source,
     raw: RawObject,
     threads: usize,
-    ports: &Ports,
+    ports: &IngestPorts,
 ) -> Result<Ingested, StepError> {
-    let before = keys_made_from(&raw.hash, source, ports.objects.as_ref()).await?;
-    let batch = Arc::new(Batch::new(lake, source, raw.clone())?);
+    let made = Arc::new(Made::of(&source.name, &raw.hash, Arc::clone(&ports.objects)).await?);
+    let batch = Arc::new(Batch::new(lake, source, raw.clone(), Arc::clone(&made))?);
     let interpreted = {
         let (objects, observer) = (Arc::clone(&ports.objects), Arc::clone(&ports.observer));
-        tokio::task::spawn_blocking(move || interpret::all(&batch, threads, &objects, observer.as_ref()))
-            .await
-            .map_err(|error| {
-                StepError::permanent(format!("the interpretation of `{}` ended early: {error}", raw.key))
-            })??
+        blocking(&raw.key, move || interpret::all(&batch, threads, &objects, observer.as_ref())).await?
     };
-    for unit in &interpreted.quarantine {
-        quarantine::write(&unit.key, &unit.records, ports.objects.as_ref()).await?;
-    }
-    sources::add(source, &parts(source, &interpreted), &discovered(&interpreted), ports.catalogue.as_ref()).await?;
-    let stale: Vec<Key> = before.difference(&interpreted.keys()).cloned().collect();
-    ports.objects.delete(&stale).await?;
+    ports.add(source, &interpreted).await?;
+    made.settle(&interpreted.keys()).await?;
     Ok(Ingested {
         raw: raw.key,
         bytes: raw.size,
         records: interpreted.records,
         rows: interpreted.rows,
-        quarantined: interpreted.quarantine.iter().map(|unit| unit.records.len() as u64).sum(),
+        quarantined: interpreted.refused,
         files: interpreted.files.len() as u64,
-        repeated: !before.is_empty(),
+        repeated: made.is_repeated(),
     })
 }
 
-/// What was made from these bytes before: rows, replayed rows, quarantine.
-async fn keys_made_from(hash: &str, source: &Source, objects: &dyn ObjectStore) -> Result<BTreeSet<Key>, StepError> {
-    let mut keys = BTreeSet::new();
-    for folder in [layout::source(&source.name), layout::quarantine(&source.name)] {
-        let listed = objects.list(&folder).await?;
-        keys.extend(listed.into_iter().map(|object| object.key).filter(|key| key.file_name().starts_with(hash)));
-    }
-    Ok(keys)
+/// Work on an object that reads and writes in pieces, on a thread that may block.
+async fn blocking<T: Send + 'static>(
+    key: &Key,
+    work: impl FnOnce() -> Result<T, StepError> + Send + 'static,
+) -> Result<T, StepError> {
+    tokio::task::spawn_blocking(work).await.unwrap_or_else(|error| {
+        Err(StepError::permanent(format!("the interpretation of `{key}` ended early: {error}")))
+    })
 }
 
 /// The parts that hold what was written.

@@ -2,9 +2,12 @@
 //!
 //! ```text
 //! raw/<source>/day=<arrival>/<hash>.<ext>         every byte that arrived, before it is interpreted
+//! raw/<source>/day=…/<first>-<last>-<hash>.…      a batch of changes of a table, named by its sequence numbers
 //! source/<name>/day=<day>/<hash>-….parquet        records that fit their contract
 //! quarantine/<source>/<hash>-….ndjson             records that did not, whole, with the reason
 //! quarantine/<source>/firehose-<hash>.ndjson      the same, of one batch of a delivery stream
+//! quarantine/<source>/capture-<hash>.ndjson       the same, of one batch of changes of a table
+//! made/<source>/<hash>.json                       the keys of what was made of one raw object
 //! seed/<name>/<hash>.parquet                      the project's own small tables
 //! model/<name>/run=<id>/…                         a version: the immutable output of one model in one run
 //! model/<name>/_tarn/<id>.json                    the version's manifest; Tarn deletes a version only where this marker stands
@@ -65,6 +68,11 @@ pub fn source(source: &str) -> Key {
 /// The folder of a source's quarantine.
 pub fn quarantine(source: &str) -> Key {
     Key::new(format!("quarantine/{source}/"))
+}
+
+/// The folder of the lists of what was made of a source's raw objects.
+pub fn made(source: &str) -> Key {
+    Key::new(format!("made/{source}/"))
 }
 
 /// The folder of a seed.

@@ -14,6 +14,7 @@ pub use catalogue::{Catalogue, CatalogueError, Column, Part, TableEntry, TableKi
 pub use delivery_stream::{DeliveryError, DeliveryStream};
 pub use engine::{Attribution, EngineError, QueryEngine, QueryOutcome, QueryRequest};
 pub use mart::{Load, LoadMode, LoadOutcome, Mart, MartError, VersionFile};
+pub(crate) use objects::may_pass;
 pub use objects::{Object, ObjectError, ObjectReader, ObjectStore, ObjectWriter};
 pub use observer::{Event, Observer, Silent};
 

@@ -22,21 +22,19 @@ pub async fn register_all(lake: &Lake, catalogue: &dyn Catalogue) -> Result<(), 
 
 /// Brings the entries of one source in line with its contract.
 pub async fn register(source: &Source, catalogue: &dyn Catalogue) -> Result<(), StepError> {
-    add(source, &[], &[], catalogue).await?;
-    if let Some(sql) = current_view(source) {
-        publish_view(source, sql, catalogue).await?;
-    }
-    Ok(())
+    add(source, &[], &[], catalogue).await
 }
 
-/// Adds parts that ingest wrote to a source's table, and, for a source without contract, the columns it found.
+/// Adds parts that ingest wrote to a source's table, and, for a source without contract, the columns it found; the view of the
+/// latest images has the table's columns from then on.
 pub async fn add(
     source: &Source,
     parts: &[Part],
     discovered: &[Column],
     catalogue: &dyn Catalogue,
 ) -> Result<(), StepError> {
-    change_entry(&source.name, catalogue, |current| merged(source, current, parts, discovered)).await
+    let entry = change_entry(&source.name, catalogue, |current| merged(source, current, parts, discovered)).await?;
+    publish_view(source, &entry.columns, catalogue).await
 }
 
 /// Replaces all parts of a source's table: a snapshot is the whole of a table at one time.
@@ -52,7 +50,8 @@ pub async fn replace(
         partition_keys: Vec::new(),
         ..empty_entry(source)
     })
-    .await
+    .await?;
+    Ok(())
 }
 
 /// The entry of a source before any record came in.
@@ -70,14 +69,15 @@ pub fn empty_entry(source: &Source) -> TableEntry {
     }
 }
 
-/// The query of the view `<table>_current`: the latest image of each key, removed items left out.
+/// The query of the view `<table>_current`: the latest image of each key, removed items left out, in Athena's SQL.
 ///
-/// The highest sequence number wins, so that late and repeated changes change nothing.
-pub fn current_view(source: &Source) -> Option<String> {
+/// The highest sequence number wins, so that late and repeated changes change nothing. `discovered` are the columns found in a
+/// source without contract; none are needed for one that has a contract.
+pub fn current_view(source: &Source, discovered: &[Column]) -> Option<String> {
     source.current_view()?;
-    let (columns, partition_keys) = contract_columns(source);
-    let columns: Vec<String> = columns.iter().chain(&partition_keys).map(|column| identifier(&column.name)).collect();
+    let columns: Vec<String> = view_columns(source, discovered).iter().map(|column| identifier(&column.name)).collect();
     let key: Vec<String> = source.key.iter().map(|column| identifier(column)).collect();
+    // One pass over the table: Athena keeps one row per key while it reads, since only the first of each is asked for.
     Some(format!(
         "select\n  {columns}\nfrom (\n  select\n    *,\n    row_number() over (\n      partition by {key}\n      order by \"_seq\" desc\n    ) as \"_tarn_rank\"\n  from {table}\n) as ranked\nwhere \"_tarn_rank\" = 1\n  and \"_op\" <> 'remove'",
         columns = columns.join(",\n  "),
@@ -86,17 +86,24 @@ pub fn current_view(source: &Source) -> Option<String> {
     ))
 }
 
-/// The columns in a source's files and its partition keys.
+fn view_columns(source: &Source, discovered: &[Column]) -> Vec<Column> {
+    let (columns, partition_keys) = contract_columns(source);
+    with_new(&columns, discovered).into_iter().chain(partition_keys).collect()
+}
+
+/// The columns in a source's files and its partition keys. Without a contract a table has its key at least.
 fn contract_columns(source: &Source) -> (Vec<Column>, Vec<Column>) {
     let described = source.columns.as_deref().unwrap_or_default().iter().map(|column| Column {
         name: column.name.clone(),
         column_type: column.column_type.stored().to_string(),
         comment: column.description.clone(),
     });
+    let key = if source.columns.is_none() { source.key.as_slice() } else { &[] };
+    let key = key.iter().map(|name| Column::new(name.clone(), "string"));
     let added = source.added_columns().into_iter();
     let added = added.map(|(name, column_type)| Column::new(name, column_type.stored().to_string()));
     let partition = source.partition_name().map(|name| Column::new(name, "date"));
-    (described.chain(added).collect(), partition.into_iter().collect())
+    (described.chain(key).chain(added).collect(), partition.into_iter().collect())
 }
 
 /// One change of an entry, made anew when somebody else changed it meanwhile, and left out when it would change nothing.
@@ -104,18 +111,18 @@ async fn change_entry(
     name: &str,
     catalogue: &dyn Catalogue,
     wanted: impl Fn(Option<&TableEntry>) -> TableEntry,
-) -> Result<(), StepError> {
+) -> Result<TableEntry, StepError> {
     let mut attempt = 1;
     loop {
         let current = catalogue.get(name).await?;
         let entry =
             TableEntry { version: current.as_ref().map_or(0, |current| current.version), ..wanted(current.as_ref()) };
         if current.as_ref() == Some(&entry) {
-            return Ok(());
+            return Ok(entry);
         }
         match catalogue.publish(entry).await {
             Err(CatalogueError::Conflict { .. }) if attempt < TRIES => attempt += 1,
-            published => return published.map(|_| ()).map_err(StepError::from),
+            published => return published.map_err(StepError::from),
         }
     }
 }
@@ -146,17 +153,19 @@ fn with_new(known: &[Column], discovered: &[Column]) -> Vec<Column> {
     known.iter().chain(new).cloned().collect()
 }
 
-async fn publish_view(source: &Source, sql: String, catalogue: &dyn Catalogue) -> Result<(), StepError> {
-    let Some(name) = source.current_view() else {
+/// Creates or changes the view of the latest images, where the source has one.
+async fn publish_view(source: &Source, columns: &[Column], catalogue: &dyn Catalogue) -> Result<(), StepError> {
+    let (Some(name), Some(sql)) = (source.current_view(), current_view(source, columns)) else {
         return Ok(());
     };
     change_entry(&name, catalogue, |_| TableEntry {
         name: name.clone(),
         kind: TableKind::View { sql: sql.clone() },
-        columns: empty_entry(source).all_columns().cloned().collect(),
+        columns: view_columns(source, columns),
         partition_keys: Vec::new(),
         description: Some(format!("The latest image of each item of `{}`.", source.name)),
         ..empty_entry(source)
     })
-    .await
+    .await?;
+    Ok(())
 }

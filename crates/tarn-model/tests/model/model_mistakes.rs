@@ -362,7 +362,7 @@ from {{ ref('sesions') }}
 join {{ source('site_event') }} on true
 join {{ ref('site_events') }} on true
 join {{ source('sessions') }} on true
-join {{ deduplicated('orders') }} on true
+join {{ deduplicated('orders_current') }} on true
 join {{ ref(sessions) }} on true
 join {{ ref('a', 'b') }} on true
 join {{ ref }} on true
@@ -430,13 +430,13 @@ error[unknown-source]: there is no source `sessions`
   |
   = hint: write `ref('sessions')`: it is no source
 
-error[bad-call]: `orders` is no stream: only records of a stream have an `_id`
+error[bad-call]: `orders_current` has each item once already
  --> models/kpi.sql:6:22
   |
-6 | join {{ deduplicated('orders') }} on true
-  |                      ^^^^^^^^
+6 | join {{ deduplicated('orders_current') }} on true
+  |                      ^^^^^^^^^^^^^^^^
   |
-  = hint: the latest image per key is `source('orders_current')`
+  = hint: write `source('orders_current')`
 
 error[unknown-name]: nothing in the template is called `sessions`
  --> models/kpi.sql:7:13

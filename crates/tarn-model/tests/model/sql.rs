@@ -48,6 +48,21 @@ group by o.user_id
 }
 
 #[test]
+fn a_change_that_was_delivered_twice_is_there_once() {
+    let files = shop_with(&[("models/changes.sql", Some("select * from {{ deduplicated('orders') }} as changes"))]);
+    insta::assert_snapshot!(load(&files).compile("changes", &context(&[], false)).unwrap().sql, @r#"
+select * from (
+    select "order_id", "user_id", "amount", "_op", "_ttl", "_seq", "_at", "_extra", "day"
+    from (
+        select *, row_number() over (partition by "order_id", "_seq" order by "_seq") as "_copy"
+        from "orders"
+    )
+    where "_copy" = 1
+) as changes
+"#);
+}
+
+#[test]
 fn days_begin_in_the_lakes_zone() {
     let lake = load(&shop_with(&[("models/plain.sql", Some("select '{{ var('day') }}' as day"))]));
     let mut context = context(&[("day", "today")], false);

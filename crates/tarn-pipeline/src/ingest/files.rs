@@ -12,9 +12,10 @@ use tarn_flatten::Contract;
 use tarn_model::Source;
 
 use crate::error::StepError;
+use crate::ingest::made::Made;
 use crate::layout;
 use crate::names::Key;
-use crate::ports::{ObjectError, ObjectStore, ObjectWriter};
+use crate::ports::{self, ObjectError, ObjectStore, ObjectWriter};
 
 /// Hive's name for the partition of rows without a value.
 pub(crate) const NO_VALUE: &str = "__HIVE_DEFAULT_PARTITION__";
@@ -39,12 +40,18 @@ pub fn date(days: i32) -> Option<NaiveDate> {
 pub struct BucketFiles<Place: Fn(Partition) -> Key> {
     objects: Arc<dyn ObjectStore>,
     place: Place,
+    made: Option<Arc<Made>>,
 }
 
 impl<Place: Fn(Partition) -> Key> BucketFiles<Place> {
     /// Files in these folders of the bucket.
     pub fn new(objects: Arc<dyn ObjectStore>, place: Place) -> Self {
-        Self { objects, place }
+        Self { objects, place, made: None }
+    }
+
+    /// The same, each written down before it is seen.
+    pub(crate) fn noted_in(self, made: Arc<Made>) -> Self {
+        Self { made: Some(made), ..self }
     }
 }
 
@@ -52,10 +59,17 @@ impl<Place: Fn(Partition) -> Key> FileFactory for BucketFiles<Place> {
     type File = Box<dyn ObjectWriter>;
 
     fn create(&mut self, new: &NewFile) -> io::Result<Self::File> {
-        self.objects.create(&(self.place)(new.partition).join(&new.name)).map_err(as_io)
+        let key = (self.place)(new.partition).join(&new.name);
+        if let Some(made) = &self.made {
+            made.begin(&key);
+        }
+        self.objects.create(&key).map_err(as_io)
     }
 
     fn finish(&mut self, file: Self::File, _finished: &FinishedFile) -> io::Result<()> {
+        if let Some(made) = &self.made {
+            made.note().map_err(as_io)?;
+        }
         file.finish().map_err(as_io)
     }
 }
@@ -70,12 +84,14 @@ fn as_io(error: ObjectError) -> io::Error {
 impl From<ColumnarError> for StepError {
     fn from(error: ColumnarError) -> Self {
         let mut message = error.to_string();
+        let mut retryable = false;
         let mut cause = std::error::Error::source(&error);
         while let Some(source) = cause {
             message = format!("{message}: {source}");
+            retryable |= source.downcast_ref::<io::Error>().is_some_and(|error| ports::may_pass(error.kind()));
             cause = source.source();
         }
-        StepError::permanent(message)
+        StepError { retryable, ..StepError::permanent(message) }
     }
 }
 

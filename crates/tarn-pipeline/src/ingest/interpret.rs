@@ -5,33 +5,32 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use chrono::{DateTime, NaiveDate};
-use tarn_columnar::{
-    AddedColumns, DayOf, DiscoveredFiles, FinishedFile, ParquetFiles, ParquetSettings, Partition, PartitionRule,
-    PartitionSource,
-};
-use tarn_flatten::{Contract, Flattener, RecordError, Settings};
+use tarn_columnar::{AddedColumns, DayOf, Partition, PartitionRule, PartitionSource};
+use tarn_flatten::{Contract, Settings};
 use tarn_model::{Lake, Source, SourceKind};
 
 use crate::error::StepError;
 use crate::ingest::contract;
-use crate::ingest::files::{self, BucketFiles};
+use crate::ingest::files;
 use crate::ingest::framing::{Framing, Lines, UNIT};
+use crate::ingest::made::Made;
 use crate::ingest::quarantine::Quarantined;
 use crate::ingest::raw::RawObject;
-use crate::layout;
+use crate::ingest::unit::Unit;
 use crate::names::Key;
 use crate::ports::{Event, ObjectStore, Observer};
 
 /// How many bytes are interpreted between two looks at whether writing still goes on, and two reports of progress.
 const REPORT_EVERY: u64 = 4 << 20;
 
-/// A raw object and how it is to be read.
+/// A raw object, how it is to be read, and where what is made of it is written down.
 pub(crate) struct Batch {
-    raw: RawObject,
-    source: Source,
-    settings: Settings,
-    contract: Option<Arc<Contract>>,
-    rule: PartitionRule,
+    pub(super) raw: RawObject,
+    pub(super) made: Arc<Made>,
+    pub(super) source: Source,
+    pub(super) settings: Settings,
+    pub(super) contract: Option<Arc<Contract>>,
+    pub(super) rule: PartitionRule,
 }
 
 /// One file of rows.
@@ -40,14 +39,6 @@ pub(crate) struct RowFile {
     pub(crate) key: Key,
     /// The day of its rows.
     pub(crate) day: Option<NaiveDate>,
-}
-
-/// The quarantine of one unit.
-pub(crate) struct UnitQuarantine {
-    /// Its key.
-    pub(crate) key: Key,
-    /// Its records.
-    pub(crate) records: Vec<Quarantined>,
 }
 
 /// What was made of a raw object, or of a unit of it.
@@ -59,8 +50,12 @@ pub(crate) struct Interpreted {
     pub(crate) rows: u64,
     /// Files written.
     pub(crate) files: Vec<RowFile>,
-    /// Records that were not taken.
-    pub(crate) quarantine: Vec<UnitQuarantine>,
+    /// How many records were not taken.
+    pub(crate) refused: u64,
+    /// The objects of the quarantine that hold them.
+    pub(crate) quarantine: Vec<Key>,
+    /// The records themselves, where they are kept in memory.
+    pub(crate) kept: Vec<Quarantined>,
     /// Names of columns found, for a source without contract.
     pub(crate) discovered: BTreeSet<String>,
 }
@@ -69,34 +64,34 @@ impl Interpreted {
     fn and(mut self, other: Self) -> Self {
         self.records += other.records;
         self.rows += other.rows;
+        self.refused += other.refused;
         self.files.extend(other.files);
         self.quarantine.extend(other.quarantine);
+        self.kept.extend(other.kept);
         self.discovered.extend(other.discovered);
         self
     }
 
     /// The keys of everything written.
     pub(crate) fn keys(&self) -> BTreeSet<Key> {
-        let files = self.files.iter().map(|file| file.key.clone());
-        files
-            .chain(self.quarantine.iter().filter(|unit| !unit.records.is_empty()).map(|unit| unit.key.clone()))
-            .collect()
+        self.files.iter().map(|file| &file.key).chain(&self.quarantine).cloned().collect()
     }
 }
 
 impl Batch {
     /// A raw object of a source, to be read by the source's present contract.
-    pub(crate) fn new(lake: &Lake, source: &Source, raw: RawObject) -> Result<Self, StepError> {
+    pub(crate) fn new(lake: &Lake, source: &Source, raw: RawObject, made: Arc<Made>) -> Result<Self, StepError> {
         Ok(Self {
             settings: contract::settings(lake, source),
             contract: contract::contract(source)?,
             rule: partition_rule(lake, source)?,
             source: source.clone(),
             raw,
+            made,
         })
     }
 
-    fn added_columns(&self) -> AddedColumns {
+    pub(super) fn added_columns(&self) -> AddedColumns {
         match self.source.kind {
             SourceKind::Table => AddedColumns::Table,
             SourceKind::Stream | SourceKind::Snapshot => AddedColumns::Stream,
@@ -104,14 +99,14 @@ impl Batch {
     }
 
     /// The day of a file's rows: their own where the source says so, else the day on which they arrived.
-    fn day(&self, partition: Partition) -> Option<NaiveDate> {
+    pub(super) fn day(&self, partition: Partition) -> Option<NaiveDate> {
         match partition {
             Partition::Whole => Some(self.raw.day),
             Partition::Day(day) => day.and_then(files::date),
         }
     }
 
-    fn place(&self) -> impl Fn(Partition) -> Key + use<> {
+    pub(super) fn place(&self) -> impl Fn(Partition) -> Key + use<> {
         let (source, arrival) = (self.source.clone(), self.raw.day);
         move |partition| match partition {
             Partition::Whole => files::folder(&source, Some(arrival)),
@@ -166,7 +161,7 @@ pub(crate) fn quarantined(
     records: &[Quarantined],
     objects: &Arc<dyn ObjectStore>,
 ) -> Result<Interpreted, StepError> {
-    let mut unit = Unit::new(batch, stem.to_owned(), objects);
+    let mut unit = Unit::new(batch, stem.to_owned(), objects).keeping_refused();
     for record in records {
         unit.record(record.offset, &record.bytes()?, Some(&record.origin));
     }
@@ -283,111 +278,4 @@ impl<'a> Progress<'a> {
         let done = self.done.fetch_add(bytes, Ordering::Relaxed) + bytes;
         self.observer.observe(Event::IngestProgress { bytes: done, total: self.total });
     }
-}
-
-/// One unit in the making: its rows go to files, its refused records are kept.
-struct Unit<'a> {
-    batch: &'a Batch,
-    stem: String,
-    flattener: Flattener,
-    rows: RowFiles,
-    records: u64,
-    row_count: u64,
-    refused: Vec<Quarantined>,
-}
-
-type Place = Box<dyn Fn(Partition) -> Key>;
-
-/// The files of a unit, by the way their columns are known.
-enum RowFiles {
-    Contract(Box<ParquetFiles<BucketFiles<Place>>>),
-    Discovered(Box<DiscoveredFiles<BucketFiles<Place>>>),
-}
-
-impl<'a> Unit<'a> {
-    fn new(batch: &'a Batch, stem: String, objects: &Arc<dyn ObjectStore>) -> Self {
-        let place: Place = Box::new(batch.place());
-        let factory = BucketFiles::new(Arc::clone(objects), place);
-        let (flattener, rows) = match &batch.contract {
-            Some(contract) => (
-                Flattener::with_contract(batch.settings.clone(), Arc::clone(contract)),
-                RowFiles::Contract(Box::new(ParquetFiles::new(
-                    contract,
-                    batch.added_columns(),
-                    batch.rule.clone(),
-                    parquet_settings(),
-                    stem.clone(),
-                    factory,
-                ))),
-            ),
-            None => (
-                Flattener::new(batch.settings.clone()),
-                RowFiles::Discovered(Box::new(DiscoveredFiles::new(
-                    std::iter::empty(),
-                    batch.added_columns(),
-                    parquet_settings(),
-                    stem.clone(),
-                    factory,
-                ))),
-            ),
-        };
-        Self { batch, stem, flattener, rows, records: 0, row_count: 0, refused: Vec::new() }
-    }
-
-    /// Takes one record, or keeps it with the reason why not. A line of nothing but white space is no record.
-    fn record(&mut self, offset: u64, record: &[u8], origin: Option<&Key>) {
-        let taken = match &mut self.rows {
-            RowFiles::Contract(files) => self.flattener.record(record, files.as_mut()),
-            RowFiles::Discovered(files) => self.flattener.flat(record, files.as_mut()),
-        };
-        match taken {
-            Ok(outcome) => {
-                self.records += u64::from(outcome.rows > 0);
-                self.row_count += outcome.rows as u64;
-            }
-            Err(error) => self.refuse(offset, record, origin, &error),
-        }
-    }
-
-    #[cold]
-    fn refuse(&mut self, offset: u64, record: &[u8], origin: Option<&Key>, error: &RecordError) {
-        self.records += 1;
-        let origin = origin.unwrap_or(&self.batch.raw.key);
-        self.refused.push(Quarantined::new(origin, offset, record, error));
-    }
-
-    /// Stops early when files cannot be written any more.
-    fn check(&mut self) -> Result<(), StepError> {
-        match &mut self.rows {
-            RowFiles::Contract(files) => files.status()?,
-            RowFiles::Discovered(files) => files.status()?,
-        }
-        Ok(())
-    }
-
-    fn finish(self) -> Result<Interpreted, StepError> {
-        let place = self.batch.place();
-        let (finished, discovered): (Vec<FinishedFile>, BTreeSet<String>) = match self.rows {
-            RowFiles::Contract(files) => (files.finish()?.0, BTreeSet::new()),
-            RowFiles::Discovered(files) => {
-                let columns = files.columns().map(str::to_owned).collect();
-                (files.finish()?.0, columns)
-            }
-        };
-        let files = finished
-            .iter()
-            .map(|file| RowFile { key: place(file.partition).join(&file.name), day: self.batch.day(file.partition) })
-            .collect();
-        let key = layout::quarantine(&self.batch.source.name).join(&format!("{}.ndjson", self.stem));
-        let quarantine = match self.refused.is_empty() {
-            true => Vec::new(),
-            false => vec![UnitQuarantine { key, records: self.refused }],
-        };
-        Ok(Interpreted { records: self.records, rows: self.row_count, files, quarantine, discovered })
-    }
-}
-
-/// How ingest writes: few open days at a time and bounded memory, on each thread.
-fn parquet_settings() -> ParquetSettings {
-    ParquetSettings { open_partitions: 8, memory_bytes: 48 << 20, ..ParquetSettings::default() }
 }

@@ -8,13 +8,15 @@ use std::io::Read;
 use std::path::Path;
 
 use chrono::NaiveDate;
-use xxhash_rust::xxh3::Xxh3Default;
+use xxhash_rust::xxh3::{Xxh3Default, xxh3_128};
 
 use crate::error::StepError;
 use crate::layout;
 use crate::names::Key;
 use crate::ports::ObjectStore;
 
+/// Begins the names of what capture refused.
+pub(crate) const CAPTURE_REFUSED: &str = "capture";
 /// How much is read at a time.
 const BLOCK: usize = 1 << 20;
 
@@ -23,12 +25,41 @@ const BLOCK: usize = 1 << 20;
 pub(crate) struct RawObject {
     /// `raw/<source>/day=<arrival>/<hash>.<ending>`.
     pub(crate) key: Key,
-    /// The hash of its bytes in hexadecimal.
+    /// What the names of everything made of it begin with: the hash of its bytes in hexadecimal, or what stands for it.
     pub(crate) hash: String,
     /// The day it first arrived.
     pub(crate) day: NaiveDate,
     /// Its length in bytes.
     pub(crate) size: u64,
+}
+
+impl RawObject {
+    /// What an object's key tells of it; `None` when it names no day of arrival. The length is not known from it.
+    ///
+    /// Names that Tarn gave tell objects apart wherever they lie. Of others, two days may have one each: there the whole key does.
+    pub(crate) fn at(key: &Key) -> Option<Self> {
+        let day = arrival_day(key)?;
+        let name = key.file_name().split('.').next().unwrap_or_default();
+        let hash = match is_given_by_tarn(name) {
+            true => name.to_owned(),
+            false => format!("{:032x}", xxh3_128(key.as_str().as_bytes())),
+        };
+        Some(Self { key: key.clone(), hash, day, size: 0 })
+    }
+}
+
+/// Whether a name is a hash of content (ingest), or made of sequence numbers and one (capture).
+fn is_given_by_tarn(name: &str) -> bool {
+    let is_hash = |text: &str, length: usize| {
+        text.len() == length && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+    };
+    let is_number = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    match *name.split('-').collect::<Vec<_>>().as_slice() {
+        [hash] => is_hash(hash, 32),
+        [CAPTURE_REFUSED, hash] => is_hash(hash, 32),
+        [first, last, hash] => is_number(first) && is_number(last) && is_hash(hash, 16),
+        _ => false,
+    }
 }
 
 /// Brings a file of the local disk into the raw zone; one that is there already is not copied again.
@@ -115,5 +146,17 @@ mod tests {
         assert_eq!(ending(Path::new("events.json")), ".json");
         assert_eq!(ending(Path::new("events-2026-10-01")), ".ndjson");
         assert_eq!(arrival_day(&Key::new("raw/s/day=2026-10-01/ab.ndjson")), "2026-10-01".parse().ok());
+    }
+
+    #[test]
+    fn objects_that_others_named_alike_are_told_apart() {
+        let hash = |key: &str| RawObject::at(&Key::new(key)).map(|raw| raw.hash);
+        let content = "0123456789abcdef0123456789abcdef";
+        for own in [content.to_owned(), format!("capture-{content}"), "111-0222-0123456789abcdef".to_owned()] {
+            assert_eq!(hash(&format!("raw/s/day=2026-10-01/{own}.ndjson.gz")), Some(own));
+        }
+        let (first, second) = (hash("raw/s/day=2026-10-01/part 0.ndjson"), hash("raw/s/day=2026-10-02/part 0.ndjson"));
+        assert!(first.is_some() && first != second);
+        assert_eq!(hash("raw/s/part.ndjson"), None);
     }
 }

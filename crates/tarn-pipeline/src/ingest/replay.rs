@@ -4,19 +4,21 @@
 //! from the quarantine object's content, and the quarantine object shrinks after that: a replay that is killed in between writes
 //! the same file again.
 
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
 use chrono::NaiveDate;
 use serde::Serialize;
 use tarn_model::{Lake, Source};
 use xxhash_rust::xxh3::xxh3_64;
 
-use crate::context::Ports;
 use crate::error::StepError;
-use crate::ingest::interpret::{Batch, Interpreted};
+use crate::ingest::interpret::{self, Batch, Interpreted};
+use crate::ingest::made::Made;
 use crate::ingest::quarantine::{self, Quarantined};
 use crate::ingest::raw::RawObject;
-use crate::ingest::{discovered, interpret, parts};
+use crate::ingest::{IngestPorts, blocking};
 use crate::names::Key;
-use crate::sources;
 
 /// What a replay did.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
@@ -29,11 +31,24 @@ pub struct Replayed {
     pub quarantined: u64,
 }
 
+impl Replayed {
+    fn add(&mut self, other: &Self) {
+        self.records += other.records;
+        self.rows += other.rows;
+        self.quarantined += other.quarantined;
+    }
+}
+
 /// All quarantined records of a source that arrived on `since` or later.
-pub async fn list(source: &Source, since: Option<NaiveDate>, ports: &Ports) -> Result<Vec<Quarantined>, StepError> {
+pub async fn list(
+    source: &Source,
+    since: Option<NaiveDate>,
+    ports: impl Into<IngestPorts>,
+) -> Result<Vec<Quarantined>, StepError> {
+    let objects = ports.into().objects;
     let mut all = Vec::new();
-    for key in quarantine::keys(&source.name, ports.objects.as_ref()).await? {
-        let (_, records) = quarantine::read(&key, ports.objects.as_ref()).await?;
+    for key in quarantine::keys(&source.name, objects.as_ref()).await? {
+        let (_, records) = quarantine::read(&key, objects.as_ref()).await?;
         all.extend(records.into_iter().filter(|record| arrived(record, since)));
     }
     Ok(all)
@@ -44,14 +59,12 @@ pub async fn replay(
     lake: &Lake,
     source: &Source,
     since: Option<NaiveDate>,
-    ports: &Ports,
+    ports: impl Into<IngestPorts>,
 ) -> Result<Replayed, StepError> {
+    let ports = ports.into();
     let mut sum = Replayed::default();
     for key in quarantine::keys(&source.name, ports.objects.as_ref()).await? {
-        let done = replay_object(lake, source, &key, since, ports).await?;
-        sum.records += done.records;
-        sum.rows += done.rows;
-        sum.quarantined += done.quarantined;
+        sum.add(&replay_object(lake, source, &key, since, &ports).await?);
     }
     Ok(sum)
 }
@@ -61,32 +74,54 @@ async fn replay_object(
     source: &Source,
     key: &Key,
     since: Option<NaiveDate>,
-    ports: &Ports,
+    ports: &IngestPorts,
 ) -> Result<Replayed, StepError> {
     let (bytes, records) = quarantine::read(key, ports.objects.as_ref()).await?;
     let (meant, mut staying): (Vec<_>, Vec<_>) = records.into_iter().partition(|record| arrived(record, since));
-    let Some(raw) = meant.first().and_then(|record| raw_object(&record.origin)) else {
+    if meant.is_empty() {
         return Ok(Replayed::default());
-    };
-    let stem = format!("{}-replay-{:016x}", key.file_name().trim_end_matches(".ndjson"), xxh3_64(&bytes));
-    let batch = Batch::new(lake, source, raw)?;
-    let interpreted: Interpreted = interpret::quarantined(&batch, &stem, &meant, &ports.objects)?;
-    sources::add(source, &parts(source, &interpreted), &discovered(&interpreted), ports.catalogue.as_ref()).await?;
-    let refused: Vec<Quarantined> = interpreted.quarantine.iter().flat_map(|unit| unit.records.clone()).collect();
-    let quarantined = refused.len() as u64;
-    staying.extend(refused);
-    staying.sort_by_key(|record| record.offset);
+    }
+    let mut by_origin: BTreeMap<Key, Vec<Quarantined>> = BTreeMap::new();
+    for record in meant {
+        by_origin.entry(record.origin.clone()).or_default().push(record);
+    }
+    let mut sum = Replayed::default();
+    for (origin, records) in by_origin {
+        let content: Vec<u8> = [key.as_str().as_bytes(), origin.as_str().as_bytes(), &bytes].join(&0);
+        let name = key.file_name().trim_end_matches(".ndjson");
+        let stem = format!("{name}-replay-{:016x}", xxh3_64(&content));
+        let sent = records.len() as u64;
+        let interpreted = replay_origin(lake, source, &origin, stem, records, ports).await?;
+        sum.add(&Replayed { records: sent, rows: interpreted.rows, quarantined: interpreted.refused });
+        staying.extend(interpreted.kept);
+    }
+    staying.sort_by(|left, right| (&left.origin, left.offset).cmp(&(&right.origin, right.offset)));
     quarantine::write(key, &staying, ports.objects.as_ref()).await?;
-    Ok(Replayed { records: meant.len() as u64, rows: interpreted.rows, quarantined })
+    Ok(sum)
+}
+
+/// Sends the records of one raw object through again.
+async fn replay_origin(
+    lake: &Lake,
+    source: &Source,
+    origin: &Key,
+    stem: String,
+    records: Vec<Quarantined>,
+    ports: &IngestPorts,
+) -> Result<Interpreted, StepError> {
+    let raw = RawObject::at(origin).ok_or_else(|| {
+        StepError::permanent(format!("the quarantined records of `{origin}` do not say on which day they arrived"))
+    })?;
+    // What is made here is made of the raw object too: when that comes in again, its rows replace these.
+    let made = Arc::new(Made::of(&source.name, &raw.hash, Arc::clone(&ports.objects)).await?);
+    let batch = Batch::new(lake, source, raw, Arc::clone(&made))?;
+    let (objects, name) = (Arc::clone(&ports.objects), stem.clone());
+    let interpreted = blocking(origin, move || interpret::quarantined(&batch, &name, &records, &objects)).await?;
+    ports.add(source, &interpreted).await?;
+    made.settle_those_named(&stem, &interpreted.keys()).await?;
+    Ok(interpreted)
 }
 
 fn arrived(record: &Quarantined, since: Option<NaiveDate>) -> bool {
-    since.is_none_or(|since| raw_object(&record.origin).is_some_and(|raw| raw.day >= since))
-}
-
-/// What a raw object's key tells of it.
-fn raw_object(key: &Key) -> Option<RawObject> {
-    let day = key.as_str().split('/').find_map(|part| part.strip_prefix("day="))?.parse().ok()?;
-    let hash = key.file_name().split('.').next()?.to_owned();
-    Some(RawObject { key: key.clone(), hash, day, size: 0 })
+    since.is_none_or(|since| RawObject::at(&record.origin).is_some_and(|raw| raw.day >= since))
 }

@@ -44,15 +44,20 @@ impl ObjectError {
     pub fn is_retryable(&self) -> bool {
         match self {
             Self::NotFound(_) => false,
-            Self::Io { source, .. } => matches!(
-                source.kind(),
-                io::ErrorKind::Interrupted
-                    | io::ErrorKind::TimedOut
-                    | io::ErrorKind::ConnectionReset
-                    | io::ErrorKind::WouldBlock
-            ),
+            Self::Io { source, .. } => may_pass(source.kind()),
         }
     }
+}
+
+/// Whether what failed so may succeed later.
+pub(crate) fn may_pass(kind: io::ErrorKind) -> bool {
+    matches!(
+        kind,
+        io::ErrorKind::Interrupted
+            | io::ErrorKind::TimedOut
+            | io::ErrorKind::ConnectionReset
+            | io::ErrorKind::WouldBlock
+    )
 }
 
 /// An object being written; nobody sees it before [`ObjectWriter::finish`], and nobody ever does if it is dropped instead.
