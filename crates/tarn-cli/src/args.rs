@@ -49,6 +49,15 @@ pub(crate) enum ColorChoice {
     Never,
 }
 
+/// Where a command works.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Target {
+    /// The data folder on this machine.
+    Local,
+    /// What is deployed on AWS, in the buckets that `tarn.yaml` names.
+    Aws,
+}
+
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Make a new lake that runs at once.
@@ -77,6 +86,8 @@ pub(crate) enum Command {
     Rollback(commands::rollback::Args),
     /// Send quarantined records through the present contract again.
     Replay(commands::replay::Args),
+    /// Hand the lake's files to what is deployed on AWS.
+    Push(commands::push::Args),
     /// Remove versions that nothing refers to.
     Clean(commands::clean::Args),
     /// Write the JSON Schemas of the lake's YAML files, for editors.

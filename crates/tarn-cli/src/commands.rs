@@ -8,6 +8,7 @@ pub(crate) mod graph;
 pub(crate) mod ingest;
 pub(crate) mod init;
 pub(crate) mod ls;
+pub(crate) mod push;
 pub(crate) mod query;
 pub(crate) mod replay;
 pub(crate) mod rollback;
@@ -38,6 +39,7 @@ pub(crate) async fn run(arguments: Arguments, terminal: &Terminal) -> anyhow::Re
         Command::Show(args) => show::run(&args, &global, *terminal).await,
         Command::Rollback(args) => rollback::run(&args, &global, *terminal).await,
         Command::Replay(args) => replay::run(&args, &global, *terminal).await,
+        Command::Push(args) => push::run(&args, &global, *terminal).await,
         Command::Clean(args) => clean::run(&args, &global, *terminal).await,
         Command::Schema(args) => schema::run(&args, *terminal),
         Command::Completions(args) => completions::run(&args),

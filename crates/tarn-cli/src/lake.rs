@@ -49,7 +49,8 @@ impl Place {
         Ok(Lake::load(&files).map_err(Mistakes)?)
     }
 
-    fn files(&self) -> anyhow::Result<LakeFiles> {
+    /// The lake's files as they are.
+    pub(crate) fn files(&self) -> anyhow::Result<LakeFiles> {
         let mut files = LakeFiles::new();
         insert(&mut files, &self.folder, &self.folder.join(LAKE_FILE))?;
         for folder in PROJECT_FOLDERS {

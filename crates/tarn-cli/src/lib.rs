@@ -4,6 +4,7 @@
 //! 1 something failed, 2 could not start.
 
 mod args;
+mod cloud;
 mod commands;
 mod lake;
 mod outcome;

@@ -34,6 +34,8 @@ pub struct LakeConfig {
     pub schedules: IndexMap<String, Schedule>,
     /// Settings of Athena, used once deployed.
     pub athena: AthenaConfig,
+    /// Where the lake is deployed.
+    pub aws: AwsConfig,
     /// Where messages go, used once deployed.
     pub alerts: AlertsConfig,
     /// Whether the file is missing or broken: then nobody knows which names it declares, and none is reported missing.
@@ -146,6 +148,16 @@ pub struct Schedule {
     pub vars: IndexMap<String, String>,
 }
 
+/// Where a lake is deployed.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct AwsConfig {
+    /// The bucket of everything Tarn makes; none for a lake that is not deployed.
+    pub bucket: Option<String>,
+    /// The bucket of everything that came in; the same bucket when none.
+    pub raw_bucket: Option<String>,
+}
+
 /// Settings of Athena.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
 #[non_exhaustive]
@@ -188,6 +200,7 @@ pub(crate) const CONFIG_KEYS: &[&str] = &[
     "schedules",
     "athena",
     "alerts",
+    "aws",
 ];
 pub(crate) const MART_KEYS: &[&str] = &["url"];
 pub(crate) const RETENTION_KEYS: &[&str] = &["versions"];
@@ -195,6 +208,7 @@ pub(crate) const RUN_KEYS: &[&str] = &["parallel"];
 pub(crate) const FLATTEN_KEYS: &[&str] = &["separator", "arrays", "depth"];
 pub(crate) const SCHEDULE_KEYS: &[&str] = &["cron", "select", "vars"];
 pub(crate) const ATHENA_KEYS: &[&str] = &["workgroup", "scan_limit", "price_per_tb"];
+pub(crate) const AWS_KEYS: &[&str] = &["bucket", "raw_bucket"];
 pub(crate) const ALERTS_KEYS: &[&str] = &["slack"];
 pub(crate) const SLACK_KEYS: &[&str] = &["secret", "query_cost"];
 pub(crate) const MART_SCHEMES: &[&str] = &["sqlite", "mysql", "postgresql", "postgres"];
@@ -212,6 +226,7 @@ impl Default for LakeConfig {
             flatten: FlattenConfig::default(),
             schedules: IndexMap::new(),
             athena: AthenaConfig::default(),
+            aws: AwsConfig::default(),
             alerts: AlertsConfig::default(),
             is_unreadable: false,
         }
@@ -287,6 +302,9 @@ pub(crate) fn read(reader: &mut Reader) -> (LakeConfig, ConfigPlaces) {
     }
     if let Some(node) = fields.get("athena") {
         config.athena = read_athena(reader, node).unwrap_or_default();
+    }
+    if let Some(node) = fields.get("aws") {
+        config.aws = read_aws(reader, node).unwrap_or_default();
     }
     if let Some(node) = fields.get("alerts") {
         config.alerts = read_alerts(reader, node).unwrap_or_default();
@@ -386,6 +404,12 @@ fn read_athena(reader: &mut Reader, node: &Node) -> Option<AthenaConfig> {
         scan_limit_bytes: fields.get("scan_limit").and_then(|node| read_bytes(reader, node)),
         price_per_tb: fields.get("price_per_tb").and_then(|node| read_amount(reader, node, "`price_per_tb`")),
     })
+}
+
+fn read_aws(reader: &mut Reader, node: &Node) -> Option<AwsConfig> {
+    let fields = reader.fields(node, "`aws`", AWS_KEYS)?;
+    let bucket = reader.required(&fields, "bucket", "`aws`")?;
+    Some(AwsConfig { bucket: reader.text(bucket, "`bucket`"), raw_bucket: reader.optional_text(&fields, "raw_bucket") })
 }
 
 fn read_alerts(reader: &mut Reader, node: &Node) -> Option<AlertsConfig> {

@@ -38,8 +38,8 @@ pub use audit::{AcceptedValue, Audit, AuditCheck};
 pub use column_type::{ColumnType, TypedColumns};
 pub use compile::{CompileContext, CompiledModel, QuotedNames, Relation, RelationKind, RelationNames};
 pub use config::{
-    AlertsConfig, AthenaConfig, FlattenArrays, FlattenConfig, FlattenOverrides, LakeConfig, MartConfig, Retention,
-    RunConfig, Schedule, SlackConfig,
+    AlertsConfig, AthenaConfig, AwsConfig, FlattenArrays, FlattenConfig, FlattenOverrides, LakeConfig, MartConfig,
+    Retention, RunConfig, Schedule, SlackConfig,
 };
 pub use diagnostic::{Diagnostic, Diagnostics, Related, Severity};
 pub use graph::{Graph, NodeKind};

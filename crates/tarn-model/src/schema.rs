@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 
 use crate::audit::{ACCEPTED_VALUES_KEYS, AUDIT_KEYS, RELATIONSHIPS_KEYS, ROW_COUNT_KEYS, SQL_KEYS};
 use crate::config::{
-    ALERTS_KEYS, ATHENA_KEYS, CONFIG_KEYS, FLATTEN_KEYS, MART_KEYS, MART_SCHEMES, RETENTION_KEYS, RUN_KEYS,
+    ALERTS_KEYS, ATHENA_KEYS, AWS_KEYS, CONFIG_KEYS, FLATTEN_KEYS, MART_KEYS, MART_SCHEMES, RETENTION_KEYS, RUN_KEYS,
     SCHEDULE_KEYS, SLACK_KEYS,
 };
 use crate::header::{self, HEADER_KEYS};
@@ -100,6 +100,7 @@ fn config() -> Value {
         "flatten" => flatten(),
         "schedules" => described("Runs that start by themselves once deployed", map_of(schedule())),
         "athena" => athena(),
+        "aws" => aws(),
         _ => object(ALERTS_KEYS, &[], |_| slack()),
     })
 }
@@ -142,6 +143,14 @@ fn athena() -> Value {
         "scan_limit" => text("Data that one query may scan, like `100 GB`"),
         _ => text("Price of a scanned terabyte"),
     })
+}
+
+fn aws() -> Value {
+    let aws = object(AWS_KEYS, &["bucket"], |key| match key {
+        "bucket" => text("Bucket of everything Tarn makes"),
+        _ => text("Bucket of everything that came in; the same one unless written"),
+    });
+    described("Where the lake is deployed", aws)
 }
 
 fn slack() -> Value {

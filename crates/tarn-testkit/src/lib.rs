@@ -156,6 +156,15 @@ impl ScratchLake {
         Self::run_in(self.path(), arguments)
     }
 
+    /// Runs `tarn` in the lake with these variables in its environment.
+    ///
+    /// # Errors
+    /// When it cannot be started.
+    pub fn tarn_with(&self, variables: &[(&str, &str)], arguments: &[&str]) -> Result<Answer> {
+        let mut command = command(self.path(), arguments)?;
+        Ok(Answer::of(&command.envs(variables.iter().copied()).output()?))
+    }
+
     /// Starts `tarn` in the lake and goes on.
     ///
     /// # Errors

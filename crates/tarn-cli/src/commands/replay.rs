@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use chrono::NaiveDate;
-use tarn_pipeline::ingest::replay;
+use tarn_pipeline::ingest::{IngestPorts, replay};
 use tarn_pipeline::ports::Silent;
 
-use crate::args::GlobalArguments;
+use crate::args::{GlobalArguments, Target};
+use crate::cloud;
 use crate::lake::Place;
 use crate::outcome::{Outcome, Refusal};
 use crate::terminal::{Terminal, counted, thousands};
@@ -23,6 +24,9 @@ pub(crate) struct Args {
     /// Only says what is there and why.
     #[arg(long)]
     list: bool,
+    /// Where the quarantine is.
+    #[arg(long, value_name = "TARGET", default_value = "local")]
+    target: Target,
     /// Waits when another command holds the lake.
     #[arg(long)]
     wait: bool,
@@ -35,10 +39,18 @@ pub(crate) async fn run(args: &Args, global: &GlobalArguments, terminal: Termina
         .sources
         .get(&args.source)
         .ok_or_else(|| Refusal::new(format!("there is no source `{}`", args.source)).with_hint("see `tarn ls`"))?;
-    let _lock = place.lock("tarn replay", args.wait, terminal).await?;
-    let opened = place.open(Arc::new(Silent), &lake)?;
+    let (ports, _lock) = match args.target {
+        Target::Local => {
+            let lock = place.lock("tarn replay", args.wait, terminal).await?;
+            (IngestPorts::from(&place.open(Arc::new(Silent), &lake)?.ports), Some(lock))
+        }
+        Target::Aws => {
+            let objects = cloud::buckets(&lake.config)?;
+            (IngestPorts { objects, catalogue: None, observer: Arc::new(Silent) }, None)
+        }
+    };
     if args.list {
-        let records = replay::list(source, args.since, &opened.ports).await?;
+        let records = replay::list(source, args.since, ports).await?;
         if terminal.json() {
             terminal.print_json(&records)?;
             return Ok(Outcome::Done);
@@ -53,7 +65,7 @@ pub(crate) async fn run(args: &Args, global: &GlobalArguments, terminal: Termina
         terminal.say(&format!("{} in quarantine", counted(records.len() as u64, "record")));
         return Ok(Outcome::Done);
     }
-    let done = replay::replay(&lake, source, args.since, &opened.ports).await?;
+    let done = replay::replay(&lake, source, args.since, ports).await?;
     if terminal.json() {
         terminal.print_json(&done)?;
     } else {
