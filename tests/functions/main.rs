@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a failed test may panic")]
 
 mod bucket;
+mod dynamodb;
 mod figures;
 mod firehose_transform;
 mod project;

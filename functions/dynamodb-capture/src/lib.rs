@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use aws_lambda_events::event::streams::DynamoDbEventResponse;
+use aws_lambda_events::event::streams::{DynamoDbBatchItemFailure, DynamoDbEventResponse};
 use bytes::Bytes;
 use chrono_tz::Tz;
 use tarn_aws::BucketNames;
@@ -97,7 +97,11 @@ impl Handler for DynamodbCapture {
 /// `{"batchItemFailures": [{"itemIdentifier": "<sequence number>"}]}`; Lambda goes on at the lowest of them.
 fn response(captured: &Captured) -> Result<Bytes, Failure> {
     let mut response = DynamoDbEventResponse::default();
-    response.set_failures(captured.failures.iter().map(|failure| failure.sequence_number.as_str()));
+    for failure in &captured.failures {
+        let mut item = DynamoDbBatchItemFailure::default();
+        item.item_identifier = Some(failure.sequence_number.clone());
+        response.batch_item_failures.push(item);
+    }
     serde_json::to_vec(&response).map(Bytes::from).map_err(Failure::permanent)
 }
 
