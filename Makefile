@@ -8,7 +8,6 @@ SHELL := bash
 export CARGO_TARGET_DIR ?= $(HOME)/.cache/tarn/target
 TARN := $(CARGO_TARGET_DIR)/release/tarn
 GENERATOR := $(CARGO_TARGET_DIR)/release/shop-generator
-FUNCTIONS := $(notdir $(wildcard functions/*))
 
 LAKE := examples/shop
 EVENTS := 10000
@@ -37,7 +36,7 @@ $(DATA)/.done:
 
 test: build ## Run all tests
 	tests/set-up
-	cargo build --release --locked $(addprefix -p ,$(FUNCTIONS))
+	cargo build --release --locked --workspace --bins
 	cargo test --release --locked --workspace
 
 lint: ## Check formatting, lints and dependencies' licences

@@ -71,8 +71,11 @@ fn start(world: &World) -> Result<RuntimeApi> {
         None => program("firehose-transform")?,
     };
     let endpoint = world.moto.endpoint();
-    let settings =
-        [("AWS_ENDPOINT_URL", endpoint.as_str()), ("TARN_BUCKET", &world.names.lake), ("TARN_SOURCE", "clicks")];
+    let settings = [
+        ("AWS_ENDPOINT_URL", endpoint.as_str()),
+        ("TARN_BUCKET", world.names.lake.as_str()),
+        ("TARN_SOURCE", "clicks"),
+    ];
     RuntimeApi::start_program(&program, &settings)
 }
 

@@ -54,7 +54,7 @@ impl Aws {
     }
 
     pub(crate) async fn s3(&self) -> &aws_sdk_s3::Client {
-        let make = async || {
+        let make = || async {
             let config = self.config().await;
             let is_overridden = config.endpoint_url().is_some() || std::env::var_os("AWS_ENDPOINT_URL_S3").is_some();
             // Behind an endpoint of its own, a bucket seldom has a host name of its own.
@@ -65,7 +65,7 @@ impl Aws {
     }
 
     pub(crate) async fn firehose(&self) -> &aws_sdk_firehose::Client {
-        let make = async || aws_sdk_firehose::Client::new(self.config().await);
+        let make = || async { aws_sdk_firehose::Client::new(self.config().await) };
         self.firehose.get_or_init(make).await
     }
 }

@@ -44,7 +44,7 @@ impl BucketNames {
     /// The buckets in which keys with this prefix may lie.
     fn with_prefix(&self, prefix: &Key) -> Vec<&str> {
         let spans_both = RAW.starts_with(prefix.as_str()) && prefix.as_str() != RAW && self.lake != self.raw;
-        if spans_both { vec![&self.lake, &self.raw] } else { vec![self.of(prefix)] }
+        if spans_both { vec![self.lake.as_str(), self.raw.as_str()] } else { vec![self.of(prefix)] }
     }
 }
 

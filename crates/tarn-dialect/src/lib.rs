@@ -12,6 +12,7 @@ mod error;
 mod form;
 mod functions;
 mod lambda;
+mod memory;
 mod operator;
 mod plan;
 mod relation;

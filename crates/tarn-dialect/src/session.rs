@@ -14,7 +14,6 @@ use datafusion::common::{Column, DataFusionError};
 use datafusion::datasource::provider_as_source;
 use datafusion::execution::SessionState;
 use datafusion::execution::context::SessionContext;
-use datafusion::execution::memory_pool::FairSpillPool;
 use datafusion::execution::runtime_env::RuntimeEnvBuilder;
 use datafusion::execution::session_state::SessionStateBuilder;
 use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder};
@@ -27,6 +26,7 @@ use futures::future::BoxFuture;
 
 use crate::error::SqlError;
 use crate::functions::Functions;
+use crate::memory::SharedMemory;
 use crate::plan::{FormPlanner, PlanningContext, check_rows};
 use crate::relation::{SamplePlanner, UnnestPlanner, expand};
 use crate::rewrite::{ANONYMOUS, Rewritten, Surroundings, rewrite};
@@ -74,7 +74,7 @@ impl Session {
     pub fn new(settings: Settings, tables: Arc<dyn SchemaProvider>) -> Result<Self, SqlError> {
         let mut runtime = RuntimeEnvBuilder::new();
         if let Some(limit) = settings.memory_limit {
-            runtime = runtime.with_memory_pool(Arc::new(FairSpillPool::new(limit)));
+            runtime = runtime.with_memory_pool(Arc::new(SharedMemory::new(limit)));
         }
         if let Some(folder) = &settings.spill_dir {
             runtime = runtime.with_temp_file_path(folder.clone());

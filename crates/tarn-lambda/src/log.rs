@@ -131,6 +131,7 @@ impl Visit for Fields<'_> {
 mod tests {
     use std::sync::Arc;
 
+    use serde_json::json;
     use tracing::Level;
 
     use super::*;
@@ -148,8 +149,8 @@ mod tests {
         });
         let lines = lines.lock().unwrap();
         assert_eq!(lines[0]["message"], "an object was late");
-        assert_eq!((&lines[0]["level"], &lines[0]["requestId"]), (&"WARN".into(), &"r-7".into()));
-        assert_eq!((&lines[0]["key"], &lines[0]["records"]), (&"raw/a".into(), &3.into()));
+        assert_eq!((&lines[0]["level"], &lines[0]["requestId"]), (&json!("WARN"), &json!("r-7")));
+        assert_eq!((&lines[0]["key"], &lines[0]["records"]), (&json!("raw/a"), &json!(3)));
         assert!(lines[0]["timestamp"].as_str().unwrap().ends_with('Z'));
         assert!(lines[1].get("requestId").is_none());
     }

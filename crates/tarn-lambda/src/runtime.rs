@@ -92,7 +92,7 @@ impl<H: Handler> Loop<H> {
             function_arn: context.invoked_function_arn.clone(),
             deadline: context.deadline(),
         };
-        let outcome = AssertUnwindSafe(self.handler.handle(invocation))
+        let outcome = AssertUnwindSafe(async { self.handler.handle(invocation).await })
             .catch_unwind()
             .await
             .unwrap_or_else(|payload| Err(Failure::panic(payload.as_ref())));

@@ -34,7 +34,10 @@ pub fn program(name: &str) -> Result<PathBuf> {
 
 /// The workspace's folder.
 pub fn workspace() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).unwrap_or_else(|| Path::new(".")).to_owned()
+    // Asked at run time: a compiled test may be run from another clone than the one it was compiled in.
+    let package =
+        std::env::var_os("CARGO_MANIFEST_DIR").map_or_else(|| env!("CARGO_MANIFEST_DIR").into(), PathBuf::from);
+    package.ancestors().find(|folder| folder.join("Cargo.lock").exists()).unwrap_or_else(|| Path::new(".")).to_owned()
 }
 
 /// What a command of `tarn` answered.

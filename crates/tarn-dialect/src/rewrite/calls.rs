@@ -21,7 +21,11 @@ use crate::types::field_of;
 impl Rewriter<'_> {
     pub(super) fn function(&mut self, mut function: Function) -> Result<Expr, SqlError> {
         let place = function.name.span().start;
-        let name = crate::syntax::statement::folded(&function.name);
+        let mut name = crate::syntax::statement::folded(&function.name);
+        if let Some(several) = several(&name, &function.args) {
+            function.name = ObjectName::from(vec![Ident::with_span(function.name.span(), several)]);
+            several.clone_into(&mut name);
+        }
         if let Some(over) = &mut function.over {
             if let (WindowType::WindowSpec(window), Some(frame)) = (over, self.frames.pop()) {
                 window.window_frame = frame;
@@ -241,6 +245,16 @@ fn order_within(name: &str, function: &mut Function) {
         if !order.is_empty() {
             list.clauses.push(FunctionArgumentClause::OrderBy(order));
         }
+    }
+}
+
+/// The aggregate behind `max(x, n)` and `min(x, n)`, which give an array; the engine knows one function by one name.
+fn several(name: &str, arguments: &FunctionArguments) -> Option<&'static str> {
+    let FunctionArguments::List(list) = arguments else { return None };
+    match (name, list.args.len()) {
+        ("max", 2) => Some("max_n"),
+        ("min", 2) => Some("min_n"),
+        _ => None,
     }
 }
 

@@ -9,7 +9,7 @@ use tarn_model::{Lake, LakeFiles, unit_test_sql};
 use crate::{context, load, noon};
 
 fn lake_at(folder: &str) -> Lake {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").join(folder);
+    let root = Path::new(&std::env::var("CARGO_MANIFEST_DIR").unwrap()).join("../..").join(folder);
     let mut files = LakeFiles::new();
     let mut folders = vec![root.clone()];
     while let Some(folder) = folders.pop() {

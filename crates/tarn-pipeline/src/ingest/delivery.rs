@@ -3,11 +3,10 @@
 //! Every record is answered, and none is answered `Dropped` before it lies somewhere else: in quarantine, or on the stream again.
 //! Where that fails the answer is `ProcessingFailed`, and Firehose itself delivers the record to its error prefix.
 
-use std::borrow::Cow;
-
 use chrono::{DateTime, NaiveDate, Utc};
 use chrono_tz::Tz;
 use serde::Deserialize;
+use serde_json::value::RawValue;
 use tarn_model::{Lake, Source};
 use xxhash_rust::xxh3::Xxh3Default;
 
@@ -147,8 +146,9 @@ struct Arrivals<'e> {
 struct ArrivedRecord<'e> {
     /// Milliseconds since 1970.
     approximate_arrival_timestamp: Option<i64>,
+    /// As it is written.
     #[serde(borrow)]
-    data: Option<Cow<'e, str>>,
+    data: Option<&'e RawValue>,
 }
 
 impl Arrival {
@@ -158,7 +158,7 @@ impl Arrival {
         match serde_json::from_slice::<Arrivals<'_>>(event) {
             Ok(arrivals) => {
                 for record in &arrivals.records {
-                    let data = record.data.as_deref().unwrap_or_default();
+                    let data = record.data.map(RawValue::get).unwrap_or_default();
                     hasher.update(data.as_bytes());
                     hasher.update(&record.approximate_arrival_timestamp.unwrap_or_default().to_le_bytes());
                     first = first.into_iter().chain(record.approximate_arrival_timestamp).min();
