@@ -3,6 +3,7 @@
 
 mod bucket;
 mod deployed;
+mod dynamodb;
 mod figures;
 mod firehose_transform;
 mod project;

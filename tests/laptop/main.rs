@@ -10,3 +10,4 @@ mod interruption;
 mod quarantine;
 mod rollback;
 mod shop;
+mod tables;

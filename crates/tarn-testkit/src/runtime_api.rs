@@ -171,6 +171,18 @@ impl RuntimeApi {
         }
     }
 
+    /// Hands over one event and kills the program after so long, whatever it is doing. Gives the answer if it came before.
+    ///
+    /// # Errors
+    /// When the program cannot be killed.
+    pub fn invoke_and_kill(mut self, event: impl Into<Vec<u8>>, after: Duration) -> Result<Option<Reply>> {
+        self.events.send(Event { request_id: "killed".to_owned(), body: event.into(), timeout: PATIENCE })?;
+        let reply = self.replies.recv_timeout(after).ok();
+        self.process.kill()?;
+        self.process.wait()?;
+        Ok(reply)
+    }
+
     /// The closing line of the last invocation.
     ///
     /// # Errors
