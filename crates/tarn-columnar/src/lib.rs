@@ -26,5 +26,5 @@ pub use error::ColumnarError;
 pub use files::ParquetFiles;
 pub use inspect::{ParquetColumn, ReadAt, parquet_columns};
 pub use open_file::{FileFactory, FinishedFile, MemoryFiles, NewFile};
-pub use partition::{DayOf, Partition, PartitionRule, PartitionSource};
+pub use partition::{DayOf, LastDay, Partition, PartitionRule, PartitionSource};
 pub use settings::{Compression, ParquetSettings};

@@ -74,13 +74,14 @@ impl PartitionRule {
 
 /// Remembers the day of a quarter of an hour: no time zone changes its day or its offset within one.
 #[derive(Debug, Default)]
-pub(crate) struct LastDay {
+pub struct LastDay {
     quarter: Option<i64>,
     day: i32,
 }
 
 impl LastDay {
-    fn day(&mut self, instant: i64, day_of: &DayOf) -> i32 {
+    /// The day of a point in time.
+    pub fn day(&mut self, instant: i64, day_of: &DayOf) -> i32 {
         const QUARTER: i64 = 15 * 60 * 1_000_000;
         let quarter = instant.div_euclid(QUARTER);
         if self.quarter != Some(quarter) {

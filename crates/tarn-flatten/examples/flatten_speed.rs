@@ -12,7 +12,7 @@ mod click;
 
 use std::sync::Arc;
 
-use tarn_flatten::{FlatRecord, FlatSink, Flattener, Input, Row, RowSink, Settings};
+use tarn_flatten::{FlatRecord, FlatSink, Flattener, Input, PaddedBuffer, Row, RowSink, Settings};
 
 #[derive(Default)]
 struct Count(usize);
@@ -65,10 +65,13 @@ fn main() {
         measure(&name("fields"), only, &text, |line| {
             taken += u64::from(flattener.flat(line, &mut count).is_ok());
         });
-        let mut target = String::new();
-        measure(&name("ndjson"), only, &text, |line| {
-            target.clear();
-            taken += u64::from(flattener.ndjson(line, &mut target).is_ok());
+        let mut buffer = PaddedBuffer::default();
+        measure(&name("lines"), only, &text, |line| {
+            taken += u64::from(flattener.lines(buffer.copy(line)).is_ok());
+        });
+        let mut flattener = Flattener::with_contract(settings.clone(), Arc::clone(&contract));
+        measure(&name("columns"), only, &text, |line| {
+            taken += u64::from(flattener.lines(buffer.copy(line)).is_ok());
         });
         taken += count.0 as u64;
     }
@@ -80,6 +83,11 @@ fn main() {
     });
     let changes = click::changes(&text);
     let settings = Settings { input: Input::DynamoDb, ..Settings::default() };
+    let mut flattener = Flattener::new(settings.clone());
+    let mut buffer = PaddedBuffer::default();
+    measure("dynamodb-lines", only, &changes, |line| {
+        taken += u64::from(flattener.lines(buffer.copy(line)).is_ok());
+    });
     let mut flattener = Flattener::with_contract(settings, Arc::clone(&contract));
     measure("dynamodb", only, &changes, |line| {
         taken += u64::from(flattener.record(line, &mut count).is_ok());

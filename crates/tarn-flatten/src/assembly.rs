@@ -9,6 +9,7 @@ use crate::error::{CastRefusal, RecordErrorKind};
 use crate::nested::push_compact;
 use crate::paths::{ColumnId, NO_COLUMN, NameId, NodeId, Paths};
 use crate::row::{Change, Field, FlatRecord, FlatSink, Row, RowSink, Value};
+use crate::simd::Scan;
 use crate::walk::{Kind, Leaf, Opening, Visitor};
 
 /// A document that was read and is given out now.
@@ -42,20 +43,22 @@ fn recycled<A, B>(mut emptied: Vec<A>, never: impl FnMut(A) -> B) -> Vec<B> {
 }
 
 /// The row of a document, column by column.
+///
+/// With `ESCAPES`, text keeps the escapes that stand in it.
 #[derive(Debug)]
-pub(crate) struct RowAssembly {
+pub(crate) struct RowAssembly<const ESCAPES: bool = false> {
     contract: Arc<Contract>,
     types: Vec<ColumnType>,
     required: Vec<ColumnId>,
-    slots: Vec<Slot>,
-    scratch: Scratch,
+    pub(crate) slots: Vec<Slot>,
+    pub(crate) scratch: Scratch,
     /// `{"name":value` and so on, without the last bracket; empty if nothing is left over.
-    extra: String,
+    pub(crate) extra: String,
     muted: usize,
     values: Vec<Value<'static>>,
 }
 
-impl RowAssembly {
+impl<const ESCAPES: bool> RowAssembly<ESCAPES> {
     pub(crate) fn new(contract: Arc<Contract>) -> Self {
         let columns = contract.columns();
         let types: Vec<_> = columns.iter().map(|column| column.column_type).collect();
@@ -73,18 +76,48 @@ impl RowAssembly {
         }
     }
 
+    /// Forgets the last document.
+    #[inline]
+    pub(crate) fn forget(&mut self) {
+        self.slots.fill(Slot::Absent);
+        self.scratch.clear();
+        self.extra.clear();
+        self.muted = 0;
+    }
+
+    /// Checks that no required column is without a value.
+    #[inline]
+    pub(crate) fn complete(&self) -> Result<(), RecordErrorKind> {
+        for required in &self.required {
+            let slot = self.slots.get(*required as usize);
+            if matches!(slot, Some(Slot::Absent | Slot::Null)) {
+                let column = self.contract.columns().get(*required as usize);
+                let column = column.map(|column| column.name.as_str()).unwrap_or_default().into();
+                return Err(match slot {
+                    Some(Slot::Null) => RecordErrorKind::Null { column },
+                    _ => RecordErrorKind::Absent { column },
+                });
+            }
+        }
+        Ok(())
+    }
+
     #[inline(always)]
     fn fill(&mut self, column: ColumnId, leaf: Leaf<'_>) -> Result<(), RecordErrorKind> {
         let column = column as usize;
         let (Some(slot), Some(wanted)) = (self.slots.get_mut(column), self.types.get(column)) else { return Ok(()) };
-        if cast_into(slot, leaf, *wanted, &mut self.scratch) { Ok(()) } else { Err(self.refusal(column, leaf)) }
+        if cast_into::<ESCAPES>(slot, leaf, *wanted, &mut self.scratch) {
+            Ok(())
+        } else {
+            Err(self.refusal(column, leaf))
+        }
     }
 
     #[cold]
     fn refusal(&self, column: usize, leaf: Leaf<'_>) -> RecordErrorKind {
         let name = self.contract.columns().get(column).map(|column| column.name.clone()).unwrap_or_default();
         let wanted = self.types.get(column).copied().unwrap_or(ColumnType::String);
-        let value = CastRefusal::shorten(leaf.json);
+        let value = CastRefusal::shorten(leaf.json());
         RecordErrorKind::Cast(Box::new(CastRefusal { column: name, wanted, value }))
     }
 
@@ -93,14 +126,14 @@ impl RowAssembly {
         self.extra.push(if self.extra.is_empty() { '{' } else { ',' });
         self.extra.push_str(rendered_name);
         if leaf.kind == (Kind::Nested { spaced: true }) {
-            push_compact(leaf.json, &mut self.extra);
+            push_compact(leaf.json(), &mut self.extra);
         } else {
-            self.extra.push_str(leaf.json);
+            self.extra.push_str(leaf.json());
         }
     }
 }
 
-impl Visitor for RowAssembly {
+impl<const ESCAPES: bool> Visitor for RowAssembly<ESCAPES> {
     #[inline(always)]
     fn opening(&mut self, paths: &Paths, node: NodeId) -> Opening {
         if paths.object_column(node) == NO_COLUMN {
@@ -113,7 +146,7 @@ impl Visitor for RowAssembly {
     }
 
     #[inline(always)]
-    fn leaf(&mut self, paths: &mut Paths, node: NodeId, leaf: Leaf<'_>) -> Result<(), RecordErrorKind> {
+    fn leaf<S: Scan>(&mut self, paths: &mut Paths, node: NodeId, leaf: Leaf<'_>) -> Result<(), RecordErrorKind> {
         let exact = paths.exact_column(node);
         let name = if exact == NO_COLUMN {
             paths.claim(node)
@@ -149,28 +182,13 @@ impl<K: RowSink> Assembly for Rows<'_, K> {
 
     #[inline]
     fn begin(&mut self) -> &mut RowAssembly {
-        self.assembly.slots.fill(Slot::Absent);
-        self.assembly.scratch.clear();
-        self.assembly.extra.clear();
-        self.assembly.muted = 0;
+        self.assembly.forget();
         self.assembly
     }
 
     #[inline]
     fn complete(&self) -> Result<(), RecordErrorKind> {
-        for required in &self.assembly.required {
-            let slot = self.assembly.slots.get(*required as usize);
-            if matches!(slot, Some(Slot::Absent | Slot::Null)) {
-                let columns = self.assembly.contract.columns();
-                let column =
-                    columns.get(*required as usize).map(|column| column.name.as_str()).unwrap_or_default().into();
-                return Err(match slot {
-                    Some(Slot::Null) => RecordErrorKind::Null { column },
-                    _ => RecordErrorKind::Absent { column },
-                });
-            }
-        }
-        Ok(())
+        self.assembly.complete()
     }
 
     #[inline]
@@ -187,7 +205,9 @@ impl<K: RowSink> Assembly for Rows<'_, K> {
             Slot::Real(value) => Value::Real(value),
             Slot::Double(value) => Value::Double(value),
             Slot::Decimal(value) => Value::Decimal(value),
-            Slot::Source { start, end } => Value::Text(document.text.get(start..end).unwrap_or_default()),
+            Slot::Source { start, end } | Slot::Json { start, end } => {
+                Value::Text(document.text.get(start..end).unwrap_or_default())
+            }
             Slot::Rewritten { start, end } => Value::Text(scratch.text.get(start..end).unwrap_or_default()),
             Slot::Date(value) => Value::Date(value),
             Slot::Timestamp(value) => Value::Timestamp(value),
@@ -227,15 +247,20 @@ impl Visitor for FieldAssembly {
     }
 
     #[inline(always)]
-    fn leaf(&mut self, paths: &mut Paths, node: NodeId, leaf: Leaf<'_>) -> Result<(), RecordErrorKind> {
+    fn leaf<S: Scan>(&mut self, paths: &mut Paths, node: NodeId, leaf: Leaf<'_>) -> Result<(), RecordErrorKind> {
         let name = paths.claim(node);
-        let compacted = leaf.kind == (Kind::Nested { spaced: true });
+        let spaced = leaf.kind == (Kind::Nested { spaced: true });
+        let compacted = spaced || leaf.rewritten;
         let (start, end) = if compacted {
             let start = self.compacted.len();
-            push_compact(leaf.json, &mut self.compacted);
+            if spaced {
+                push_compact(leaf.json(), &mut self.compacted);
+            } else {
+                self.compacted.push_str(leaf.json());
+            }
             (start, self.compacted.len())
         } else {
-            (leaf.start, leaf.start + leaf.json.len())
+            (leaf.start, leaf.end)
         };
         self.fields.push(FieldText { name, compacted, start, end });
         Ok(())
@@ -272,7 +297,6 @@ impl<K: FlatSink> Assembly for Fields<'_, K> {
             let text = if field.compacted { compacted.as_str() } else { document.text };
             Field {
                 name: document.paths.name_text(field.name),
-                key: document.paths.rendered(field.name),
                 json: text.get(field.start..field.end).unwrap_or_default(),
             }
         }));

@@ -34,11 +34,27 @@ pub(crate) enum Slot {
     Real(f32),
     Double(f64),
     Decimal(i128),
-    Source { start: usize, end: usize },
-    Rewritten { start: usize, end: usize },
+    /// Text in the document.
+    Source {
+        start: usize,
+        end: usize,
+    },
+    /// JSON text in the document.
+    Json {
+        start: usize,
+        end: usize,
+    },
+    /// Text in the scratch room; JSON text if escapes stay.
+    Rewritten {
+        start: usize,
+        end: usize,
+    },
     Date(i32),
     Timestamp(i64),
-    Binary { start: usize, end: usize },
+    Binary {
+        start: usize,
+        end: usize,
+    },
 }
 
 /// Room for the values of a document that do not stand in it as they are.
@@ -61,13 +77,19 @@ impl Scratch {
     }
 }
 
-/// Casts a leaf into a slot; `false` if the type cannot hold it exactly.
+/// Casts a leaf into a slot; `false` if the type cannot hold it exactly. With `ESCAPES`, text keeps the escapes that stand
+/// in it.
 ///
 /// The slot is written in place: to return it and copy it whole would wait for its parts to reach memory.
 #[inline]
 #[must_use]
-pub(crate) fn cast_into(slot: &mut Slot, leaf: Leaf<'_>, wanted: ColumnType, scratch: &mut Scratch) -> bool {
-    match cast(leaf, wanted, scratch) {
+pub(crate) fn cast_into<const ESCAPES: bool>(
+    slot: &mut Slot,
+    leaf: Leaf<'_>,
+    wanted: ColumnType,
+    scratch: &mut Scratch,
+) -> bool {
+    match cast::<ESCAPES>(leaf, wanted, scratch) {
         Some(value) => {
             *slot = value;
             true
@@ -78,17 +100,18 @@ pub(crate) fn cast_into(slot: &mut Slot, leaf: Leaf<'_>, wanted: ColumnType, scr
 
 /// Casts a leaf; `None` if the type cannot hold it exactly.
 #[inline(always)]
-fn cast(leaf: Leaf<'_>, wanted: ColumnType, scratch: &mut Scratch) -> Option<Slot> {
+fn cast<const ESCAPES: bool>(leaf: Leaf<'_>, wanted: ColumnType, scratch: &mut Scratch) -> Option<Slot> {
     match leaf.kind {
         Kind::Null => Some(Slot::Null),
         Kind::String { escaped } => {
-            let body = leaf.json.get(1..leaf.json.len() - 1).unwrap_or_default();
+            let body = leaf.json();
+            let body = body.get(1..body.len() - 1).unwrap_or_default();
             match wanted {
-                ColumnType::String if !escaped => {
-                    Some(Slot::Source { start: leaf.start + 1, end: leaf.start + 1 + body.len() })
+                ColumnType::String if ESCAPES || !escaped => {
+                    Some(Slot::Source { start: leaf.start + 1, end: leaf.end - 1 })
                 }
                 ColumnType::String => Some(scratch.rewritten(|text| push_unescaped(body, text))),
-                ColumnType::Json => Some(source(leaf)),
+                ColumnType::Json => Some(json(leaf)),
                 _ if !escaped => cast_text(body, wanted, scratch),
                 _ => {
                     let mut text = String::new();
@@ -100,7 +123,7 @@ fn cast(leaf: Leaf<'_>, wanted: ColumnType, scratch: &mut Scratch) -> Option<Slo
         Kind::Number => match wanted {
             ColumnType::String | ColumnType::Json => Some(source(leaf)),
             ColumnType::Boolean | ColumnType::Date | ColumnType::Timestamp | ColumnType::Binary => None,
-            _ => cast_text(leaf.json, wanted, scratch),
+            _ => cast_text(leaf.json(), wanted, scratch),
         },
         Kind::True | Kind::False => match wanted {
             ColumnType::Boolean => Some(Slot::Boolean(leaf.kind == Kind::True)),
@@ -108,15 +131,24 @@ fn cast(leaf: Leaf<'_>, wanted: ColumnType, scratch: &mut Scratch) -> Option<Slo
             _ => None,
         },
         Kind::Nested { spaced } => match wanted {
-            ColumnType::String | ColumnType::Json if !spaced => Some(source(leaf)),
-            ColumnType::String | ColumnType::Json => Some(scratch.rewritten(|text| push_compact(leaf.json, text))),
+            ColumnType::String | ColumnType::Json if spaced => {
+                Some(scratch.rewritten(|text| push_compact(leaf.json(), text)))
+            }
+            ColumnType::String | ColumnType::Json if leaf.rewritten => {
+                Some(scratch.rewritten(|text| text.push_str(leaf.json())))
+            }
+            ColumnType::String | ColumnType::Json => Some(json(leaf)),
             _ => None,
         },
     }
 }
 
 fn source(leaf: Leaf<'_>) -> Slot {
-    Slot::Source { start: leaf.start, end: leaf.start + leaf.json.len() }
+    Slot::Source { start: leaf.start, end: leaf.end }
+}
+
+fn json(leaf: Leaf<'_>) -> Slot {
+    Slot::Json { start: leaf.start, end: leaf.end }
 }
 
 /// Casts the text of a string or of a number.

@@ -3,26 +3,9 @@
 //! All ten types are exact: `S` is a string, `N` a number with its digits as written, `B` a string of base64, `BOOL` and
 //! `NULL` literals, `M` an object, `L` an array, and the sets `SS`, `NS` and `BS` arrays in the order given.
 
-use std::ops::Range;
-
 use crate::error::{RecordError, RecordErrorKind};
 use crate::scan::{self, byte, expected, literal, skip_space, string};
 use crate::simd::{Level, Scan, Work};
-
-/// A decoded item: plain JSON text, and where its attributes stand in it.
-#[derive(Debug, Default)]
-pub(crate) struct Item {
-    pub(crate) json: String,
-    pub(crate) attributes: Vec<Attribute>,
-}
-
-/// A top-level attribute of a decoded item.
-#[derive(Debug, Clone)]
-pub(crate) struct Attribute {
-    /// The key, in its quotes.
-    pub(crate) key: Range<usize>,
-    pub(crate) value: Range<usize>,
-}
 
 /// Decodes an item, a map of attribute names to typed values, to the text of a plain JSON object.
 ///
@@ -36,32 +19,37 @@ pub(crate) struct Attribute {
 /// # Ok::<(), tarn_flatten::RecordError>(())
 /// ```
 pub fn plain_json(item: &str) -> Result<String, RecordError> {
-    let mut decoded = Item::default();
+    let mut json = String::with_capacity(item.len());
     let start = skip_space(item.as_bytes(), 0);
-    let end = decode(Level::detect(), item, start, &mut decoded)?;
+    if byte(item.as_bytes(), start) != b'{' {
+        return Err(expected(item.as_bytes(), start, "`{`"));
+    }
+    let end = Level::detect().run(ItemWalk { item, start, json: &mut json })?;
     let rest = skip_space(item.as_bytes(), end);
     if rest < item.len() {
         return Err(expected(item.as_bytes(), rest, "the end"));
     }
-    Ok(decoded.json)
-}
-
-/// Decodes the item at `at`; gives the position after it.
-pub(crate) fn decode(level: Level, text: &str, at: usize, item: &mut Item) -> Result<usize, RecordError> {
-    item.json.clear();
-    item.attributes.clear();
-    level.run(ItemWalk { text, at, item })
+    Ok(json)
 }
 
 struct ItemWalk<'a> {
-    text: &'a str,
-    at: usize,
-    item: &'a mut Item,
+    item: &'a str,
+    start: usize,
+    json: &'a mut String,
+}
+
+impl Work for ItemWalk<'_> {
+    type Output = Result<usize, RecordError>;
+
+    #[inline(always)]
+    fn run<S: Scan>(self) -> Self::Output {
+        container::<S>(self.item, self.start, self.json)
+    }
 }
 
 /// The ten types of DynamoDB.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Tag {
+pub(crate) enum Tag {
     String,
     Number,
     Binary,
@@ -74,93 +62,86 @@ enum Tag {
     BinarySet,
 }
 
-impl Work for ItemWalk<'_> {
-    type Output = Result<usize, RecordError>;
+/// Appends the plain JSON of the content at `at` of a value of this type; gives the position after it.
+#[inline(always)]
+pub(crate) fn content_end<S: Scan>(text: &str, at: usize, tag: Tag, json: &mut String) -> Result<usize, RecordError> {
+    match container_start(text.as_bytes(), at, tag)? {
+        Some(_) => container::<S>(text, at, json),
+        None => leaf::<S>(text, at, tag, json),
+    }
+}
 
-    #[inline(always)]
-    fn run<S: Scan>(self) -> Self::Output {
-        let Self { text, at, item } = self;
-        let bytes = text.as_bytes();
-        if byte(bytes, at) != b'{' {
-            return Err(expected(bytes, at, "`{`"));
-        }
-        let Item { json, attributes } = item;
-        json.reserve(text.len().saturating_sub(at).min(1 << 20));
-        // Whether each open container is a map; the item itself is the outermost one, and has no type around it.
-        let mut open: Vec<bool> = vec![true];
-        let mut in_map = true;
-        json.push('{');
-        let mut position = skip_space(bytes, at + 1);
-        let mut ended = byte(bytes, position) == b'}';
-        loop {
-            if !ended {
-                // A member of the innermost container stands at `position`.
-                if in_map {
-                    let key = string_token::<S>(bytes, position)?;
-                    if open.len() == 1 {
-                        let start = json.len();
-                        attributes.push(Attribute { key: start..start + key - position, value: 0..0 });
-                    }
-                    json.push_str(slice(text, position, key));
-                    let colon = skip_space(bytes, key);
-                    if byte(bytes, colon) != b':' {
-                        return Err(expected(bytes, colon, "`:`"));
-                    }
-                    json.push(':');
-                    position = skip_space(bytes, colon + 1);
-                    if open.len() == 1
-                        && let Some(attribute) = attributes.last_mut()
-                    {
-                        attribute.value = json.len()..json.len();
-                    }
+/// Whether a value of this type holds others: the bracket that must stand where its content begins.
+#[inline(always)]
+pub(crate) fn container_start(bytes: &[u8], at: usize, tag: Tag) -> Result<Option<u8>, RecordError> {
+    let (bracket, missing) = match tag {
+        Tag::Map => (b'{', "`{` of a map"),
+        Tag::List => (b'[', "`[` of a list"),
+        _ => return Ok(None),
+    };
+    if byte(bytes, at) == bracket { Ok(Some(bracket)) } else { Err(expected(bytes, at, missing)) }
+}
+
+/// Appends the plain JSON of the map or list of typed values whose bracket stands at `at`; gives the position after it.
+#[inline(always)]
+pub(crate) fn container<S: Scan>(text: &str, at: usize, json: &mut String) -> Result<usize, RecordError> {
+    let bytes = text.as_bytes();
+    let bracket = byte(bytes, at);
+    // Whether each open container is a map.
+    let mut in_map = bracket == b'{';
+    let mut open: Vec<bool> = vec![in_map];
+    json.push(char::from(bracket));
+    let mut position = skip_space(bytes, at + 1);
+    let mut ended = byte(bytes, position) == bracket + 2;
+    loop {
+        if !ended {
+            // A member of the innermost container stands at `position`.
+            if in_map {
+                let key = string_token::<S>(bytes, position)?;
+                json.push_str(slice(text, position, key));
+                let colon = skip_space(bytes, key);
+                if byte(bytes, colon) != b':' {
+                    return Err(expected(bytes, colon, "`:`"));
                 }
-                let (tag, content) = tag(bytes, position)?;
-                position = content;
-                if matches!(tag, Tag::Map | Tag::List) {
-                    let (bracket, missing) =
-                        if tag == Tag::Map { (b'{', "`{` of a map") } else { (b'[', "`[` of a list") };
-                    if byte(bytes, position) != bracket {
-                        return Err(expected(bytes, position, missing));
-                    }
-                    json.push(char::from(bracket));
-                    in_map = tag == Tag::Map;
-                    open.push(in_map);
-                    position = skip_space(bytes, position + 1);
-                    ended = byte(bytes, position) == bracket + 2;
-                    continue;
-                }
-                position = leaf::<S>(text, position, tag, json)?;
-                position = type_end(bytes, position)?;
+                json.push(':');
+                position = skip_space(bytes, colon + 1);
             }
-            // A member ended at `position`, or an empty container is about to.
-            loop {
-                if open.len() == 1
-                    && let Some(attribute) = attributes.last_mut()
-                {
-                    attribute.value.end = json.len();
+            let (tag, content) = tag(bytes, position)?;
+            position = content;
+            if let Some(bracket) = container_start(bytes, position, tag)? {
+                json.push(char::from(bracket));
+                in_map = tag == Tag::Map;
+                open.push(in_map);
+                position = skip_space(bytes, position + 1);
+                ended = byte(bytes, position) == bracket + 2;
+                continue;
+            }
+            position = leaf::<S>(text, position, tag, json)?;
+            position = type_end(bytes, position)?;
+        }
+        // A member ended at `position`, or an empty container is about to.
+        loop {
+            position = skip_space(bytes, position);
+            let closing = if in_map { b'}' } else { b']' };
+            match byte(bytes, position) {
+                b',' if !ended => {
+                    json.push(',');
+                    position = skip_space(bytes, position + 1);
+                    break;
                 }
-                position = skip_space(bytes, position);
-                let closing = if in_map { b'}' } else { b']' };
-                match byte(bytes, position) {
-                    b',' if !ended => {
-                        json.push(',');
-                        position = skip_space(bytes, position + 1);
-                        break;
+                found if found == closing => {
+                    ended = false;
+                    json.push(char::from(closing));
+                    position += 1;
+                    open.pop();
+                    match open.last() {
+                        None => return Ok(position),
+                        Some(map) => in_map = *map,
                     }
-                    found if found == closing => {
-                        ended = false;
-                        json.push(char::from(closing));
-                        position += 1;
-                        open.pop();
-                        match open.last() {
-                            None => return Ok(position),
-                            Some(map) => in_map = *map,
-                        }
-                        position = type_end(bytes, position)?;
-                    }
-                    _ if in_map => return Err(expected(bytes, position, "`,` or `}`")),
-                    _ => return Err(expected(bytes, position, "`,` or `]`")),
+                    position = type_end(bytes, position)?;
                 }
+                _ if in_map => return Err(expected(bytes, position, "`,` or `}`")),
+                _ => return Err(expected(bytes, position, "`,` or `]`")),
             }
         }
     }
@@ -182,7 +163,7 @@ fn string_token<S: Scan>(bytes: &[u8], at: usize) -> Result<usize, RecordError> 
 
 /// Reads `{"T":` at `at`; gives the type and where its content stands.
 #[inline(always)]
-fn tag(bytes: &[u8], at: usize) -> Result<(Tag, usize), RecordError> {
+pub(crate) fn tag(bytes: &[u8], at: usize) -> Result<(Tag, usize), RecordError> {
     if byte(bytes, at) != b'{' {
         return Err(expected(bytes, at, "`{` of a typed value"));
     }
@@ -211,7 +192,7 @@ fn tag(bytes: &[u8], at: usize) -> Result<(Tag, usize), RecordError> {
 
 /// Reads the bracket that ends a typed value.
 #[inline(always)]
-fn type_end(bytes: &[u8], at: usize) -> Result<usize, RecordError> {
+pub(crate) fn type_end(bytes: &[u8], at: usize) -> Result<usize, RecordError> {
     let end = skip_space(bytes, at);
     if byte(bytes, end) != b'}' {
         return Err(expected(bytes, end, "`}` of a typed value"));
@@ -230,20 +211,9 @@ fn leaf<S: Scan>(text: &str, at: usize, tag: Tag, json: &mut String) -> Result<u
     let bytes = text.as_bytes();
     match tag {
         Tag::Number => number::<S>(text, at, json),
-        Tag::Boolean => {
-            let end = literal(bytes, at)?;
-            if byte(bytes, at) == b'n' {
-                return Err(not_typed(at, "BOOL is true or false"));
-            }
-            json.push_str(slice(text, at, end));
-            Ok(end)
-        }
-        Tag::Null => {
-            let end = literal(bytes, at)?;
-            if byte(bytes, at) != b't' {
-                return Err(not_typed(at, "NULL is true"));
-            }
-            json.push_str("null");
+        Tag::Boolean | Tag::Null => {
+            let end = literal_token(bytes, at, tag)?;
+            json.push_str(if tag == Tag::Null { "null" } else { slice(text, at, end) });
             Ok(end)
         }
         Tag::StringSet | Tag::NumberSet | Tag::BinarySet => set::<S>(text, at, tag == Tag::NumberSet, json),
@@ -255,10 +225,20 @@ fn leaf<S: Scan>(text: &str, at: usize, tag: Tag, json: &mut String) -> Result<u
     }
 }
 
-/// Reads a number in quotes.
+/// The end of the literal that a value of this type has.
 #[inline(always)]
-fn number<S: Scan>(text: &str, at: usize, json: &mut String) -> Result<usize, RecordError> {
-    let bytes = text.as_bytes();
+pub(crate) fn literal_token(bytes: &[u8], at: usize, tag: Tag) -> Result<usize, RecordError> {
+    let end = literal(bytes, at)?;
+    match (tag, byte(bytes, at)) {
+        (Tag::Null, b't') | (Tag::Boolean, b't' | b'f') => Ok(end),
+        (Tag::Null, _) => Err(not_typed(at, "NULL is true")),
+        _ => Err(not_typed(at, "BOOL is true or false")),
+    }
+}
+
+/// The end of the number in quotes that must stand at `at`.
+#[inline(always)]
+pub(crate) fn number_token<S: Scan>(bytes: &[u8], at: usize) -> Result<usize, RecordError> {
     if byte(bytes, at) != b'"' {
         return Err(expected(bytes, at, "a number in quotes"));
     }
@@ -266,12 +246,19 @@ fn number<S: Scan>(text: &str, at: usize, json: &mut String) -> Result<usize, Re
     if byte(bytes, end) != b'"' {
         return Err(expected(bytes, end, "the quote after a number"));
     }
-    json.push_str(slice(text, at + 1, end));
     Ok(end + 1)
 }
 
+/// Reads a number in quotes.
+#[inline(always)]
+fn number<S: Scan>(text: &str, at: usize, json: &mut String) -> Result<usize, RecordError> {
+    let end = number_token::<S>(text.as_bytes(), at)?;
+    json.push_str(slice(text, at + 1, end - 1));
+    Ok(end)
+}
+
 /// Reads an array of strings, or of numbers in quotes.
-fn set<S: Scan>(text: &str, at: usize, numbers: bool, json: &mut String) -> Result<usize, RecordError> {
+pub(crate) fn set<S: Scan>(text: &str, at: usize, numbers: bool, json: &mut String) -> Result<usize, RecordError> {
     let bytes = text.as_bytes();
     if byte(bytes, at) != b'[' {
         return Err(expected(bytes, at, "`[` of a set"));

@@ -6,7 +6,7 @@ use crate::column_type::ColumnType;
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{kind} at byte {offset}")]
 pub struct RecordError {
-    /// Byte offset in the record; in the unpacked record if it was gzip.
+    /// Byte offset in the record; in the unpacked record if it was gzip; 0 if it is a message of a log subscription.
     pub offset: usize,
     /// What is wrong there.
     pub kind: RecordErrorKind,
@@ -45,6 +45,12 @@ pub enum RecordErrorKind {
     /// The record, unpacked, is larger than `Settings::max_record_bytes`.
     #[error("the record is larger than {limit} bytes")]
     TooLarge {
+        /// The limit in bytes.
+        limit: usize,
+    },
+    /// The record's rows, as text, are larger than `Settings::max_line_bytes`.
+    #[error("the rows of the record are larger than {limit} bytes")]
+    OutputTooLarge {
         /// The limit in bytes.
         limit: usize,
     },

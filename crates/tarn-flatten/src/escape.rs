@@ -1,6 +1,8 @@
 //! The inside of JSON strings: to text and back.
 
-use crate::scan::{byte, code_unit, plain_end};
+use crate::output::Output;
+use crate::scan::{byte, code_unit, plain_end, string_stops};
+use crate::simd::{BLOCK, Scan};
 
 /// Appends the text of a well-formed string body (without its quotes).
 pub(crate) fn push_unescaped(body: &str, target: &mut String) {
@@ -63,6 +65,40 @@ pub(crate) fn push_escaped(text: &str, target: &mut String) {
     }
 }
 
+/// Writes the bytes from `start` to `end` of a text as the body of a JSON string, as [`push_escaped`] does.
+#[inline(always)]
+pub(crate) fn write_escaped<S: Scan>(text: &[u8], start: usize, end: usize, output: &mut Output) {
+    let mut at = start;
+    while at < end {
+        let mut stops = string_stops::<S>(text, at);
+        let last = (end - at).min(BLOCK);
+        if last < BLOCK {
+            stops &= (1 << last) - 1;
+        }
+        // The plain bytes up to each stop, then its escape.
+        let mut from = at;
+        while stops != 0 {
+            let stop = at + stops.trailing_zeros() as usize;
+            stops &= stops - 1;
+            output.part(text, from, stop);
+            match byte(text, stop) {
+                special @ (b'"' | b'\\') => output.array(&[b'\\', special]),
+                control => write_control(control, output),
+            }
+            from = stop + 1;
+        }
+        at += last;
+        output.part(text, from, at);
+    }
+}
+
+#[cold]
+fn write_control(control: u8, output: &mut Output) {
+    let mut escaped = String::new();
+    push_escaped(char::from(control).encode_utf8(&mut [0; 4]), &mut escaped);
+    output.push(escaped.as_bytes());
+}
+
 /// The text that a JSON value stands for in a text column: the text of a string, nothing for null, and the JSON text
 /// itself of anything else. `json` is a [`Field::json`](crate::Field::json); `scratch` is overwritten if it is needed.
 #[must_use]
@@ -94,6 +130,9 @@ mod tests {
             push_escaped(&text, &mut body);
             push_unescaped(&body, &mut back);
             prop_assert_eq!(&back, &text);
+            let mut output = Output::new(1 << 20);
+            write_escaped::<crate::simd::Portable>(text.as_bytes(), 0, text.len(), &mut output);
+            prop_assert_eq!(output.bytes(), body.as_bytes());
             let read: String = serde_json::from_str(&format!("\"{body}\"")).unwrap();
             prop_assert_eq!(&read, &text);
         }

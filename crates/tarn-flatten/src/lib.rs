@@ -6,7 +6,7 @@
 //!
 //! - [`Flattener::record`] casts records to the columns of a [`Contract`] and gives typed [`Row`]s to a [`RowSink`];
 //! - [`Flattener::flat`] gives every leaf as a [`Field`]: flat name and JSON text;
-//! - [`Flattener::ndjson`] writes flat NDJSON;
+//! - [`Flattener::lines`] writes flat NDJSON, with the columns of a contract or every leaf;
 //! - [`plain_json`] decodes DynamoDB JSON.
 //!
 //! How leaves are named, and what happens when two want one name, is said in [`names`].
@@ -21,15 +21,20 @@ mod dynamodb;
 mod error;
 mod escape;
 mod flattener;
+mod lines;
 pub mod names;
-mod ndjson;
 mod nested;
+mod output;
+mod padded;
 mod paths;
+mod rendered;
 mod row;
 mod scan;
 mod settings;
 mod simd;
+mod subscription;
 mod time;
+mod typed;
 mod unpack;
 mod walk;
 
@@ -39,6 +44,7 @@ pub use dynamodb::plain_json;
 pub use error::{CastRefusal, RecordError, RecordErrorKind};
 pub use escape::plain_text;
 pub use flattener::Flattener;
-pub use ndjson::NdjsonWriter;
+pub use lines::{Lines, Moment, MomentOf};
+pub use padded::{PADDING, Padded, PaddedBuffer};
 pub use row::{Change, Field, FlatRecord, FlatSink, Operation, RecordOutcome, Row, RowSink, Value, record_id};
 pub use settings::{Arrays, Input, Settings};

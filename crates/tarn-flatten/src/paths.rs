@@ -14,6 +14,8 @@ use crate::column_type::ColumnType;
 use crate::contract::{ColumnPath, Contract};
 use crate::escape::push_unescaped;
 use crate::names::{FoldedPath, PathHash, RESERVED_NAMES, colliding_name, fold};
+use crate::output::Output;
+use crate::rendered::RenderedKey;
 use crate::scan::equal;
 use crate::simd::{BLOCK, Scan};
 
@@ -77,6 +79,7 @@ struct Spelling {
 }
 
 #[derive(Debug, Clone)]
+#[repr(align(64))]
 struct Name {
     /// The document that took the name last.
     document: u64,
@@ -86,8 +89,7 @@ struct Name {
     column: ColumnId,
     /// Whether that column takes a whole object as JSON text.
     takes_objects: bool,
-    /// `"name":`, as it is written.
-    rendered: Box<str>,
+    key: RenderedKey,
 }
 
 /// The exact paths of a contract, as a tree.
@@ -165,13 +167,6 @@ fn key_hash(parent: NodeId, raw: &str) -> u64 {
 
 fn name_hash(name: &str) -> u64 {
     xxh3_64_with_seed(name.as_bytes(), u64::MAX)
-}
-
-impl Name {
-    /// The name itself, out of `"name":`.
-    fn text(&self) -> &str {
-        self.rendered.get(1..self.rendered.len().saturating_sub(2)).unwrap_or_default()
-    }
 }
 
 impl Paths {
@@ -364,17 +359,18 @@ impl Paths {
     fn name(&mut self, text: String) -> NameId {
         let hash = name_hash(&text);
         let names = &self.names;
-        let same = |id: &NameId| names.get(*id as usize).is_some_and(|name| name.text() == text);
+        let same = |id: &NameId| names.get(*id as usize).is_some_and(|name| name.key.name() == text);
         if let Some(id) = self.name_index.find(hash, same) {
             return *id;
         }
         let id = NameId::try_from(self.names.len()).unwrap_or(NameId::MAX);
         let (column, takes_objects) = self.targets.flat.get(&text).copied().unwrap_or((NO_COLUMN, false));
         self.key_bytes += text.len();
-        let rendered = format!("\"{text}\":").into();
-        self.names.push(Name { document: 0, holder: ROOT, column, takes_objects, rendered });
+        let key = RenderedKey::new(&text);
+        self.names.push(Name { document: 0, holder: ROOT, column, takes_objects, key });
         let names = &self.names;
-        self.name_index.insert_unique(hash, id, |id| names.get(*id as usize).map_or(0, |name| name_hash(name.text())));
+        self.name_index
+            .insert_unique(hash, id, |id| names.get(*id as usize).map_or(0, |name| name_hash(name.key.name())));
         id
     }
 
@@ -432,7 +428,7 @@ impl Paths {
         let occurrence = *collided + u32::from(held || filled_column);
         *collided += 1;
         let hash = self.origins.get(node as usize).map_or(PathHash::ROOT, |origin| origin.hash);
-        let text = self.names.get(own as usize).map(|name| name.text().to_owned()).unwrap_or_default();
+        let text = self.names.get(own as usize).map(|name| name.key.name().to_owned()).unwrap_or_default();
         for attempt in 0.. {
             let id = self.name(colliding_name(&text, hash, occurrence, attempt));
             if let Some(name) = self.names.get_mut(id as usize)
@@ -455,12 +451,20 @@ impl Paths {
     /// The name.
     #[inline(always)]
     pub(crate) fn name_text(&self, name: NameId) -> &str {
-        self.names.get(name as usize).map_or("", Name::text)
+        self.names.get(name as usize).map_or("", |name| name.key.name())
+    }
+
+    /// Writes `,"name":`.
+    #[inline(always)]
+    pub(crate) fn write_key(&self, name: NameId, output: &mut Output) {
+        if let Some(name) = self.names.get(name as usize) {
+            name.key.write(output);
+        }
     }
 
     /// `"name":`, as it is written.
     #[inline(always)]
     pub(crate) fn rendered(&self, name: NameId) -> &str {
-        self.names.get(name as usize).map_or("", |name| &name.rendered)
+        self.names.get(name as usize).map_or("", |name| name.key.text())
     }
 }

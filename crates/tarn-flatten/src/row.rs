@@ -107,12 +107,10 @@ pub struct Field<'a> {
     pub name: &'a str,
     /// The value's JSON text, as it was written; white space between the tokens of an array or object is dropped.
     pub json: &'a str,
-    /// `"name":`, ready to be written.
-    pub(crate) key: &'a str,
 }
 
 impl Field<'_> {
-    pub(crate) const EMPTY: Self = Self { name: "", json: "", key: "" };
+    pub(crate) const EMPTY: Self = Self { name: "", json: "" };
 }
 
 /// One document of a record, flattened without a contract.
@@ -156,6 +154,6 @@ pub fn record_id(record: &[u8]) -> [u8; 16] {
 }
 
 /// The documents of one record are seeded by position, so that removing doubles by id keeps them all.
-fn document_id(record: &[u8], document: u32) -> [u8; 16] {
+pub(crate) fn document_id(record: &[u8], document: u32) -> [u8; 16] {
     xxh3_128_with_seed(record, u64::from(document)).to_be_bytes()
 }

@@ -44,7 +44,7 @@ fn block(bytes: &[u8], at: usize) -> Option<&[u8; BLOCK]> {
 
 /// [`Scan::string_stops`] of the bytes at `at`; what lies past the end reads as 0.
 #[inline(always)]
-fn string_stops<S: Scan>(bytes: &[u8], at: usize) -> u32 {
+pub(crate) fn string_stops<S: Scan>(bytes: &[u8], at: usize) -> u32 {
     match block(bytes, at) {
         Some(block) => S::string_stops(block),
         None => S::string_stops(&padded(bytes, at)),

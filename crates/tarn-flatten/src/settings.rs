@@ -31,6 +31,8 @@ pub struct Settings {
     pub depth: usize,
     /// Largest record after unpacking, in bytes; at most 4 GiB.
     pub max_record_bytes: usize,
+    /// Most bytes of the lines that [`Flattener::lines`](crate::Flattener::lines) makes of one record.
+    pub max_line_bytes: usize,
     /// What a record holds.
     pub input: Input,
     /// Uses the vector instructions of this processor; off gives the same bytes, slower.
@@ -44,6 +46,7 @@ impl Default for Settings {
             arrays: Arrays::Json,
             depth: 64,
             max_record_bytes: 64 << 20,
+            max_line_bytes: 64 << 20,
             input: Input::Json,
             accelerated: true,
         }

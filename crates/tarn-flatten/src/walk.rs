@@ -27,10 +27,20 @@ pub(crate) enum Kind {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Leaf<'t> {
     pub(crate) kind: Kind,
-    /// The JSON text as it stands in the document.
-    pub(crate) json: &'t str,
-    /// Where it stands.
+    /// The text in which it stands.
+    pub(crate) text: &'t str,
     pub(crate) start: usize,
+    pub(crate) end: usize,
+    /// Whether that text is not the document, but room that is used again for the next value.
+    pub(crate) rewritten: bool,
+}
+
+impl<'t> Leaf<'t> {
+    /// Its JSON text.
+    #[inline(always)]
+    pub(crate) fn json(&self) -> &'t str {
+        slice(self.text, self.start, self.end)
+    }
 }
 
 /// Whether an array or object is opened, or taken as one leaf.
@@ -49,7 +59,7 @@ pub(crate) trait Visitor {
     /// Decides about an array or object that could be opened.
     fn opening(&mut self, paths: &Paths, node: NodeId) -> Opening;
     /// Takes a leaf.
-    fn leaf(&mut self, paths: &mut Paths, node: NodeId, leaf: Leaf<'_>) -> Result<(), RecordErrorKind>;
+    fn leaf<S: Scan>(&mut self, paths: &mut Paths, node: NodeId, leaf: Leaf<'_>) -> Result<(), RecordErrorKind>;
     /// The members of what was taken whole begin (`true`) or end (`false`).
     fn mute(&mut self, muted: bool);
 }
@@ -57,15 +67,15 @@ pub(crate) trait Visitor {
 /// An array or object that is open, and where its parent stood.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Frame {
-    parent: NodeId,
-    previous: NodeId,
-    members: Members,
-    muted: bool,
+    pub(crate) parent: NodeId,
+    pub(crate) previous: NodeId,
+    pub(crate) members: Members,
+    pub(crate) muted: bool,
 }
 
 /// What the members of an open container are named by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Members {
+pub(crate) enum Members {
     Keys,
     /// The index of the next element.
     Elements(u32),
@@ -142,9 +152,9 @@ impl<V: Visitor> Work for DocumentWalk<'_, V> {
                     let opening = if open { visitor.opening(paths, node) } else { Opening::Whole };
                     if opening != Opening::Open {
                         let token = nested::<S>(bytes, start)?;
-                        let json = slice(text, start, token.end);
-                        let leaf = Leaf { kind: Kind::Nested { spaced: token.spaced }, json, start };
-                        visitor.leaf(paths, node, leaf).map_err(|kind| RecordError::new(start, kind))?;
+                        let kind = Kind::Nested { spaced: token.spaced };
+                        let leaf = Leaf { kind, text, start, end: token.end, rewritten: false };
+                        visitor.leaf::<S>(paths, node, leaf).map_err(|kind| RecordError::new(start, kind))?;
                         position = token.end;
                     }
                     if opening != Opening::Whole {
@@ -166,8 +176,8 @@ impl<V: Visitor> Work for DocumentWalk<'_, V> {
             };
             // Nested values were taken above.
             if end != usize::MAX {
-                let leaf = Leaf { kind, json: slice(text, start, end), start };
-                visitor.leaf(paths, node, leaf).map_err(|kind| RecordError::new(start, kind))?;
+                let leaf = Leaf { kind, text, start, end, rewritten: false };
+                visitor.leaf::<S>(paths, node, leaf).map_err(|kind| RecordError::new(start, kind))?;
                 position = end;
             }
             previous = node;
@@ -214,7 +224,7 @@ fn not_an_object(bytes: &[u8], at: usize) -> RecordError {
 
 /// Reads a key that was not the expected one; gives its node and the position after its colon.
 #[inline(always)]
-fn unexpected_key<S: Scan>(
+pub(crate) fn unexpected_key<S: Scan>(
     text: &str,
     at: usize,
     paths: &mut Paths,

@@ -6,6 +6,7 @@
 
 mod contract;
 pub mod files;
+pub mod firehose;
 mod framing;
 mod interpret;
 pub mod quarantine;

@@ -4,8 +4,8 @@
 use std::sync::Arc;
 
 use tarn_flatten::{
-    Change, ColumnPath, Contract, ContractColumn, FlatRecord, FlatSink, Flattener, RecordError, Row, RowSink, Settings,
-    Value,
+    Change, ColumnPath, Contract, ContractColumn, FlatRecord, FlatSink, Flattener, PaddedBuffer, RecordError, Row,
+    RowSink, Settings, Value,
 };
 
 /// A row that outlives its record.
@@ -79,10 +79,19 @@ pub fn names(record: &str) -> Vec<String> {
     fields(record).into_iter().map(|(name, _)| name).collect()
 }
 
+/// The lines of a record.
+pub fn lines(flattener: &mut Flattener, record: &[u8]) -> Result<String, RecordError> {
+    let mut buffer = PaddedBuffer::default();
+    let lines = flattener.lines(buffer.copy(record))?;
+    let text = String::from_utf8(lines.text.to_vec()).unwrap();
+    assert_eq!(text.lines().count(), lines.rows);
+    Ok(text)
+}
+
+/// The lines of a record without contract, without their ids.
 pub fn ndjson(record: &str) -> String {
-    let mut target = String::new();
-    Flattener::new(Settings::default()).ndjson(record.as_bytes(), &mut target).unwrap();
-    target
+    let text = lines(&mut Flattener::new(Settings::default()), record.as_bytes()).unwrap();
+    text.lines().map(|line| line[..line.len() - 42].to_owned() + "}\n").collect()
 }
 
 /// A column from `name type`, `name type!` (required) or `name@a.b type`.

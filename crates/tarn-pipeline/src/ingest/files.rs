@@ -17,7 +17,7 @@ use crate::names::Key;
 use crate::ports::{ObjectError, ObjectStore, ObjectWriter};
 
 /// Hive's name for the partition of rows without a value.
-const NO_VALUE: &str = "__HIVE_DEFAULT_PARTITION__";
+pub(crate) const NO_VALUE: &str = "__HIVE_DEFAULT_PARTITION__";
 
 /// The folder of a source's rows of one day.
 pub fn folder(source: &Source, day: Option<NaiveDate>) -> Key {

@@ -120,7 +120,8 @@ impl Batch {
     }
 }
 
-fn partition_rule(lake: &Lake, source: &Source) -> Result<PartitionRule, StepError> {
+/// What gives the partition of a source's rows.
+pub(crate) fn partition_rule(lake: &Lake, source: &Source) -> Result<PartitionRule, StepError> {
     let Some(rule) = &source.partitioned_by else {
         return Ok(PartitionRule::None);
     };

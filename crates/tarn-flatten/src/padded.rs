@@ -1,0 +1,101 @@
+//! Records with room behind them, so that the last bytes too can be looked at a block at a time.
+
+/// How many zeros stand behind a padded record.
+pub const PADDING: usize = 64;
+
+/// A record and the zeros behind it.
+#[derive(Debug, Clone, Copy)]
+pub struct Padded<'a> {
+    /// The record and its padding.
+    bytes: &'a [u8],
+    length: usize,
+}
+
+impl<'a> Padded<'a> {
+    /// The first `length` bytes of a buffer; `None` unless [`PADDING`] zeros follow them.
+    #[must_use]
+    pub fn new(bytes: &'a [u8], length: usize) -> Option<Self> {
+        let padding = bytes.get(length..)?.first_chunk::<PADDING>()?;
+        let bytes = bytes.get(..length + PADDING)?;
+        (*padding == [0; PADDING]).then_some(Self { bytes, length })
+    }
+
+    /// The record.
+    #[must_use]
+    pub fn record(self) -> &'a [u8] {
+        self.bytes.get(..self.length).unwrap_or_default()
+    }
+
+    /// The record and its padding.
+    pub(crate) fn with_padding(self) -> &'a [u8] {
+        self.bytes
+    }
+}
+
+/// Room for one padded record at a time.
+#[derive(Debug, Default)]
+pub struct PaddedBuffer {
+    room: Vec<u8>,
+}
+
+impl PaddedBuffer {
+    /// Copies a record.
+    pub fn copy(&mut self, record: &[u8]) -> Padded<'_> {
+        let copied = self.fill(record.len(), |room| {
+            room.copy_from_slice(record);
+            Ok::<_, std::convert::Infallible>(record.len())
+        });
+        match copied {
+            Ok(padded) => padded,
+            Err(never) => match never {},
+        }
+    }
+
+    /// Lets `write` put a record into room for `capacity` bytes; it gives how many it wrote.
+    ///
+    /// # Errors
+    ///
+    /// What `write` gives.
+    pub fn fill<E>(
+        &mut self,
+        capacity: usize,
+        write: impl FnOnce(&mut [u8]) -> Result<usize, E>,
+    ) -> Result<Padded<'_>, E> {
+        if self.room.len() < capacity + PADDING {
+            self.room.resize((capacity + PADDING).next_power_of_two(), 0);
+        }
+        let length = write(self.room.get_mut(..capacity).unwrap_or_default())?.min(capacity);
+        if let Some(padding) = self.room.get_mut(length..length + PADDING) {
+            padding.fill(0);
+        }
+        Ok(Padded { bytes: self.room.get(..length + PADDING).unwrap_or_default(), length })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a failed test may panic")]
+    use super::*;
+
+    #[test]
+    fn padding_is_zeros() {
+        let mut buffer = PaddedBuffer::default();
+        assert_eq!(buffer.copy(&[1; 1000]).record(), [1; 1000]);
+        let short = buffer.copy(&[2; 10]);
+        assert_eq!(short.record(), [2; 10]);
+        assert_eq!(short.with_padding()[10..], [0; PADDING]);
+        let filled = buffer.fill(100, |room| {
+            room.fill(3);
+            Ok::<_, ()>(50)
+        });
+        assert_eq!(filled.unwrap().with_padding()[50..], [0; PADDING]);
+        assert!(buffer.fill(5, |_| Err(())).is_err());
+    }
+
+    #[test]
+    fn bytes_without_padding_are_not_taken() {
+        assert!(Padded::new(&[0; PADDING], 0).is_some());
+        assert!(Padded::new(&[0; PADDING], 1).is_none());
+        assert!(Padded::new(&[1; 100], 2).is_none());
+    }
+}
