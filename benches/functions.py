@@ -3,7 +3,8 @@
 python3 benches/functions.py [--starts 10] [--invocations 20] [--rounds 5] [--only NAME …]
 
 Beside Tarn's function stand the runtimes of AWS for Python (`awslambdaric`) and Node (`aws-lambda-ric`) with handlers that
-do the same. `FIREHOSE_TRANSFORM` names Tarn's binary; without it `firehose-transform` of the target folder is taken.
+do the same. `FIREHOSE_TRANSFORM` names Tarn's binary; without it `firehose-transform` of the target folder is taken. It gets
+the variables that begin with `TARN_` and `AWS_ENDPOINT_URL`.
 """
 
 import argparse
@@ -90,7 +91,8 @@ def available():
     functions = []
     binary = Path(os.environ.get("FIREHOSE_TRANSFORM", subjects.target_folder() / "release" / "firehose-transform"))
     if binary.exists():
-        functions.append(Function("tarn", [binary], binary.parent, files=[binary]))
+        settings = {name: value for name, value in os.environ.items() if name.startswith(("TARN_", "AWS_ENDPOINT_URL"))}
+        functions.append(Function("tarn", [binary], binary.parent, settings, [binary]))
     else:
         say(f"`{binary}` is not there: Tarn's function is left out")
     functions += python_functions()
@@ -141,7 +143,7 @@ def node_functions():
 def events():
     """An event of about 1 MB and one of about 3 MB of decoded clicks."""
     folder, _ = corpora.corpus("click", EVENTS, subjects.EXAMPLES)
-    texts = [path.read_bytes() for path in sorted(folder.glob("[0-9]*.json"))]
+    texts = [path.read_bytes() for path in sorted(folder.glob("*.event"))]
     parsed = [json.loads(text) for text in texts[: -(-LARGE_EVENT_BYTES // corpora.EVENT_BYTES)]]
     records = [record for event in parsed for record in event["records"]]
     return texts[0], corpora.compact(parsed[0] | {"records": records})

@@ -1,13 +1,14 @@
 """The events that the handlers are measured on: made from a seed, kept in the cache, a file per event.
 
-A corpus is a folder with `000.json`, `001.json`, … and `about.json`. Two kinds of documents, each in three forms and in
+A corpus is a folder with `000.event`, `001.event`, … and `about.json`. Two kinds of documents, each in three forms and in
 two envelopes:
 
 - `click`: about 600 bytes, 25 leaves; a fifth of the documents escape every character that is not ASCII, as
   `json.dumps` does. `github`: real webhook payloads.
 - as an application writes them (no white space); `_shuffled`: the keys of every object in random order and 15 % of them
   dropped; `_spaced`: as `json.dumps` writes without being told otherwise (white space, escapes).
-- Firehose events with base64 data; `changes_…`: the documents as items of a DynamoDB table, in stream events.
+- Firehose events with base64 data; `changes_…`: the documents as items of a DynamoDB table, in a file of change records as
+  the stream delivers them, one a line.
 """
 
 import base64
@@ -216,13 +217,6 @@ def firehose_event(records, chance):
     )
 
 
-def stream_event(records, form):
-    """The records are put together as text, so that each keeps its white space and escapes."""
-    if form == "_spaced":
-        return b'{"Records": [' + b", ".join(records) + b"]}"
-    return b'{"Records":[' + b",".join(records) + b"]}"
-
-
 def write(name, folder, examples):
     """Writes the events of one corpus; gives what there is to know about it."""
     chance = random.Random(f"{SEED} {name}")
@@ -237,8 +231,8 @@ def write(name, folder, examples):
         while size < EVENT_BYTES:
             records.append(changed.record(form) if changes else firehose_record(source, form, chance))
             size += len(records[-1])
-        event = stream_event(records, form) if changes else firehose_event(records, chance)
-        (folder / f"{position:03d}.json").write_bytes(event)
+        event = b"\n".join([*records, b""]) if changes else firehose_event(records, chance)
+        (folder / f"{position:03d}.event").write_bytes(event)
         record_count += len(records)
         decoded_bytes += size
     return {"events": EVENTS, "records": record_count, "decoded_bytes": decoded_bytes}

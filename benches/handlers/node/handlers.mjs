@@ -57,17 +57,19 @@ function ownFlatten(document) {
   return flat;
 }
 
-/// The changes of a DynamoDB stream event as flat lines, items decoded by the SDK.
+/// The lines of a file of change records as flat lines, items decoded by the SDK.
 async function changesHandler(flatten) {
   const { unmarshall } = await import("@aws-sdk/util-dynamodb");
   return (event) => {
     let lines = "";
-    for (const { eventName, userIdentity, dynamodb } of JSON.parse(event.toString("utf8")).Records) {
+    for (const line of event.toString("utf8").split("\n")) {
+      if (line === "") continue;
+      const { eventName, userIdentity, dynamodb } = JSON.parse(line);
       const flat = flatten(unmarshall(dynamodb.NewImage ?? dynamodb.OldImage ?? dynamodb.Keys));
       flat._op = eventName.toLowerCase();
       flat._ttl = userIdentity?.principalId === "dynamodb.amazonaws.com";
       flat._seq = dynamodb.SequenceNumber;
-      flat._at = new Date(dynamodb.ApproximateCreationDateTime * 1000).toISOString().replace(".000Z", "Z");
+      flat._at = new Date(dynamodb.ApproximateCreationDateTime * 1000).toISOString().replace("T", " ").replace("Z", "000");
       lines += JSON.stringify(flat) + "\n";
     }
     return Buffer.from(lines);

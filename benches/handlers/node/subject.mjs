@@ -13,7 +13,7 @@ let events = new Map();
 
 const commands = {
   load(folder) {
-    const names = fs.readdirSync(folder).filter((name) => name !== "about.json").sort();
+    const names = fs.readdirSync(folder).filter((name) => name.endsWith(".event")).sort();
     events = new Map(names.map((name) => [name, fs.readFileSync(path.join(folder, name))]));
     return `loaded ${events.size}`;
   },

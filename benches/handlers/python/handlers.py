@@ -84,7 +84,7 @@ def with_flatten_json():
 
 
 def changes_handler(loads, dumps, array_text):
-    """The changes of a DynamoDB stream event as flat lines, items decoded by boto3."""
+    """The lines of a file of change records as flat lines, items decoded by boto3."""
     from boto3.dynamodb.types import TypeDeserializer
 
     decoded = TypeDeserializer().deserialize
@@ -92,14 +92,16 @@ def changes_handler(loads, dumps, array_text):
 
     def handle(event):
         lines = []
-        for record in loads(event)["Records"]:
+        for line in event.splitlines():
+            record = loads(line)
             change = record["dynamodb"]
             image = change.get("NewImage") or change.get("OldImage") or change["Keys"]
             flat = flatten({name: decoded(value) for name, value in image.items()})
             flat["_op"] = record["eventName"].lower()
             flat["_ttl"] = record.get("userIdentity", {}).get("principalId") == "dynamodb.amazonaws.com"
             flat["_seq"] = change["SequenceNumber"]
-            flat["_at"] = datetime.fromtimestamp(change["ApproximateCreationDateTime"], UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+            at = datetime.fromtimestamp(change["ApproximateCreationDateTime"], UTC)
+            flat["_at"] = at.strftime("%Y-%m-%d %H:%M:%S.%f")
             lines.append(dumps(flat))
         return b"\n".join([*lines, b""])
 

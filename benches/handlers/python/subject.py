@@ -12,8 +12,7 @@ def main():
     for line in sys.stdin:
         command, argument = line.rstrip("\n").split(" ", 1)
         if command == "load":
-            paths = sorted(path for path in Path(argument).iterdir() if path.name != "about.json")
-            events = {path.name: path.read_bytes() for path in paths}
+            events = {path.name: path.read_bytes() for path in sorted(Path(argument).glob("*.event"))}
             answer = f"loaded {len(events)}"
         elif command == "run":
             size = 0

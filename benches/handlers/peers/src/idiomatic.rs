@@ -1,7 +1,7 @@
 //! Handlers as most would write them in Rust: typed events, `serde_json::Value`, a recursive function.
 
 use anyhow::Result;
-use aws_lambda_events::dynamodb::{Event, EventRecord};
+use aws_lambda_events::dynamodb::EventRecord;
 use aws_lambda_events::firehose::{KinesisFirehoseEvent, KinesisFirehoseResponse, KinesisFirehoseResponseRecord};
 use serde_json::{Map, Value};
 
@@ -37,12 +37,11 @@ fn flat_line(document: &[u8]) -> Result<Vec<u8>> {
     Ok(line)
 }
 
-/// The changes of a DynamoDB stream event as flat lines.
+/// The lines of a file of change records as flat lines.
 pub(crate) fn changes(event: &[u8], response: &mut Vec<u8>) -> Result<()> {
-    let event: Event = serde_json::from_slice(event)?;
     response.clear();
-    for record in event.records {
-        serde_json::to_writer(&mut *response, &flat_change(record)?)?;
+    for record in serde_json::Deserializer::from_slice(event).into_iter() {
+        serde_json::to_writer(&mut *response, &flat_change(record?)?)?;
         response.push(b'\n');
     }
     Ok(())
@@ -55,7 +54,7 @@ fn flat_change(record: EventRecord) -> Result<Map<String, Value>> {
     let mut flat = Map::new();
     flatten(item, None, &mut flat);
     let by_ttl = record.user_identity.is_some_and(|identity| identity.principal_id == "dynamodb.amazonaws.com");
-    let at = change.approximate_creation_date_time.format("%Y-%m-%dT%H:%M:%SZ");
+    let at = change.approximate_creation_date_time.format("%Y-%m-%d %H:%M:%S%.6f");
     flat.insert("_op".to_owned(), record.event_name.to_lowercase().into());
     flat.insert("_ttl".to_owned(), by_ttl.into());
     flat.insert("_seq".to_owned(), change.sequence_number.into());

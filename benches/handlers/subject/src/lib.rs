@@ -66,8 +66,8 @@ fn load(folder: &Path) -> Result<Vec<(PathBuf, Vec<u8>)>> {
     let mut events = Vec::new();
     for entry in fs::read_dir(folder).with_context(|| format!("cannot read `{}`", folder.display()))? {
         let path = entry?.path();
-        let name = path.file_name().context("a file has a name")?;
-        if name != "about.json" {
+        if path.extension().is_some_and(|extension| extension == "event") {
+            let name = path.file_name().context("a file has a name")?;
             events.push((PathBuf::from(name), fs::read(&path)?));
         }
     }

@@ -1,72 +1,39 @@
-//! The envelope around [`Flattener::ndjson`]: event bytes in, response bytes out.
+//! Tarn's handlers as the functions call them: event bytes in, response bytes out.
 
-use anyhow::Result;
-use base64_simd::STANDARD;
-use serde::Deserialize;
-use serde_json::value::RawValue;
+use anyhow::{Result, bail};
+use memchr::memchr_iter;
 use subject::Handler;
-use tarn_flatten::{Flattener, Input, Settings};
+use tarn_columnar::PartitionRule;
+use tarn_flatten::{Flattener, Input, PaddedBuffer, Settings};
+use tarn_pipeline::ingest::firehose::{LARGEST_RESPONSE, Outcome, Transform};
 
-#[derive(Deserialize)]
-struct FirehoseEvent<'a> {
-    #[serde(borrow)]
-    records: Vec<FirehoseRecord<'a>>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct FirehoseRecord<'a> {
-    record_id: &'a str,
-    data: &'a str,
-}
-
-#[derive(Deserialize)]
-struct StreamEvent<'a> {
-    #[serde(rename = "Records", borrow)]
-    records: Vec<&'a RawValue>,
-}
-
-/// A Firehose transform.
+/// The Firehose transformation, without a contract: every leaf becomes a column, as with the other handlers.
 pub(crate) fn firehose() -> Handler {
-    let mut flattener = Flattener::new(Settings::default());
-    let (mut document, mut lines) = (Vec::new(), String::new());
+    let mut transform = Transform::with(Settings::default(), None, &PartitionRule::None, "day", LARGEST_RESPONSE);
     Box::new(move |event, response| {
-        let event: FirehoseEvent<'_> = serde_json::from_slice(event)?;
-        response.clear();
-        response.extend_from_slice(b"{\"records\":[");
-        for (position, record) in event.records.iter().enumerate() {
-            document.clear();
-            lines.clear();
-            let decoded = STANDARD.decode_append(record.data, &mut document).is_ok();
-            let taken = decoded && flattener.ndjson(&document, &mut lines).is_ok();
-            response.extend_from_slice(if position == 0 { b"{\"recordId\":\"" } else { b",{\"recordId\":\"" });
-            response.extend_from_slice(record.record_id.as_bytes());
-            if taken {
-                response.extend_from_slice(b"\",\"result\":\"Ok\",\"data\":\"");
-                STANDARD.encode_append(lines.as_bytes(), response);
-            } else {
-                response.extend_from_slice(b"\",\"result\":\"ProcessingFailed\",\"data\":\"");
-                response.extend_from_slice(record.data.as_bytes());
-            }
-            response.extend_from_slice(b"\"}");
+        let batch = transform.batch(event)?;
+        // The events that are measured are right, and fit.
+        if let Some(refused) = batch.refused().first() {
+            bail!("record {}: {}", refused.position, refused.reason);
         }
-        response.extend_from_slice(b"]}");
+        response.clear();
+        response.extend_from_slice(batch.response(&Outcome::default()));
         Ok(())
     })
 }
 
-/// The changes of a DynamoDB stream event as flat lines.
+/// The lines of a file of change records as flat lines. Each is taken by itself, so that a broken one costs no other.
 pub(crate) fn changes() -> Handler {
     let mut flattener = Flattener::new(Settings { input: Input::DynamoDb, ..Settings::default() });
-    let mut lines = String::new();
+    let mut record = PaddedBuffer::default();
     Box::new(move |event, response| {
-        let event: StreamEvent<'_> = serde_json::from_slice(event)?;
-        lines.clear();
-        for record in event.records {
-            flattener.ndjson(record.get().as_bytes(), &mut lines)?;
-        }
         response.clear();
-        response.extend_from_slice(lines.as_bytes());
+        let mut start = 0;
+        for end in memchr_iter(b'\n', event) {
+            let line = event.get(start..end).unwrap_or_default();
+            response.extend_from_slice(flattener.lines(record.copy(line))?.text);
+            start = end + 1;
+        }
         Ok(())
     })
 }
