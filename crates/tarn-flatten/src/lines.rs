@@ -190,8 +190,7 @@ impl Visitor for LineWriter {
 
     #[inline(always)]
     fn leaf<S: Scan>(&mut self, paths: &mut Paths, node: NodeId, leaf: Leaf<'_>) -> Result<(), RecordErrorKind> {
-        let name = paths.claim(node);
-        paths.write_key(name, &mut self.output);
+        paths.write_claimed(node, &mut self.output);
         match leaf.kind {
             Kind::Nested { spaced } => {
                 self.output.byte(b'"');

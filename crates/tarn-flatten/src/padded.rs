@@ -36,6 +36,7 @@ impl<'a> Padded<'a> {
 #[derive(Debug, Default)]
 pub struct PaddedBuffer {
     room: Vec<u8>,
+    length: usize,
 }
 
 impl PaddedBuffer {
@@ -46,9 +47,17 @@ impl PaddedBuffer {
             Ok::<_, std::convert::Infallible>(record.len())
         });
         match copied {
-            Ok(padded) => padded,
+            Ok(()) => self.padded(),
             Err(never) => match never {},
         }
+    }
+
+    /// The record that was put in last.
+    #[must_use]
+    pub fn padded(&self) -> Padded<'_> {
+        // A new buffer has no padding yet.
+        let bytes: &[u8] = if self.room.is_empty() { &[0; PADDING] } else { &self.room };
+        Padded { bytes: bytes.get(..self.length + PADDING).unwrap_or(bytes), length: self.length }
     }
 
     /// Lets `write` put a record into room for `capacity` bytes; it gives how many it wrote.
@@ -56,19 +65,18 @@ impl PaddedBuffer {
     /// # Errors
     ///
     /// What `write` gives.
-    pub fn fill<E>(
-        &mut self,
-        capacity: usize,
-        write: impl FnOnce(&mut [u8]) -> Result<usize, E>,
-    ) -> Result<Padded<'_>, E> {
+    pub fn fill<E>(&mut self, capacity: usize, write: impl FnOnce(&mut [u8]) -> Result<usize, E>) -> Result<(), E> {
         if self.room.len() < capacity + PADDING {
             self.room.resize((capacity + PADDING).next_power_of_two(), 0);
         }
-        let length = write(self.room.get_mut(..capacity).unwrap_or_default())?.min(capacity);
+        let written = write(self.room.get_mut(..capacity).unwrap_or_default());
+        // After a failure the record is empty.
+        let length = written.as_ref().map_or(0, |length| (*length).min(capacity));
         if let Some(padding) = self.room.get_mut(length..length + PADDING) {
             padding.fill(0);
         }
-        Ok(Padded { bytes: self.room.get(..length + PADDING).unwrap_or_default(), length })
+        self.length = length;
+        written.map(|_| ())
     }
 }
 
@@ -88,8 +96,12 @@ mod tests {
             room.fill(3);
             Ok::<_, ()>(50)
         });
-        assert_eq!(filled.unwrap().with_padding()[50..], [0; PADDING]);
-        assert!(buffer.fill(5, |_| Err(())).is_err());
+        filled.unwrap();
+        assert_eq!(buffer.padded().with_padding()[50..], [0; PADDING]);
+        assert_eq!(buffer.padded().record(), [3; 50]);
+        assert!(buffer.fill(5, |room| Err(room.fill(1))).is_err());
+        assert_eq!(buffer.padded().with_padding(), [0; PADDING]);
+        assert_eq!(PaddedBuffer::default().padded().with_padding(), [0; PADDING]);
     }
 
     #[test]

@@ -454,11 +454,22 @@ impl Paths {
         self.names.get(name as usize).map_or("", |name| name.key.name())
     }
 
-    /// Writes `,"name":`.
+    /// Takes the name of a leaf, as [`Paths::claim`] does, and writes `,"name":`.
     #[inline(always)]
-    pub(crate) fn write_key(&self, name: NameId, output: &mut Output) {
-        if let Some(name) = self.names.get(name as usize) {
-            name.key.write(output);
+    pub(crate) fn write_claimed(&mut self, node: NodeId, output: &mut Output) {
+        let own = self.node(node).map_or(0, |node| node.name);
+        match self.names.get_mut(own as usize) {
+            Some(name) if name.document != self.document => {
+                name.document = self.document;
+                name.holder = node;
+                name.key.write(output);
+            }
+            _ => {
+                let name = self.claim_other(node, own, false);
+                if let Some(name) = self.names.get(name as usize) {
+                    name.key.write(output);
+                }
+            }
         }
     }
 

@@ -65,39 +65,56 @@ fn two_digits(value: i64) -> [u8; 2] {
 
 /// Writes a whole number.
 pub(crate) fn write_integer(value: i64, output: &mut Output) {
-    let mut digits = [0; 20];
-    let mut at = digits.len();
-    let mut rest = value.unsigned_abs();
-    for place in digits.iter_mut().rev() {
-        *place = DIGITS.get((rest % 10) as usize).copied().unwrap_or(b'0');
-        at -= 1;
-        rest /= 10;
-        if rest == 0 {
-            break;
-        }
-    }
     if value < 0 {
         output.byte(b'-');
     }
-    output.push(digits.get(at..).unwrap_or_default());
+    write_digits(value.unsigned_abs(), 0, output);
 }
 
 /// Writes `unscaled` times ten to the power of `-scale`, with `scale` digits after the point.
 pub(crate) fn write_decimal(unscaled: i128, scale: u8, output: &mut Output) {
-    if let (0, Ok(whole)) = (scale, i64::try_from(unscaled)) {
-        return write_integer(whole, output);
-    }
-    let digits = unscaled.unsigned_abs().to_string();
-    let scale = usize::from(scale);
     if unscaled < 0 {
         output.byte(b'-');
     }
-    let padded = format!("{digits:0>width$}", width = scale + 1);
-    let (whole, fraction) = padded.split_at(padded.len() - scale);
-    output.push(whole.as_bytes());
-    if scale > 0 {
-        output.byte(b'.');
-        output.push(fraction.as_bytes());
+    let scale = usize::from(scale);
+    let magnitude = unscaled.unsigned_abs();
+    match u64::try_from(magnitude) {
+        Ok(small) if scale < SHORT_DIGITS => write_digits(small, scale, output),
+        _ => {
+            let digits = format!("{magnitude:0>width$}", width = scale + 1);
+            let (whole, fraction) = digits.split_at(digits.len() - scale);
+            output.push(whole.as_bytes());
+            if scale > 0 {
+                output.byte(b'.');
+                output.push(fraction.as_bytes());
+            }
+        }
+    }
+}
+
+/// More digits than 64 bits have.
+const SHORT_DIGITS: usize = 20;
+
+/// Writes a number with `scale` of its digits, fewer than [`SHORT_DIGITS`], after the point.
+fn write_digits(mut rest: u64, scale: usize, output: &mut Output) {
+    // Digits are put before the middle, from the last one on, so that a whole block lies behind the first one.
+    let mut text = [0; 2 * BLOCK];
+    let mut length = 0;
+    for place in text.iter_mut().take(BLOCK).rev() {
+        if scale > 0 && length == scale {
+            *place = b'.';
+        } else {
+            *place = DIGITS.get((rest % 10) as usize).copied().unwrap_or(b'0');
+            rest /= 10;
+        }
+        length += 1;
+        // A number with a fraction has a digit before the point.
+        if rest == 0 && (scale == 0 || length > scale + 1) {
+            break;
+        }
+    }
+    if let Some(block) = text.get(BLOCK - length..).and_then(|rest| rest.first_chunk::<BLOCK>()) {
+        output.block(block, length);
     }
 }
 
@@ -162,9 +179,15 @@ mod tests {
 
     #[test]
     fn values_are_written_as_the_readers_want_them() {
-        for (unscaled, scale, expected) in
-            [(0, 0, "0"), (0, 2, "0.00"), (-5, 2, "-0.05"), (12345, 2, "123.45"), (-12345, 0, "-12345")]
-        {
+        for (unscaled, scale, expected) in [
+            (0, 0, "0"),
+            (0, 2, "0.00"),
+            (-5, 2, "-0.05"),
+            (12345, 2, "123.45"),
+            (-12345, 0, "-12345"),
+            (5, 19, "0.0000000000000000005"),
+            (1, 38, "0.00000000000000000000000000000000000001"),
+        ] {
             assert_eq!(written(|output| write_decimal(unscaled, scale, output)), expected);
         }
         assert_eq!(written(|output| write_date(-719_162, output)), "0001-01-01");

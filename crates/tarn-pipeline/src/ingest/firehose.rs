@@ -120,16 +120,17 @@ impl Transform {
         let mut left = Left::default();
         for (position, record) in self.records.iter().enumerate() {
             let id = record.id_text(event);
-            let Some(data) = record.data(event) else {
+            let Some(data) = record.data_text(event) else {
                 left.refuse(position, "the record has no data".to_owned(), 0, Vec::new());
                 self.answers.undecided(id);
                 continue;
             };
-            let room = STANDARD.estimated_decoded_length(data.len());
-            let decoded =
-                self.decoded.fill(room, |room| STANDARD.decode(&data, room.as_out()).map(|decoded| decoded.len()));
-            let Ok(decoded) = decoded else {
-                left.refuse(position, "the data is not base64".to_owned(), 0, data.into_owned());
+            let decoded = match decode(data, &mut self.decoded) {
+                true => Some(self.decoded.padded()),
+                false => decode(&record.data(event), &mut self.decoded).then(|| self.decoded.padded()),
+            };
+            let Some(decoded) = decoded else {
+                left.refuse(position, "the data is not base64".to_owned(), 0, record.data(event).into_owned());
                 self.answers.undecided(id);
                 continue;
             };
@@ -156,6 +157,12 @@ impl Transform {
         }
         Ok(Batch { event, read, left, answers: &mut self.answers, records: self.records.len() })
     }
+}
+
+/// Decodes base64 into the buffer; `false` if it is none.
+fn decode(data: &[u8], buffer: &mut PaddedBuffer) -> bool {
+    let room = STANDARD.estimated_decoded_length(data.len());
+    buffer.fill(room, |room| STANDARD.decode(data, room.as_out()).map(|decoded| decoded.len())).is_ok()
 }
 
 #[cold]

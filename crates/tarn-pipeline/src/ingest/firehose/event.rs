@@ -3,6 +3,10 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
+const BEFORE_ID: &[u8] = b"{\"recordId\":\"";
+const BEFORE_TIME: &[u8] = b"\",\"approximateArrivalTimestamp\":";
+const BEFORE_DATA: &[u8] = b",\"data\":\"";
+
 /// An event that cannot be answered.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum EventError {
@@ -45,7 +49,6 @@ pub enum EventError {
 #[derive(Debug, Clone)]
 pub(super) struct Text {
     range: Range<usize>,
-    escaped: bool,
 }
 
 /// A record: where its parts stand in the event.
@@ -61,9 +64,14 @@ impl Record {
         event.get(self.id.range.clone()).unwrap_or_default()
     }
 
-    /// The data in base64; `None` if there is no string of that name.
-    pub(super) fn data<'e>(&self, event: &'e [u8]) -> Option<Cow<'e, [u8]>> {
-        self.data.as_ref().map(|data| data.read(event))
+    /// The data as it is written, between its quotes; `None` if there is no string of that name.
+    pub(super) fn data_text<'e>(&self, event: &'e [u8]) -> Option<&'e [u8]> {
+        self.data.as_ref().map(|data| event.get(data.range.clone()).unwrap_or_default())
+    }
+
+    /// What the data says; base64 has no escapes, but a writer may escape its slashes.
+    pub(super) fn data<'e>(&self, event: &'e [u8]) -> Cow<'e, [u8]> {
+        self.data.as_ref().map_or(Cow::Borrowed(&[]), |data| data.read(event))
     }
 }
 
@@ -71,7 +79,7 @@ impl Text {
     /// What the string says; its body as it is written if that cannot be known.
     fn read<'e>(&self, event: &'e [u8]) -> Cow<'e, [u8]> {
         let body = event.get(self.range.clone()).unwrap_or_default();
-        if !self.escaped {
+        if memchr::memchr(b'\\', body).is_none() {
             return Cow::Borrowed(body);
         }
         let quoted = event.get(self.range.start - 1..self.range.end + 1).unwrap_or_default();
@@ -146,6 +154,18 @@ fn read_records(event: &[u8], at: usize, records: &mut Vec<Record>) -> Result<us
         return Ok(at + 1);
     }
     loop {
+        if let Some((record, after)) = usual_record(event, at) {
+            records.push(record);
+            match byte(event, after) {
+                b',' => {
+                    at = skip_space(event, after + 1);
+                    continue;
+                }
+                b']' => return Ok(after + 1),
+                _ => {}
+            }
+            records.pop();
+        }
         let (mut id, mut data) = (None, None);
         let after = members(event, at, |name, at| match name {
             b"recordId" => text_member(event, at, &mut id, "recordId"),
@@ -163,12 +183,31 @@ fn read_records(event: &[u8], at: usize, records: &mut Vec<Record>) -> Result<us
     }
 }
 
+/// Reads a record that is written as Firehose writes those that were put to it directly; `None` for any other one.
+fn usual_record(event: &[u8], at: usize) -> Option<(Record, usize)> {
+    let id_start = at + BEFORE_ID.len();
+    let rest = event.get(at..)?.strip_prefix(BEFORE_ID)?;
+    let id_end = id_start + memchr::memchr(b'"', rest)?;
+    let id = event.get(id_start..id_end)?;
+    let plain = id.iter().fold(!id.is_empty(), |plain, byte| plain & (0x20..0x7f).contains(byte) & (*byte != b'\\'));
+    let rest = event.get(id_end..).filter(|_| plain)?.strip_prefix(BEFORE_TIME)?;
+    let digits = rest.iter().take_while(|byte| byte.is_ascii_digit()).count();
+    let data_start = id_end + BEFORE_TIME.len() + digits + BEFORE_DATA.len();
+    let rest = rest.get(digits..).filter(|_| digits > 0)?.strip_prefix(BEFORE_DATA)?;
+    let data_end = data_start + memchr::memchr(b'"', rest)?;
+    let after = event.get(data_end - 1..)?.first_chunk::<3>()?;
+    // A backslash before the quote makes it a part of the data.
+    if after[0] == b'\\' || after[2] != b'}' {
+        return None;
+    }
+    let record = Record { id: Text { range: id_start..id_end }, data: Some(Text { range: data_start..data_end }) };
+    Some((record, data_end + 2))
+}
+
 /// Whether an id can be written as it stands.
 fn is_plain(event: &[u8], id: &Text) -> bool {
-    let body = event.get(id.range.clone()).unwrap_or_default();
-    let valid = !body.is_empty() && std::str::from_utf8(body).is_ok() && body.iter().all(|byte| *byte >= b' ');
     let quoted = event.get(id.range.start - 1..id.range.end + 1).unwrap_or_default();
-    valid && (!id.escaped || serde_json::from_slice::<String>(quoted).is_ok())
+    !id.range.is_empty() && serde_json::from_slice::<String>(quoted).is_ok()
 }
 
 /// Reads a member that should be a string; another value is as none.
@@ -207,10 +246,7 @@ fn members(
             return Err(malformed("`:`", colon));
         }
         let value = skip_space(event, colon + 1);
-        let after = match key.escaped {
-            false => member(event.get(key.range).unwrap_or_default(), value)?,
-            true => member(&key.read(event), value)?,
-        };
+        let after = member(&key.read(event), value)?;
         at = skip_space(event, after);
         match byte(event, at) {
             b',' => at = skip_space(event, at + 1),
@@ -223,7 +259,7 @@ fn members(
 /// The string whose opening quote stands at `at`.
 fn string(event: &[u8], at: usize) -> Result<Text, EventError> {
     let start = at + 1;
-    let (mut position, mut escaped) = (start, false);
+    let mut position = start;
     loop {
         let rest = event.get(position..).unwrap_or_default();
         let Some(found) = memchr::memchr2(b'"', b'\\', rest) else {
@@ -231,9 +267,8 @@ fn string(event: &[u8], at: usize) -> Result<Text, EventError> {
         };
         position += found;
         if byte(event, position) == b'"' {
-            return Ok(Text { range: start..position, escaped });
+            return Ok(Text { range: start..position });
         }
-        escaped = true;
         position += 2;
     }
 }
