@@ -33,15 +33,15 @@ def program(name, variable):
     return str(path)
 
 
-def venv(name="python"):
-    """A program of the virtual environment with the tools to compare with; makes it if it is not there or not as wanted."""
-    stamp = VENV / "packages.txt"
-    if not stamp.exists() or stamp.read_text(encoding="utf-8") != "\n".join(PACKAGES):
+def venv(name="python", folder=VENV, packages=PACKAGES):
+    """A program of a virtual environment with tools to compare with; makes it if it is not there or not as wanted."""
+    stamp = folder / "packages.txt"
+    if not stamp.exists() or stamp.read_text(encoding="utf-8") != "\n".join(packages):
         say("installing the tools to compare with")
-        subprocess.run([sys.executable, "-m", "venv", str(VENV)], check=True)
-        subprocess.run([str(VENV / "bin" / "pip"), "install", "--quiet", *PACKAGES], check=True)
-        stamp.write_text("\n".join(PACKAGES), encoding="utf-8")
-    return str(VENV / "bin" / name)
+        subprocess.run([sys.executable, "-m", "venv", str(folder)], check=True)
+        subprocess.run([str(folder / "bin" / "pip"), "install", "--quiet", *packages], check=True)
+        stamp.write_text("\n".join(packages), encoding="utf-8")
+    return str(folder / "bin" / name)
 
 
 def shop_data(events):
@@ -91,7 +91,7 @@ def version(command):
     return (done.stdout or done.stderr).strip().splitlines()[0]
 
 
-def machine():
+def machine(packages=PACKAGES):
     """What the figures were measured on."""
     model = platform.machine()
     cpu_info = Path("/proc/cpuinfo")
@@ -104,7 +104,7 @@ def machine():
         "memory_gb": round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30, 1),
         "system": platform.platform(),
         "python": platform.python_version(),
-        "packages": PACKAGES,
+        "packages": packages,
         "load_before": round(os.getloadavg()[0], 2),
     }
 
