@@ -12,7 +12,7 @@ use tarn_flatten::{Change, Row, Value};
 
 use crate::column::{AddedColumns, data_type};
 
-/// Bytes set aside per text value; the buffer grows where that is too few.
+/// Bytes set aside per text value of the first batch; later ones have the room that the batch before needed.
 const TEXT_BYTES: usize = 24;
 
 /// One column in the making.
@@ -33,7 +33,7 @@ enum ColumnBuilder {
 }
 
 impl ColumnBuilder {
-    fn new(data_type: &DataType, rows: usize) -> Self {
+    fn new(data_type: &DataType, rows: usize, text_bytes: usize) -> Self {
         match data_type {
             DataType::Boolean => Self::Boolean(BooleanBuilder::with_capacity(rows)),
             DataType::Int8 => Self::TinyInt(Int8Builder::with_capacity(rows)),
@@ -49,8 +49,8 @@ impl ColumnBuilder {
             DataType::Timestamp(TimeUnit::Microsecond, _) => {
                 Self::Timestamp(TimestampMicrosecondBuilder::with_capacity(rows))
             }
-            DataType::Binary => Self::Binary(BinaryBuilder::with_capacity(rows, rows * TEXT_BYTES)),
-            _ => Self::Text(StringBuilder::with_capacity(rows, rows * TEXT_BYTES)),
+            DataType::Binary => Self::Binary(BinaryBuilder::with_capacity(rows, text_bytes)),
+            _ => Self::Text(StringBuilder::with_capacity(rows, text_bytes)),
         }
     }
 
@@ -91,7 +91,25 @@ impl ColumnBuilder {
         }
     }
 
-    fn finish(&mut self) -> ArrayRef {
+    /// Bytes of text or binary so far.
+    fn text_bytes(&self) -> usize {
+        match self {
+            Self::Text(builder) => builder.values_slice().len(),
+            Self::Binary(builder) => builder.values_slice().len(),
+            _ => 0,
+        }
+    }
+
+    /// The values so far; room for as many more of the same kind is set aside at once, because growing from nothing in each
+    /// batch copies everything twice.
+    fn finish(&mut self, rows: usize) -> ArrayRef {
+        let text_bytes = self.text_bytes();
+        let array = self.take();
+        *self = Self::new(array.data_type(), rows, text_bytes + text_bytes / 8);
+        array
+    }
+
+    fn take(&mut self) -> ArrayRef {
         match self {
             Self::Boolean(builder) => Arc::new(builder.finish()),
             Self::TinyInt(builder) => Arc::new(builder.finish()),
@@ -113,13 +131,15 @@ impl ColumnBuilder {
 #[derive(Debug)]
 pub(crate) struct AddedBuilder {
     added: AddedColumns,
+    capacity: usize,
     columns: Vec<ColumnBuilder>,
 }
 
 impl AddedBuilder {
     pub(crate) fn new(added: AddedColumns, capacity: usize) -> Self {
         let types = added.fields().into_iter().map(|(_, column_type)| data_type(column_type));
-        Self { added, columns: types.map(|data_type| ColumnBuilder::new(&data_type, capacity)).collect() }
+        let columns = types.map(|data_type| ColumnBuilder::new(&data_type, capacity, capacity * TEXT_BYTES)).collect();
+        Self { added, capacity, columns }
     }
 
     /// Appends one row; the id is computed only where it is a column.
@@ -144,7 +164,8 @@ impl AddedBuilder {
     }
 
     pub(crate) fn finish(&mut self) -> impl Iterator<Item = ArrayRef> {
-        self.columns.iter_mut().map(ColumnBuilder::finish)
+        let capacity = self.capacity;
+        self.columns.iter_mut().map(move |column| column.finish(capacity))
     }
 }
 
@@ -152,6 +173,7 @@ impl AddedBuilder {
 #[derive(Debug)]
 pub(crate) struct BatchBuilder {
     schema: SchemaRef,
+    capacity: usize,
     columns: Vec<ColumnBuilder>,
     added: AddedBuilder,
     rows: usize,
@@ -162,8 +184,10 @@ impl BatchBuilder {
     pub(crate) fn new(schema: SchemaRef, added: AddedColumns, capacity: usize) -> Self {
         let own = schema.fields().len() - added.fields().len();
         let columns = schema.fields().iter().take(own);
-        let columns = columns.map(|field| ColumnBuilder::new(field.data_type(), capacity)).collect();
-        Self { schema, columns, added: AddedBuilder::new(added, capacity), rows: 0 }
+        let columns = columns
+            .map(|field| ColumnBuilder::new(field.data_type(), capacity, capacity * TEXT_BYTES))
+            .collect();
+        Self { schema, capacity, columns, added: AddedBuilder::new(added, capacity), rows: 0 }
     }
 
     pub(crate) fn rows(&self) -> usize {
@@ -182,7 +206,8 @@ impl BatchBuilder {
     /// The rows so far as a batch; the builder is empty afterwards.
     pub(crate) fn finish(&mut self) -> Result<RecordBatch, ArrowError> {
         self.rows = 0;
-        let columns = self.columns.iter_mut().map(ColumnBuilder::finish).chain(self.added.finish()).collect();
+        let own = self.columns.iter_mut().map(|column| column.finish(self.capacity));
+        let columns = own.chain(self.added.finish()).collect();
         RecordBatch::try_new(Arc::clone(&self.schema), columns)
     }
 }

@@ -19,6 +19,9 @@ const SAMPLE_ROWS: usize = 2_048;
 /// Rows that are encoded in one go; a page ends only between two of them.
 const WRITE_ROWS: usize = 4_096;
 
+/// Bytes after which a page ends: larger ones leave the processor's cache before they are compressed.
+const PAGE_BYTES: usize = 256 << 10;
+
 /// The writer properties for a file that begins with these rows.
 pub(crate) fn properties(first: &RecordBatch, settings: &ParquetSettings) -> WriterProperties {
     let mut properties = WriterProperties::builder()
@@ -27,6 +30,7 @@ pub(crate) fn properties(first: &RecordBatch, settings: &ParquetSettings) -> Wri
         .set_compression(settings.compression.parquet())
         .set_max_row_group_row_count(Some(settings.row_group_rows.max(1)))
         .set_write_batch_size(WRITE_ROWS)
+        .set_data_page_size_limit(PAGE_BYTES)
         .set_statistics_enabled(EnabledStatistics::Chunk);
     for (field, column) in first.schema().fields().iter().zip(first.columns()) {
         if repeats(column.as_ref()) {

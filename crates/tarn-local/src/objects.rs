@@ -155,6 +155,15 @@ impl ObjectStore for LocalObjects {
         Ok(Box::new(writer))
     }
 
+    fn put_file(&self, key: &Key, path: &Path) -> Result<(), ObjectError> {
+        let copy = || {
+            let mut writer = self.start(key)?;
+            writer.append_file(path)?;
+            writer.finish_in_place()
+        };
+        copy().map_err(|error| self.failed(key, "written", error))
+    }
+
     fn open(&self, key: &Key) -> Result<Box<dyn ObjectReader>, ObjectError> {
         let reader = self
             .path(key)

@@ -24,6 +24,10 @@ impl LocalReader {
         }
         Ok(Self { key, file, size: metadata.len() })
     }
+
+    fn failure(&self, source: io::Error) -> ObjectError {
+        ObjectError::Io { key: self.key.clone(), action: "read", source }
+    }
 }
 
 impl ObjectReader for LocalReader {
@@ -32,11 +36,11 @@ impl ObjectReader for LocalReader {
     }
 
     fn read(&self, offset: u64, length: usize) -> Result<Bytes, ObjectError> {
-        read_at(&self.file, self.size, offset, length).map_err(|source| ObjectError::Io {
-            key: self.key.clone(),
-            action: "read",
-            source,
-        })
+        read_at(&self.file, self.size, offset, length).map_err(|source| self.failure(source))
+    }
+
+    fn read_into(&self, offset: u64, target: &mut [u8]) -> Result<(), ObjectError> {
+        fill_at(&self.file, target, offset).map_err(|source| self.failure(source))
     }
 }
 

@@ -1,7 +1,8 @@
 //! An object being written.
 
+use std::fs::File;
 use std::io::{self, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use tarn_pipeline::names::Key;
 use tarn_pipeline::ports::{ObjectError, ObjectWriter};
@@ -27,6 +28,11 @@ impl LocalWriter {
 
     pub(super) fn finish_in_place(self) -> io::Result<()> {
         disk::put_in_place(self.file, &self.target)
+    }
+
+    /// Appends a file, by the kernel alone where it can.
+    pub(super) fn append_file(&mut self, path: &Path) -> io::Result<()> {
+        io::copy(&mut File::open(path)?, self.file.as_file_mut()).map(|_| ())
     }
 
     /// Bytes written so far.

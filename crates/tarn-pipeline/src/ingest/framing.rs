@@ -15,7 +15,7 @@ use crate::ports::{ObjectError, ObjectReader, ObjectStore};
 /// Bytes of a unit.
 pub(crate) const UNIT: u64 = 128 << 20;
 /// How much is read at a time.
-const BLOCK: usize = 1 << 20;
+const BLOCK: usize = 256 << 10;
 /// The largest file that is read as one JSON text.
 const LARGEST_JSON: u64 = 256 << 20;
 
@@ -103,16 +103,25 @@ impl Read for ObjectBytes {
             if length == 0 {
                 return Ok(0);
             }
-            self.block = self.object.read(self.offset, length).map_err(|error| match error {
-                ObjectError::Io { source, .. } => source,
-                error @ ObjectError::NotFound(_) => io::Error::new(io::ErrorKind::NotFound, error),
-            })?;
+            if let Some(target) = target.get_mut(..length) {
+                self.object.read_into(self.offset, target).map_err(as_io)?;
+                self.offset += length as u64;
+                return Ok(length);
+            }
+            self.block = self.object.read(self.offset, length).map_err(as_io)?;
             self.offset += length as u64;
         }
         let length = self.block.len().min(target.len());
         let taken = self.block.split_to(length);
         target.get_mut(..length).unwrap_or_default().copy_from_slice(&taken);
         Ok(length)
+    }
+}
+
+fn as_io(error: ObjectError) -> io::Error {
+    match error {
+        ObjectError::Io { source, .. } => source,
+        error @ ObjectError::NotFound(_) => io::Error::new(io::ErrorKind::NotFound, error),
     }
 }
 

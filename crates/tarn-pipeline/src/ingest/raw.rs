@@ -4,7 +4,7 @@
 //! under the same keys: bringing a file in again changes nothing.
 
 use std::fmt::Write as _;
-use std::io::{Read, Write};
+use std::io::Read;
 use std::path::Path;
 
 use chrono::NaiveDate;
@@ -54,15 +54,10 @@ pub(crate) async fn admit(
         }
     }
     let key = folder.join(&format!("day={today}/{name}"));
-    let mut writer = objects.create(&key)?;
-    copy(path, &mut writer).map_err(|error| match error {
-        CopyError::Read(error) => unreadable(error),
-        CopyError::Write(error) => {
-            StepError::permanent(format!("`{}` cannot be kept in the raw zone: {error}", path.display()))
-                .with_hint("nothing of it was interpreted; make room or mend the data folder, then bring it in again")
-        }
+    objects.put_file(&key, path).map_err(|error| {
+        StepError::from(error)
+            .with_hint("nothing of it was interpreted; make room or mend the data folder, then bring it in again")
     })?;
-    writer.finish()?;
     Ok(RawObject { key, hash, day: today, size })
 }
 
@@ -97,26 +92,6 @@ fn hash(path: &Path) -> std::io::Result<(String, u64)> {
         let _ = write!(text, "{byte:02x}");
     }
     Ok((text, size))
-}
-
-enum CopyError {
-    Read(std::io::Error),
-    Write(std::io::Error),
-}
-
-fn copy(path: &Path, writer: &mut impl Write) -> Result<(), CopyError> {
-    let mut written = Ok(());
-    for_each_block(path, |block| {
-        written = writer.write_all(block);
-        match &written {
-            Ok(()) => Ok(()),
-            Err(error) => Err(std::io::Error::from(error.kind())),
-        }
-    })
-    .map_err(|error| match std::mem::replace(&mut written, Ok(())) {
-        Err(error) => CopyError::Write(error),
-        Ok(()) => CopyError::Read(error),
-    })
 }
 
 fn for_each_block(path: &Path, mut each: impl FnMut(&[u8]) -> std::io::Result<()>) -> std::io::Result<()> {

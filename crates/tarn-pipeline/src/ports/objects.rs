@@ -1,6 +1,7 @@
 //! The bucket: whole objects under keys, visible at once or not at all.
 
 use std::io::{self, Write};
+use std::path::Path;
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -67,6 +68,13 @@ pub trait ObjectReader: Send + Sync {
 
     /// Exactly `length` bytes from `offset`; an error if the object ends before.
     fn read(&self, offset: u64, length: usize) -> Result<Bytes, ObjectError>;
+
+    /// Fills `target` with the bytes from `offset` on, as [`ObjectReader::read`] but into memory that the caller keeps.
+    fn read_into(&self, offset: u64, target: &mut [u8]) -> Result<(), ObjectError> {
+        let bytes = self.read(offset, target.len())?;
+        target.iter_mut().zip(bytes).for_each(|(target, byte)| *target = byte);
+        Ok(())
+    }
 }
 
 /// The lake's bucket.
@@ -86,6 +94,14 @@ pub trait ObjectStore: Send + Sync {
 
     /// Starts an object that is written in pieces, from a thread that may block.
     fn create(&self, key: &Key) -> Result<Box<dyn ObjectWriter>, ObjectError>;
+
+    /// Writes an object from a file of the local disk, from a thread that may block.
+    fn put_file(&self, key: &Key, path: &Path) -> Result<(), ObjectError> {
+        let failed = |source| ObjectError::Io { key: key.clone(), action: "written", source };
+        let mut writer = self.create(key)?;
+        std::fs::File::open(path).and_then(|mut file| io::copy(&mut file, &mut writer)).map_err(failed)?;
+        writer.finish()
+    }
 
     /// Opens an object for reading in pieces, from a thread that may block.
     fn open(&self, key: &Key) -> Result<Box<dyn ObjectReader>, ObjectError>;
