@@ -21,6 +21,8 @@ fn header_of_crate(page: Page, bytes: usize) -> Vec<u8> {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig { cases: 32, ..ProptestConfig::default() })]
+
     #[test]
     fn headers_are_those_of_the_crate(values in 0..2_000_000u32, bytes in 0..3_000_000usize, pressed in 0..100_000usize) {
         let buf = Bytes::from(vec![0; pressed]);
