@@ -8,9 +8,9 @@ use arrow::array::{
 };
 use arrow::datatypes::{DataType, SchemaRef, TimeUnit};
 use arrow::error::ArrowError;
-use tarn_flatten::{Change, Row, Value};
+use tarn_flatten::{Row, Value};
 
-use crate::column::{AddedColumns, data_type};
+use crate::column::{AddedColumns, AddedValues};
 
 /// Bytes set aside per text value of the first batch; later ones have the room that the batch before needed.
 const TEXT_BYTES: usize = 24;
@@ -127,66 +127,23 @@ impl ColumnBuilder {
     }
 }
 
-/// The added columns in the making.
-#[derive(Debug)]
-pub(crate) struct AddedBuilder {
-    added: AddedColumns,
-    capacity: usize,
-    columns: Vec<ColumnBuilder>,
-}
-
-impl AddedBuilder {
-    pub(crate) fn new(added: AddedColumns, capacity: usize) -> Self {
-        let types = added.fields().into_iter().map(|(_, column_type)| data_type(column_type));
-        let columns = types.map(|data_type| ColumnBuilder::new(&data_type, capacity, capacity * TEXT_BYTES)).collect();
-        Self { added, capacity, columns }
-    }
-
-    /// Appends one row; the id is computed only where it is a column.
-    #[inline]
-    pub(crate) fn append(&mut self, id: impl FnOnce() -> [u8; 16], change: Option<&Change>, extra: Option<&str>) {
-        let extra = Value::from_text(extra);
-        match (self.added, self.columns.as_mut_slice()) {
-            (AddedColumns::Stream, [id_column, extra_column]) => {
-                let mut hex = [0; 32];
-                id_column.append(Value::Text(hex_digits(id(), &mut hex)));
-                extra_column.append(extra);
-            }
-            (AddedColumns::Table, [operation, by_ttl, sequence, at, extra_column]) => {
-                operation.append(Value::from_text(change.map(|change| change.operation.as_str())));
-                by_ttl.append(change.map_or(Value::Null, |change| Value::Boolean(change.by_ttl)));
-                sequence.append(change.map_or(Value::Null, |change| Value::Decimal(change.sequence)));
-                at.append(change.and_then(|change| change.at).map_or(Value::Null, Value::Timestamp));
-                extra_column.append(extra);
-            }
-            _ => {}
-        }
-    }
-
-    pub(crate) fn finish(&mut self) -> impl Iterator<Item = ArrayRef> {
-        let capacity = self.capacity;
-        self.columns.iter_mut().map(move |column| column.finish(capacity))
-    }
-}
-
 /// A batch in the making.
 #[derive(Debug)]
 pub(crate) struct BatchBuilder {
     schema: SchemaRef,
     capacity: usize,
+    added: AddedColumns,
     columns: Vec<ColumnBuilder>,
-    added: AddedBuilder,
     rows: usize,
 }
 
 impl BatchBuilder {
     /// A builder for rows of `schema`, whose last columns are the added ones.
     pub(crate) fn new(schema: SchemaRef, added: AddedColumns, capacity: usize) -> Self {
-        let own = schema.fields().len() - added.fields().len();
-        let columns = schema.fields().iter().take(own);
+        let columns = schema.fields().iter();
         let columns =
             columns.map(|field| ColumnBuilder::new(field.data_type(), capacity, capacity * TEXT_BYTES)).collect();
-        Self { schema, capacity, columns, added: AddedBuilder::new(added, capacity), rows: 0 }
+        Self { schema, capacity, added, columns, rows: 0 }
     }
 
     pub(crate) fn rows(&self) -> usize {
@@ -195,28 +152,18 @@ impl BatchBuilder {
 
     #[inline]
     pub(crate) fn append(&mut self, row: &Row<'_>) {
-        for (column, value) in self.columns.iter_mut().zip(row.values) {
-            column.append(*value);
+        let added = AddedValues::new(self.added, || row.id());
+        let values = row.values.iter().copied().chain(added.values(row.change, row.extra));
+        for (column, value) in self.columns.iter_mut().zip(values) {
+            column.append(value);
         }
-        self.added.append(|| row.id(), row.change, row.extra);
         self.rows += 1;
     }
 
     /// The rows so far as a batch; the builder is empty afterwards.
     pub(crate) fn finish(&mut self) -> Result<RecordBatch, ArrowError> {
         self.rows = 0;
-        let own = self.columns.iter_mut().map(|column| column.finish(self.capacity));
-        let columns = own.chain(self.added.finish()).collect();
+        let columns = self.columns.iter_mut().map(|column| column.finish(self.capacity)).collect();
         RecordBatch::try_new(Arc::clone(&self.schema), columns)
     }
-}
-
-/// The digits of an id, as text.
-fn hex_digits(id: [u8; 16], target: &mut [u8; 32]) -> &str {
-    const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    let (pairs, _) = target.as_chunks_mut::<2>();
-    for (pair, byte) in pairs.iter_mut().zip(id) {
-        *pair = [DIGITS[usize::from(byte >> 4)], DIGITS[usize::from(byte & 15)]];
-    }
-    std::str::from_utf8(target).unwrap_or_default()
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
-use tarn_flatten::{ColumnType, Contract};
+use tarn_flatten::{Change, ColumnType, Contract, Value};
 
 /// The columns that Tarn adds to those of a contract.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -34,6 +34,57 @@ impl AddedColumns {
             ],
         }
     }
+}
+
+/// The values of the added columns of one row.
+pub(crate) struct AddedValues {
+    added: AddedColumns,
+    /// The id in digits, where it is a column.
+    id: [u8; 32],
+}
+
+impl AddedValues {
+    /// The id is computed only where it is a column.
+    #[inline]
+    pub(crate) fn new(added: AddedColumns, id: impl FnOnce() -> [u8; 16]) -> Self {
+        let id = if added == AddedColumns::Stream { hex_digits(id()) } else { [0; 32] };
+        Self { added, id }
+    }
+
+    /// The values in the order of the columns.
+    #[inline]
+    pub(crate) fn values<'a>(
+        &'a self,
+        change: Option<&'a Change>,
+        extra: Option<&'a str>,
+    ) -> impl Iterator<Item = Value<'a>> {
+        let extra = Value::from_text(extra);
+        let (count, values) = match (self.added, change) {
+            (AddedColumns::None, _) => (0, [Value::Null; 5]),
+            (AddedColumns::Stream, _) => {
+                let id = Value::from_text(std::str::from_utf8(&self.id).ok());
+                (2, [id, extra, Value::Null, Value::Null, Value::Null])
+            }
+            (AddedColumns::Table, Some(change)) => {
+                let at = change.at.map_or(Value::Null, Value::Timestamp);
+                let operation = Value::Text(change.operation.as_str());
+                (5, [operation, Value::Boolean(change.by_ttl), Value::Decimal(change.sequence), at, extra])
+            }
+            (AddedColumns::Table, None) => (5, [Value::Null, Value::Null, Value::Null, Value::Null, extra]),
+        };
+        values.into_iter().take(count)
+    }
+}
+
+/// The digits of an id, as text.
+fn hex_digits(id: [u8; 16]) -> [u8; 32] {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    let mut digits = [0; 32];
+    let (pairs, _) = digits.as_chunks_mut::<2>();
+    for (pair, byte) in pairs.iter_mut().zip(id) {
+        *pair = [DIGITS[usize::from(byte >> 4)], DIGITS[usize::from(byte & 15)]];
+    }
+    digits
 }
 
 /// The schema of a source's files: the columns of its contract, then the added ones. All are nullable, as Hive columns

@@ -1,18 +1,19 @@
 //! Sources without a contract: every flat name is a column of text.
 //!
-//! Columns are the union of the names seen. The columns of a file are fixed when its first batch is written; a name that
-//! comes up later ends the file and begins a part that has it. Columns given at the start (those the table has already)
-//! come first, so that files of later runs do not lose them.
+//! Columns are the union of the names seen. The columns of a file are fixed when its first row group is written; a name
+//! that comes up later ends the file and begins a part that has it. Columns given at the start (those the table has
+//! already) come first, so that files of later runs do not lose them.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, RecordBatch, StringBuilder};
 use arrow::datatypes::{DataType, Field, Schema};
-use tarn_flatten::{FlatRecord, FlatSink, plain_text};
+use arrow::error::ArrowError;
+use parquet::errors::ParquetError;
+use tarn_flatten::{FlatRecord, FlatSink, Value, plain_text};
 
-use crate::builder::AddedBuilder;
-use crate::column::{AddedColumns, data_type};
+use crate::column::{AddedColumns, AddedValues, data_type};
+use crate::encode::{ColumnEncoder, Press};
 use crate::error::ColumnarError;
 use crate::open_file::{FileFactory, FinishedFile, NewFile, OpenFile, part_name};
 use crate::partition::Partition;
@@ -30,12 +31,18 @@ pub struct DiscoveredFiles<F: FileFactory> {
     stem: String,
     added: AddedColumns,
     factory: F,
+    press: Press,
     columns: Vec<Column>,
     positions: HashMap<String, usize>,
-    added_values: AddedBuilder,
+    added_values: Vec<ColumnEncoder>,
+    /// The columns that the fields of a document go to.
+    targets: Vec<Option<usize>>,
+    /// Rows of the row group in the making.
     rows: usize,
+    /// Rows since the bounds were looked at.
+    unchecked: usize,
     part: u32,
-    /// The file, and how many of the columns it has.
+    /// The file, from its first row group on, and how many of the columns it has.
     file: Option<(OpenFile<F::File>, usize)>,
     finished: Vec<FinishedFile>,
     failure: Option<ColumnarError>,
@@ -45,15 +52,18 @@ pub struct DiscoveredFiles<F: FileFactory> {
 
 struct Column {
     name: String,
-    values: StringBuilder,
-    /// Rows that have a value or a null so far; missing ones are filled in when the next value comes.
+    values: ColumnEncoder,
+    /// Rows of the row group that have a value or a null so far; missing ones are filled in when the next value comes.
     filled: usize,
 }
 
 impl Column {
-    fn fill(&mut self, rows: usize) {
-        self.values.append_nulls(rows - self.filled);
-        self.filled = rows;
+    fn fill(&mut self, rows: usize, press: &mut Press) -> Result<(), ParquetError> {
+        while self.filled < rows {
+            self.values.append_null(press)?;
+            self.filled += 1;
+        }
+        Ok(())
     }
 }
 
@@ -66,15 +76,21 @@ impl<F: FileFactory> DiscoveredFiles<F> {
         stem: impl Into<String>,
         factory: F,
     ) -> Self {
+        let press = Press::new(settings.compression);
+        let added_values =
+            added.fields().into_iter().map(|(_, column_type)| ColumnEncoder::new(&data_type(column_type)));
         let mut files = Self {
             settings,
             stem: stem.into(),
             added,
             factory,
+            press,
             columns: Vec::new(),
             positions: HashMap::new(),
-            added_values: AddedBuilder::new(added, 0),
+            added_values: added_values.collect(),
+            targets: Vec::new(),
             rows: 0,
+            unchecked: 0,
             part: 0,
             file: None,
             finished: Vec::new(),
@@ -115,8 +131,7 @@ impl<F: FileFactory> DiscoveredFiles<F> {
     /// When any document could not be written.
     pub fn finish(mut self) -> Result<(Vec<FinishedFile>, F), ColumnarError> {
         self.status()?;
-        self.write_batch()?;
-        self.close()?;
+        self.close(self.columns.len())?;
         Ok((self.finished, self.factory))
     }
 
@@ -130,76 +145,115 @@ impl<F: FileFactory> DiscoveredFiles<F> {
         }
         let position = self.columns.len();
         self.positions.insert(name.to_owned(), position);
-        self.columns.push(Column { name: name.to_owned(), values: StringBuilder::new(), filled: 0 });
+        let values = ColumnEncoder::new(&DataType::Utf8);
+        self.columns.push(Column { name: name.to_owned(), values, filled: 0 });
         Some(position)
     }
 
     fn take(&mut self, flat: &FlatRecord<'_>) -> Result<(), ColumnarError> {
-        self.left_over.clear();
+        let known = self.columns.len();
+        self.targets.clear();
         for (expected, field) in flat.fields.iter().enumerate() {
             // Documents of one source look alike: the n-th field is most often the n-th column.
             let same = self.columns.get(expected).is_some_and(|column| column.name == field.name);
-            let position = if same { Some(expected) } else { self.position(field.name) };
-            let Some(column) = position.and_then(|position| self.columns.get_mut(position)) else {
+            let target = if same { Some(expected) } else { self.position(field.name) };
+            self.targets.push(target);
+        }
+        if self.columns.len() > known && self.file.is_some() {
+            self.close(known)?;
+        }
+        if let Err(source) = self.append(flat) {
+            let part = self.part.saturating_sub(u32::from(self.file.is_some()));
+            return Err(ColumnarError::Parquet { name: part_name(&self.stem, part), source });
+        }
+        if self.rows >= self.settings.row_group_rows {
+            self.write_row_group(self.columns.len())?;
+        }
+        self.unchecked += 1;
+        if self.unchecked < self.settings.batch_rows { Ok(()) } else { self.check() }
+    }
+
+    /// Appends a document whose fields have their targets.
+    fn append(&mut self, flat: &FlatRecord<'_>) -> Result<(), ParquetError> {
+        self.left_over.clear();
+        for (field, target) in flat.fields.iter().zip(&self.targets) {
+            let Some(column) = target.and_then(|position| self.columns.get_mut(position)) else {
                 self.left_over.push(if self.left_over.is_empty() { '{' } else { ',' });
                 for part in ["\"", field.name, "\":", field.json] {
                     self.left_over.push_str(part);
                 }
                 continue;
             };
-            column.fill(self.rows);
-            column.values.append_option(plain_text(field.json, &mut self.unescaped));
+            column.fill(self.rows, &mut self.press)?;
+            let text = plain_text(field.json, &mut self.unescaped);
+            column.values.append(Value::from_text(text), &mut self.press)?;
             column.filled = self.rows + 1;
         }
         if !self.left_over.is_empty() {
             self.left_over.push('}');
         }
         let extra = (!self.left_over.is_empty()).then_some(self.left_over.as_str());
-        self.added_values.append(|| flat.id(), flat.change, extra);
+        let added = AddedValues::new(self.added, || flat.id());
+        for (column, value) in self.added_values.iter_mut().zip(added.values(flat.change, extra)) {
+            column.append(value, &mut self.press)?;
+        }
         self.rows += 1;
-        if self.rows >= self.settings.batch_rows { self.write_batch() } else { Ok(()) }
+        Ok(())
     }
 
-    fn write_batch(&mut self) -> Result<(), ColumnarError> {
+    /// Finishes the file if it has rows enough, and writes its row group if memory is beyond its bound.
+    fn check(&mut self) -> Result<(), ColumnarError> {
+        self.unchecked = 0;
+        let columns = self.columns.iter().map(|column| &column.values).chain(&self.added_values);
+        let buffered: usize = columns.map(ColumnEncoder::buffered_bytes).sum();
+        let file_rows = self.file.as_ref().map_or(0, |(file, _)| file.rows()) + self.rows as u64;
+        if file_rows >= self.settings.file_rows as u64 {
+            self.close(self.columns.len())
+        } else if buffered > self.settings.memory_bytes {
+            self.write_row_group(self.columns.len())
+        } else {
+            Ok(())
+        }
+    }
+
+    /// Writes the row group; the file has the first `count` columns.
+    fn write_row_group(&mut self, count: usize) -> Result<(), ColumnarError> {
         if self.rows == 0 {
             return Ok(());
         }
-        let mut fields = Vec::new();
-        let mut arrays: Vec<ArrayRef> = Vec::new();
-        for column in &mut self.columns {
-            column.fill(self.rows);
-            column.filled = 0;
-            fields.push(Field::new(&column.name, DataType::Utf8, true));
-            arrays.push(Arc::new(column.values.finish()));
-        }
-        let added = self.added.fields().into_iter();
-        fields.extend(added.map(|(name, column_type)| Field::new(name, data_type(column_type), true)));
-        arrays.extend(self.added_values.finish());
-        self.rows = 0;
-        let batch = RecordBatch::try_new(Arc::new(Schema::new(fields)), arrays)?;
-
-        let columns = self.columns.len();
-        if self
-            .file
-            .as_ref()
-            .is_some_and(|(file, had)| *had != columns || file.rows() >= self.settings.file_rows as u64)
-        {
-            self.close()?;
-        }
-        let (file, _) = match &mut self.file {
-            Some(file) => file,
+        let (file, count) = match &mut self.file {
+            Some((file, count)) => (file, *count),
             None => {
+                let text = |column: &Column| Field::new(&column.name, DataType::Utf8, true);
+                let added = self.added.fields().into_iter();
+                let added = added.map(|(name, column_type)| Field::new(name, data_type(column_type), true));
+                let fields: Vec<_> = self.columns.iter().take(count).map(text).chain(added).collect();
+                if fields.is_empty() {
+                    return Err(ArrowError::InvalidArgumentError("documents without columns".to_owned()).into());
+                }
                 let new =
                     NewFile { partition: Partition::Whole, part: self.part, name: part_name(&self.stem, self.part) };
                 self.part += 1;
-                self.file.insert((OpenFile::create(&mut self.factory, new, &batch, &self.settings)?, columns))
+                let file = OpenFile::create(&mut self.factory, new, Arc::new(Schema::new(fields)))?;
+                (&mut self.file.insert((file, count)).0, count)
             }
         };
-        file.write(&batch)?;
-        if file.buffered_bytes() > self.settings.memory_bytes { file.flush() } else { Ok(()) }
+        for column in self.columns.iter_mut().take(count) {
+            column.fill(self.rows, &mut self.press).map_err(|source| file.failure(source))?;
+            column.filled = 0;
+        }
+        let columns = self.columns.iter_mut().take(count).map(|column| &mut column.values);
+        file.write_row_group(self.rows, columns.chain(&mut self.added_values), &mut self.press)?;
+        self.rows = 0;
+        Ok(())
     }
 
-    fn close(&mut self) -> Result<(), ColumnarError> {
+    /// Writes what is left of the file, which has the first `count` columns, and finishes it.
+    fn close(&mut self, count: usize) -> Result<(), ColumnarError> {
+        self.write_row_group(count)?;
+        for column in self.columns.iter_mut().map(|column| &mut column.values).chain(&mut self.added_values) {
+            column.begin_file(&mut self.press);
+        }
         if let Some((file, _)) = self.file.take() {
             self.finished.push(file.finish(&mut self.factory)?);
         }

@@ -1,15 +1,16 @@
 //! Typed rows into one Parquet file per partition at a time.
 //!
-//! Memory is bounded: rows wait in a batch per open partition, encoded pages in at most `memory_bytes` over all files, and
-//! at most `open_partitions` are open. A partition that was closed and comes up again gets a further part.
+//! Memory is bounded: encoded pages wait for the end of their row group in at most `memory_bytes` over all files, and at
+//! most `open_partitions` are open. A partition that was closed and comes up again gets a further part.
 
 use std::collections::BTreeMap;
 
 use arrow::datatypes::SchemaRef;
+use parquet::errors::ParquetError;
 use tarn_flatten::{Contract, Row, RowSink};
 
-use crate::builder::BatchBuilder;
-use crate::column::{AddedColumns, schema};
+use crate::column::{AddedColumns, AddedValues, schema};
+use crate::encode::{ColumnEncoder, Press};
 use crate::error::ColumnarError;
 use crate::open_file::{FileFactory, FinishedFile, NewFile, OpenFile, part_name};
 use crate::partition::{LastDay, Partition, PartitionRule};
@@ -26,24 +27,58 @@ pub struct ParquetFiles<F: FileFactory> {
     settings: ParquetSettings,
     stem: String,
     factory: F,
+    press: Press,
     last_day: LastDay,
     open: Vec<OpenPartition<F::File>>,
     /// Where in `open` the last row went.
     current: usize,
     clock: u64,
+    /// Rows since the bounds were looked at.
+    unchecked: usize,
     /// Files begun so far, per partition.
     parts: BTreeMap<Partition, u32>,
+    /// Columns of partitions that were closed, for the next ones.
+    spare: Vec<Vec<ColumnEncoder>>,
     finished: Vec<FinishedFile>,
     failure: Option<ColumnarError>,
 }
 
-/// A partition whose rows are being collected.
+/// A partition whose rows are being encoded.
 struct OpenPartition<W: std::io::Write + Send> {
     partition: Partition,
-    batch: BatchBuilder,
+    /// The row group in the making.
+    columns: Vec<ColumnEncoder>,
+    /// Its rows.
+    rows: usize,
+    /// The file, from its first row group on.
     file: Option<OpenFile<W>>,
     /// When a row last came, on the clock of rows that changed partition.
     used: u64,
+}
+
+impl<W: std::io::Write + Send> OpenPartition<W> {
+    #[inline]
+    fn append(&mut self, row: &Row<'_>, added: AddedColumns, press: &mut Press) -> Result<(), ParquetError> {
+        let added = AddedValues::new(added, || row.id());
+        let mut columns = self.columns.iter_mut();
+        for (value, column) in row.values.iter().zip(&mut columns) {
+            column.append(*value, press)?;
+        }
+        for (value, column) in added.values(row.change, row.extra).zip(columns) {
+            column.append(value, press)?;
+        }
+        self.rows += 1;
+        Ok(())
+    }
+
+    /// Rows of the file so far.
+    fn file_rows(&self) -> u64 {
+        self.file.as_ref().map_or(0, OpenFile::rows) + self.rows as u64
+    }
+
+    fn buffered_bytes(&self) -> usize {
+        self.columns.iter().map(ColumnEncoder::buffered_bytes).sum()
+    }
 }
 
 impl<F: FileFactory> ParquetFiles<F> {
@@ -60,6 +95,7 @@ impl<F: FileFactory> ParquetFiles<F> {
             schema: schema(contract, added),
             added,
             rule,
+            press: Press::new(settings.compression),
             settings,
             stem: stem.into(),
             factory,
@@ -67,7 +103,9 @@ impl<F: FileFactory> ParquetFiles<F> {
             open: Vec::new(),
             current: 0,
             clock: 0,
+            unchecked: 0,
             parts: BTreeMap::new(),
+            spare: Vec::new(),
             finished: Vec::new(),
             failure: None,
         }
@@ -113,12 +151,16 @@ impl<F: FileFactory> ParquetFiles<F> {
             self.switch_to(partition)?;
         }
         let Some(open) = self.open.get_mut(self.current) else { return Err(ColumnarError::Stopped) };
-        open.batch.append(row);
-        if open.batch.rows() < self.settings.batch_rows {
-            return Ok(());
+        if let Err(source) = open.append(row, self.added, &mut self.press) {
+            let part =
+                self.parts.get(&partition).map_or(0, |parts| parts.saturating_sub(u32::from(open.file.is_some())));
+            return Err(ColumnarError::Parquet { name: part_name(&self.stem, part), source });
         }
-        self.write_batch(self.current)?;
-        self.relieve()
+        if open.rows >= self.settings.row_group_rows {
+            self.write_row_group(self.current)?;
+        }
+        self.unchecked += 1;
+        if self.unchecked < self.settings.batch_rows { Ok(()) } else { self.check() }
     }
 
     /// Makes the partition the current one, and room for it if it is not open.
@@ -131,9 +173,11 @@ impl<F: FileFactory> ParquetFiles<F> {
                 let oldest = (0..self.open.len()).min_by_key(|position| self.open.get(*position).map(|open| open.used));
                 self.close(oldest.unwrap_or(0))?;
             }
-            let batch = BatchBuilder::new(SchemaRef::clone(&self.schema), self.added, self.settings.batch_rows);
+            let columns = self.spare.pop().unwrap_or_else(|| {
+                self.schema.fields().iter().map(|field| ColumnEncoder::new(field.data_type())).collect()
+            });
             self.current = self.open.len();
-            self.open.push(OpenPartition { partition, batch, file: None, used: 0 });
+            self.open.push(OpenPartition { partition, columns, rows: 0, file: None, used: 0 });
         }
         if let Some(open) = self.open.get_mut(self.current) {
             open.used = self.clock;
@@ -141,55 +185,63 @@ impl<F: FileFactory> ParquetFiles<F> {
         Ok(())
     }
 
-    /// Encodes the rows that an open partition collected.
-    fn write_batch(&mut self, position: usize) -> Result<(), ColumnarError> {
+    /// Writes the row group of an open partition.
+    fn write_row_group(&mut self, position: usize) -> Result<(), ColumnarError> {
         let Some(open) = self.open.get_mut(position) else { return Ok(()) };
-        if open.batch.rows() == 0 {
+        if open.rows == 0 {
             return Ok(());
         }
-        let batch = open.batch.finish()?;
         let file = match &mut open.file {
             Some(file) => file,
             None => {
                 let part = self.parts.entry(open.partition).or_insert(0);
                 let new = NewFile { partition: open.partition, part: *part, name: part_name(&self.stem, *part) };
                 *part += 1;
-                open.file.insert(OpenFile::create(&mut self.factory, new, &batch, &self.settings)?)
+                open.file.insert(OpenFile::create(&mut self.factory, new, SchemaRef::clone(&self.schema))?)
             }
         };
-        file.write(&batch)?;
-        if file.rows() >= self.settings.file_rows as u64
-            && let Some(file) = open.file.take()
-        {
+        file.write_row_group(open.rows, open.columns.iter_mut(), &mut self.press)?;
+        open.rows = 0;
+        Ok(())
+    }
+
+    /// Finishes files that have rows enough, and writes out the fullest row groups until memory is within its bound.
+    fn check(&mut self) -> Result<(), ColumnarError> {
+        self.unchecked = 0;
+        for position in 0..self.open.len() {
+            if self.open.get(position).is_some_and(|open| open.file_rows() >= self.settings.file_rows as u64) {
+                self.finish_file(position)?;
+            }
+        }
+        loop {
+            let buffered = self.open.iter().filter(|open| open.rows > 0).map(OpenPartition::buffered_bytes);
+            if buffered.sum::<usize>() <= self.settings.memory_bytes {
+                return Ok(());
+            }
+            let fullest = self.open.iter().enumerate().filter(|(_, open)| open.rows > 0);
+            match fullest.max_by_key(|(_, open)| open.buffered_bytes()) {
+                Some((fullest, _)) => self.write_row_group(fullest)?,
+                None => return Ok(()),
+            }
+        }
+    }
+
+    /// Writes what is left of a partition's file, and finishes it.
+    fn finish_file(&mut self, position: usize) -> Result<(), ColumnarError> {
+        self.write_row_group(position)?;
+        let Some(open) = self.open.get_mut(position) else { return Ok(()) };
+        for column in &mut open.columns {
+            column.begin_file(&mut self.press);
+        }
+        if let Some(file) = open.file.take() {
             self.finished.push(file.finish(&mut self.factory)?);
         }
         Ok(())
     }
 
-    /// Writes out the fullest row groups until memory is within its bound.
-    fn relieve(&mut self) -> Result<(), ColumnarError> {
-        loop {
-            let buffered = |open: &OpenPartition<F::File>| open.file.as_ref().map_or(0, OpenFile::buffered_bytes);
-            if self.open.iter().map(buffered).sum::<usize>() <= self.settings.memory_bytes {
-                return Ok(());
-            }
-            let fullest = self.open.iter_mut().max_by_key(|open| buffered(open));
-            let Some(file) = fullest.and_then(|open| open.file.as_mut()) else { return Ok(()) };
-            let before = file.buffered_bytes();
-            file.flush()?;
-            if file.buffered_bytes() >= before {
-                return Ok(());
-            }
-        }
-    }
-
-    /// Writes what is left of an open partition and finishes its file.
     fn close(&mut self, position: usize) -> Result<(), ColumnarError> {
-        self.write_batch(position)?;
-        let closed = self.open.remove(position);
-        if let Some(file) = closed.file {
-            self.finished.push(file.finish(&mut self.factory)?);
-        }
+        self.finish_file(position)?;
+        self.spare.push(self.open.remove(position).columns);
         Ok(())
     }
 }

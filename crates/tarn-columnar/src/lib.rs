@@ -11,7 +11,7 @@ mod batches;
 mod builder;
 mod column;
 mod discovered;
-mod encoding;
+mod encode;
 mod error;
 mod files;
 mod inspect;

@@ -3,15 +3,15 @@
 use std::io::{self, Write};
 use std::sync::Arc;
 
-use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
-use parquet::arrow::arrow_writer::{ArrowWriter, ArrowWriterOptions};
+use parquet::arrow::ArrowSchemaConverter;
 use parquet::errors::ParquetError;
+use parquet::file::properties::WriterProperties;
+use parquet::file::writer::SerializedFileWriter;
 
-use crate::encoding::properties;
+use crate::encode::{ColumnEncoder, Press};
 use crate::error::ColumnarError;
 use crate::partition::Partition;
-use crate::settings::ParquetSettings;
 
 /// A file that is about to be written.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -83,7 +83,7 @@ impl FileFactory for MemoryFiles {
 pub(crate) struct OpenFile<W: Write + Send> {
     new: NewFile,
     schema: SchemaRef,
-    writer: ArrowWriter<Counted<W>>,
+    writer: SerializedFileWriter<Counted<W>>,
     rows: u64,
 }
 
@@ -111,44 +111,50 @@ pub(crate) fn part_name(stem: &str, part: u32) -> String {
 }
 
 impl<W: Write + Send> OpenFile<W> {
-    /// Begins a file whose first rows decide how its columns are encoded.
+    /// Begins a file of these columns.
     pub(crate) fn create<F: FileFactory<File = W>>(
         factory: &mut F,
         new: NewFile,
-        first: &RecordBatch,
-        settings: &ParquetSettings,
+        schema: SchemaRef,
     ) -> Result<Self, ColumnarError> {
-        let file = factory.create(&new).map_err(|source| ColumnarError::Io { name: new.name.clone(), source })?;
-        let schema = first.schema();
+        let failure = |source| ColumnarError::Parquet { name: new.name.clone(), source };
         // The Arrow schema in the footer would tell other readers nothing that the Parquet schema does not.
-        let options =
-            ArrowWriterOptions::new().with_properties(properties(first, settings)).with_skip_arrow_metadata(true);
-        let writer = ArrowWriter::try_new_with_options(Counted { file, bytes: 0 }, Arc::clone(&schema), options)
-            .map_err(|source| ColumnarError::Parquet { name: new.name.clone(), source })?;
+        let columns = ArrowSchemaConverter::new().convert(&schema).map_err(failure)?;
+        let properties = WriterProperties::builder().set_created_by("tarn".to_owned()).build();
+        let file = factory.create(&new).map_err(|source| ColumnarError::Io { name: new.name.clone(), source })?;
+        let file = Counted { file, bytes: 0 };
+        let writer =
+            SerializedFileWriter::new(file, columns.root_schema_ptr(), Arc::new(properties)).map_err(failure)?;
         Ok(Self { new, schema, writer, rows: 0 })
     }
 
-    fn failure(&self, source: ParquetError) -> ColumnarError {
+    pub(crate) fn failure(&self, source: ParquetError) -> ColumnarError {
         ColumnarError::Parquet { name: self.new.name.clone(), source }
     }
 
+    /// Rows of the row groups so far.
     pub(crate) fn rows(&self) -> u64 {
         self.rows
     }
 
-    pub(crate) fn write(&mut self, batch: &RecordBatch) -> Result<(), ColumnarError> {
-        self.rows += batch.num_rows() as u64;
-        self.writer.write(batch).map_err(|source| self.failure(source))
-    }
-
-    /// Bytes in memory that a flush would write out.
-    pub(crate) fn buffered_bytes(&self) -> usize {
-        self.writer.memory_size()
-    }
-
-    /// Ends the row group.
-    pub(crate) fn flush(&mut self) -> Result<(), ColumnarError> {
-        self.writer.flush().map_err(|source| self.failure(source))
+    /// Writes what the columns took as a row group.
+    pub(crate) fn write_row_group<'a>(
+        &mut self,
+        rows: usize,
+        columns: impl Iterator<Item = &'a mut ColumnEncoder>,
+        press: &mut Press,
+    ) -> Result<(), ColumnarError> {
+        self.rows += rows as u64;
+        let Self { new, writer, .. } = self;
+        let descriptors = writer.schema_descr().columns().to_vec();
+        let write = || -> Result<(), ParquetError> {
+            let mut group = writer.next_row_group()?;
+            for (column, descriptor) in columns.zip(descriptors) {
+                column.finish_chunk(descriptor, press, |chunk, close| group.append_column(chunk, close))?;
+            }
+            group.close().map(drop)
+        };
+        write().map_err(|source| ColumnarError::Parquet { name: new.name.clone(), source })
     }
 
     /// Writes the footer and hands the file back.

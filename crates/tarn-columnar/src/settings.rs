@@ -17,7 +17,7 @@ pub enum Compression {
 pub struct ParquetSettings {
     /// How pages are compressed.
     pub compression: Compression,
-    /// Rows that are collected before they are encoded.
+    /// Rows after which memory and the size of the file are looked at again.
     pub batch_rows: usize,
     /// Largest row group, in rows.
     pub row_group_rows: usize,

@@ -290,12 +290,15 @@ fn discovered_columns_are_the_union_of_the_names() {
 
 #[test]
 fn a_name_that_comes_late_begins_a_part() {
-    let settings = ParquetSettings { batch_rows: 2, ..ParquetSettings::default() };
     let records = [r#"{"a":1}"#, r#"{"a":2}"#, r#"{"a":3}"#, r#"{"b":4}"#, r#"{"a":5}"#];
-    let batches = discover(&records, &[], AddedColumns::Stream, settings);
-    let shapes: Vec<_> = batches.iter().map(|batch| (batch.num_rows(), batch.num_columns())).collect();
-    // Every file also has `_id` and `_extra`.
-    assert_eq!(shapes, [(2, 3), (3, 4)]);
+    let shapes = |memory_bytes| {
+        let settings = ParquetSettings { batch_rows: 2, memory_bytes, ..ParquetSettings::default() };
+        let batches = discover(&records, &[], AddedColumns::Stream, settings);
+        batches.iter().map(|batch| (batch.num_rows(), batch.num_columns())).collect::<Vec<_>>()
+    };
+    // Every file also has `_id` and `_extra`. Columns are added to a file as long as nothing of it was written.
+    assert_eq!(shapes(0), [(3, 3), (2, 4)]);
+    assert_eq!(shapes(1 << 20), [(5, 4)]);
 }
 
 #[test]
