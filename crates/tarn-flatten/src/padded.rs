@@ -99,7 +99,11 @@ mod tests {
         filled.unwrap();
         assert_eq!(buffer.padded().with_padding()[50..], [0; PADDING]);
         assert_eq!(buffer.padded().record(), [3; 50]);
-        assert!(buffer.fill(5, |room| Err(room.fill(1))).is_err());
+        let failed = buffer.fill(5, |room| {
+            room.fill(1);
+            Err(())
+        });
+        assert!(failed.is_err());
         assert_eq!(buffer.padded().with_padding(), [0; PADDING]);
         assert_eq!(PaddedBuffer::default().padded().with_padding(), [0; PADDING]);
     }
