@@ -14,7 +14,7 @@ EVENTS := 10000
 BENCH_EVENTS := 1000000
 DATA := $(LAKE)/data/$(EVENTS)
 
-.PHONY: help build run test lint fmt bench clean
+.PHONY: help build run test lint fmt bench fuzz clean
 
 help: ## Show what there is to do
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
@@ -49,6 +49,23 @@ fmt: ## Format the code
 bench: build ## Measure beside named peers; raw results in benches/results (BENCH_EVENTS=10000000 for the big one)
 	python3 benches/ingest.py --events $(BENCH_EVENTS)
 	python3 benches/run.py --events $(BENCH_EVENTS)
+
+# Coverage is counted by LLVM itself, so the stable compiler will do; the engine of the fuzzer is compiled with `c++`.
+FUZZ_SECONDS := 60
+FUZZ_TARGETS := flatten dynamodb firehose_event
+FUZZ_FLAGS := --cfg fuzzing -Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-level=4 \
+	-Cllvm-args=-sanitizer-coverage-inline-8bit-counters -Cllvm-args=-sanitizer-coverage-pc-table \
+	-Cllvm-args=-sanitizer-coverage-trace-compares -Ccodegen-units=1
+fuzz: export CARGO_TARGET_DIR := $(CARGO_TARGET_DIR)/fuzz
+fuzz: HOST = $(shell rustc -vV | sed -n 's/^host: //p')
+fuzz: ## Feed the parsers arbitrary input, each for so many seconds (FUZZ_SECONDS=60 FUZZ_TARGETS="flatten dynamodb")
+	@for target in $(FUZZ_TARGETS); do \
+	  features=; [ $$target != firehose_event ] || features=--features=pipeline; \
+	  RUSTFLAGS="$(FUZZ_FLAGS)" cargo build --release --locked --manifest-path fuzz/Cargo.toml --target $(HOST) --bin $$target $$features; \
+	  mkdir -p $(CARGO_TARGET_DIR)/corpus/$$target; \
+	  $(CARGO_TARGET_DIR)/$(HOST)/release/$$target -max_total_time=$(FUZZ_SECONDS) -rss_limit_mb=1024 \
+	    -artifact_prefix=$(CARGO_TARGET_DIR)/ $(CARGO_TARGET_DIR)/corpus/$$target fuzz/corpus/$$target; \
+	done
 
 clean: ## Remove what the sample lake made
 	rm -rf $(LAKE)/.tarn $(LAKE)/data

@@ -18,6 +18,7 @@ use crate::output::Output;
 use crate::rendered::RenderedKey;
 use crate::scan::equal;
 use crate::simd::{BLOCK, Scan};
+use crate::walk::{Frame, Members};
 
 /// A path, as an index into [`Paths`].
 pub(crate) type NodeId = u32;
@@ -52,9 +53,33 @@ struct Node {
     name: NameId,
     /// The column whose exact path this is.
     exact: ColumnId,
+    /// What came between the leaf of this path and the next leaf, as an index into the gaps.
+    gap: u32,
     /// Whether some column may be filled from below this path.
     columns_below: bool,
 }
+
+/// What was once written between two leaves: brackets, commas, keys and white space.
+///
+/// Read from the end of the same leaf, the same text leads to the same next leaf. So one compare, or two, does the work of
+/// closing objects, reading keys and opening objects.
+#[derive(Debug, Clone)]
+#[repr(align(64))]
+struct Gap {
+    text: [[u8; BLOCK]; 2],
+    /// Which of the bytes count.
+    masks: [u32; 2],
+    length: u32,
+    /// The leaf that follows; [`ROOT`] if the document ends.
+    node: NodeId,
+    /// Another gap after the same leaf.
+    other: u32,
+}
+
+/// No gap is known.
+const NO_GAP: u32 = u32::MAX;
+/// The most gaps that are tried after one leaf.
+const MAXIMUM_GAPS_PER_LEAF: usize = 4;
 
 /// What is needed to learn what lies below a path.
 #[derive(Debug, Clone)]
@@ -152,6 +177,7 @@ pub(crate) struct Paths {
     keys: HashTable<NodeId>,
     /// Paths by parent and escaped key.
     spellings: HashTable<Spelling>,
+    gaps: Vec<Gap>,
     names: Vec<Name>,
     name_index: HashTable<NameId>,
     key_bytes: usize,
@@ -178,6 +204,7 @@ impl Paths {
             origins: Vec::new(),
             keys: HashTable::new(),
             spellings: HashTable::new(),
+            gaps: Vec::new(),
             names: Vec::new(),
             name_index: HashTable::new(),
             key_bytes: 0,
@@ -193,6 +220,7 @@ impl Paths {
         self.origins.clear();
         self.keys.clear();
         self.spellings.clear();
+        self.gaps.clear();
         self.names.clear();
         self.name_index.clear();
         self.key_bytes = 0;
@@ -208,6 +236,7 @@ impl Paths {
             next: ROOT,
             name: 0,
             exact: NO_COLUMN,
+            gap: NO_GAP,
             columns_below: true,
         });
         self.origins.push(Origin {
@@ -269,6 +298,76 @@ impl Paths {
     fn long_spelled(&self, bytes: &[u8], at: usize, candidate: NodeId) -> bool {
         let Some(origin) = self.origins.get(candidate as usize) else { return false };
         bytes.get(at..).is_some_and(|rest| rest.starts_with(&origin.long_spelling))
+    }
+
+    /// What is expected at `at`, after the leaf `from`: the next leaf and where its value stands, or [`ROOT`] and the
+    /// position after the document.
+    #[inline(always)]
+    pub(crate) fn expected_gap<S: Scan>(&self, bytes: &[u8], at: usize, from: NodeId) -> Option<(NodeId, usize)> {
+        let mut id = self.node(from)?.gap;
+        while let Some(gap) = self.gaps.get(id as usize) {
+            let [text, more] = &gap.text;
+            let [mask, more_mask] = gap.masks;
+            if equal::<S>(bytes, at, text) & mask == mask
+                && (more_mask == 0 || equal::<S>(bytes, at + BLOCK, more) & more_mask == more_mask)
+            {
+                return Some((gap.node, at + gap.length as usize));
+            }
+            id = gap.other;
+        }
+        None
+    }
+
+    /// Remembers what was written between the leaf `from`, which ended at `at`, and the value of `node` at `end`.
+    #[inline(never)]
+    pub(crate) fn learn_gap(&mut self, bytes: &[u8], from: NodeId, at: usize, end: usize, node: NodeId) {
+        let written = bytes.get(at..end).unwrap_or_default();
+        if written.is_empty() || written.len() > 2 * BLOCK || self.gaps.len() >= MAXIMUM_NODES {
+            return;
+        }
+        let new = u32::try_from(self.gaps.len()).unwrap_or(NO_GAP);
+        let Some(from) = self.nodes.get_mut(from as usize) else { return };
+        // The new one is tried last: the first ones are the usual ones.
+        let (mut last, mut count) = (from.gap, 1);
+        while let Some(known) = self.gaps.get(last as usize).filter(|known| known.other != NO_GAP) {
+            (last, count) = (known.other, count + 1);
+        }
+        match self.gaps.get_mut(last as usize) {
+            None => from.gap = new,
+            Some(last) if count < MAXIMUM_GAPS_PER_LEAF => last.other = new,
+            Some(_) => return,
+        }
+        let mut text = [[0; BLOCK]; 2];
+        for (target, source) in text.as_flattened_mut().iter_mut().zip(written) {
+            *target = *source;
+        }
+        let bits = u64::MAX >> (u64::BITS as usize - written.len());
+        let masks = [bits, bits >> BLOCK].map(|bits| u32::try_from(bits & u64::from(u32::MAX)).unwrap_or(0));
+        let length = u32::try_from(written.len()).unwrap_or(0);
+        self.gaps.push(Gap { text, masks, length, node, other: NO_GAP });
+    }
+
+    /// Fills the stack with the objects around a leaf; gives the innermost one.
+    #[inline(never)]
+    pub(crate) fn enclosing(&self, leaf: NodeId, stack: &mut Vec<Frame>) -> NodeId {
+        let above = |node: NodeId| self.origins.get(node as usize).map_or(ROOT, |origin| origin.parent);
+        stack.clear();
+        let innermost = above(leaf);
+        let mut object = innermost;
+        while object != ROOT {
+            let parent = above(object);
+            stack.push(Frame { parent, previous: object, members: Members::Keys, muted: false });
+            object = parent;
+        }
+        stack.reverse();
+        innermost
+    }
+
+    /// Whether an object at this path is always opened, whatever came before it in its document.
+    pub(crate) fn always_opens(&self, node: NodeId) -> bool {
+        let Some(node) = self.node(node) else { return false };
+        let takes_objects = self.names.get(node.name as usize).is_some_and(|name| name.takes_objects);
+        node.exact == NO_COLUMN && !takes_objects
     }
 
     /// The node of a key that was not expected. `raw` is the key as written, without its quotes.
@@ -346,7 +445,17 @@ impl Paths {
         let length = u32::try_from(written.len()).unwrap_or(u32::MAX);
         let long_spelling = if written.len() > BLOCK { written.into_bytes().into() } else { Box::default() };
         self.key_bytes += raw.len() + key.len();
-        self.nodes.push(Node { spelling, mask, length, first: ROOT, next: ROOT, name, exact, columns_below });
+        self.nodes.push(Node {
+            spelling,
+            mask,
+            length,
+            first: ROOT,
+            next: ROOT,
+            name,
+            exact,
+            gap: NO_GAP,
+            columns_below,
+        });
         self.origins.push(Origin { long_spelling, parent, key: key.into(), folded, hash, wanted });
         let origins = &self.origins;
         self.keys.insert_unique(key_hash(parent, key), id, |id| {

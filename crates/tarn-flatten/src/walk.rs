@@ -90,6 +90,9 @@ pub(crate) struct Reach {
     pub(crate) arrays: bool,
 }
 
+/// How often in a row something else may come than was foreseen, before a document is read without foresight.
+const PATIENCE: u32 = 6;
+
 /// The walk over one document; gives the position after it.
 pub(crate) struct DocumentWalk<'a, V> {
     /// The whole record.
@@ -110,100 +113,149 @@ impl<V: Visitor> Work for DocumentWalk<'_, V> {
     fn run<S: Scan>(self) -> Self::Output {
         let Self { text, at, reach, paths, stack, visitor } = self;
         let bytes = text.as_bytes();
-        if byte(bytes, at) != b'{' {
-            return Err(not_an_object(bytes, at));
-        }
         stack.clear();
         let (mut parent, mut previous, mut members) = (ROOT, ROOT, Members::Keys);
-        let mut position = skip_space(bytes, at + 1);
-        if byte(bytes, position) == b'}' {
-            return Ok(position + 1);
-        }
+        let mut position = at;
+        // What lies between two leaves is foreseen only where all of it is keys, and nothing is muted.
+        let mut muted = 0usize;
+        let mut stack_is_behind = false;
+        let mut patience = PATIENCE;
         loop {
-            // A key and its value, or an element, stands at `position`.
-            let node = match &mut members {
-                Members::Keys => {
-                    let (node, after) = match paths.expected_key::<S>(bytes, position, parent, previous) {
-                        Some(found) => found,
-                        None => unexpected_key::<S>(text, position, paths, parent, previous)?,
-                    };
-                    position = skip_space(bytes, after);
-                    node
+            // A leaf ended at `position`, or the document begins there.
+            let mut foreseen = None;
+            if muted == 0 && !reach.arrays && patience > 0 {
+                match paths.expected_gap::<S>(bytes, position, previous) {
+                    Some((ROOT, end)) => return Ok(end),
+                    Some((node, start)) if is_leaf_start(byte(bytes, start)) => foreseen = Some((node, start)),
+                    _ => {}
                 }
-                Members::Elements(index) => {
-                    let node = paths.element(parent, previous, *index);
-                    *index = index.saturating_add(1);
-                    node
+            }
+            let (node, start) = match foreseen {
+                Some(found) => {
+                    stack_is_behind = true;
+                    patience = PATIENCE;
+                    found
+                }
+                None => {
+                    patience = patience.saturating_sub(1);
+                    if stack_is_behind {
+                        stack_is_behind = false;
+                        parent = paths.enclosing(previous, stack);
+                    }
+                    let (leaf, gap) = (previous, position);
+                    let mut learning = muted == 0 && !reach.arrays;
+                    if leaf == ROOT {
+                        if byte(bytes, at) != b'{' {
+                            return Err(not_an_object(bytes, at));
+                        }
+                        position = skip_space(bytes, at + 1);
+                        if byte(bytes, position) == b'}' {
+                            return Ok(position + 1);
+                        }
+                    } else {
+                        // Close what closes, then on to the next member.
+                        loop {
+                            position = skip_space(bytes, position);
+                            let closing = if members == Members::Keys { b'}' } else { b']' };
+                            match byte(bytes, position) {
+                                b',' => {
+                                    position = skip_space(bytes, position + 1);
+                                    break;
+                                }
+                                found if found == closing => {
+                                    position += 1;
+                                    let Some(frame) = stack.pop() else {
+                                        if learning {
+                                            paths.learn_gap(bytes, leaf, gap, position, ROOT);
+                                        }
+                                        return Ok(position);
+                                    };
+                                    if frame.muted {
+                                        visitor.mute(false);
+                                        muted -= 1;
+                                    }
+                                    (parent, previous, members) = (frame.parent, frame.previous, frame.members);
+                                }
+                                _ if closing == b'}' => return Err(expected(bytes, position, "`,` or `}`")),
+                                _ => return Err(expected(bytes, position, "`,` or `]`")),
+                            }
+                        }
+                    }
+                    let (node, first) = loop {
+                        // A key and its value, or an element, stands at `position`.
+                        let node = match &mut members {
+                            Members::Keys => {
+                                let (node, after) = match paths.expected_key::<S>(bytes, position, parent, previous) {
+                                    Some(found) => found,
+                                    None => unexpected_key::<S>(text, position, paths, parent, previous)?,
+                                };
+                                position = skip_space(bytes, after);
+                                node
+                            }
+                            Members::Elements(index) => {
+                                let node = paths.element(parent, previous, *index);
+                                *index = index.saturating_add(1);
+                                node
+                            }
+                        };
+                        let first = byte(bytes, position);
+                        if !matches!(first, b'{' | b'[') {
+                            break (node, first);
+                        }
+                        let inside = skip_space(bytes, position + 1);
+                        let open = byte(bytes, inside) != first + 2
+                            && (first == b'{' || reach.arrays)
+                            && stack.len() + 1 < reach.depth;
+                        let opening = if open { visitor.opening(paths, node) } else { Opening::Whole };
+                        if opening == Opening::Whole {
+                            break (node, first);
+                        }
+                        learning &= paths.always_opens(node);
+                        if opening == Opening::Both {
+                            let token = nested::<S>(bytes, position)?;
+                            let kind = Kind::Nested { spaced: token.spaced };
+                            let leaf = Leaf { kind, text, start: position, end: token.end, rewritten: false };
+                            visitor.leaf::<S>(paths, node, leaf).map_err(|kind| RecordError::new(position, kind))?;
+                            visitor.mute(true);
+                            muted += 1;
+                        }
+                        stack.push(Frame { parent, previous: node, members, muted: opening == Opening::Both });
+                        (parent, previous) = (node, ROOT);
+                        members = if first == b'{' { Members::Keys } else { Members::Elements(0) };
+                        position = inside;
+                    };
+                    if learning && first != b'{' {
+                        paths.learn_gap(bytes, leaf, gap, position, node);
+                    }
+                    (node, position)
                 }
             };
-            let start = position;
-            let first = byte(bytes, start);
-            let (kind, end) = match first {
+            let (kind, end) = match byte(bytes, start) {
                 b'"' => {
                     let token = string::<S>(bytes, start)?;
                     (Kind::String { escaped: token.escaped }, token.end)
                 }
                 b'-' | b'0'..=b'9' => (Kind::Number, number::<S>(bytes, start)?),
                 b'{' | b'[' => {
-                    let inside = skip_space(bytes, start + 1);
-                    let open = byte(bytes, inside) != first + 2
-                        && (first == b'{' || reach.arrays)
-                        && stack.len() + 1 < reach.depth;
-                    let opening = if open { visitor.opening(paths, node) } else { Opening::Whole };
-                    if opening != Opening::Open {
-                        let token = nested::<S>(bytes, start)?;
-                        let kind = Kind::Nested { spaced: token.spaced };
-                        let leaf = Leaf { kind, text, start, end: token.end, rewritten: false };
-                        visitor.leaf::<S>(paths, node, leaf).map_err(|kind| RecordError::new(start, kind))?;
-                        position = token.end;
-                    }
-                    if opening != Opening::Whole {
-                        let muted = opening == Opening::Both;
-                        if muted {
-                            visitor.mute(true);
-                        }
-                        stack.push(Frame { parent, previous: node, members, muted });
-                        (parent, previous) = (node, ROOT);
-                        members = if first == b'{' { Members::Keys } else { Members::Elements(0) };
-                        position = inside;
-                        continue;
-                    }
-                    (Kind::Null, usize::MAX)
+                    let token = nested::<S>(bytes, start)?;
+                    (Kind::Nested { spaced: token.spaced }, token.end)
                 }
                 b't' => (Kind::True, literal(bytes, start)?),
                 b'f' => (Kind::False, literal(bytes, start)?),
                 _ => (Kind::Null, literal(bytes, start)?),
             };
-            // Nested values were taken above.
-            if end != usize::MAX {
-                let leaf = Leaf { kind, text, start, end, rewritten: false };
-                visitor.leaf::<S>(paths, node, leaf).map_err(|kind| RecordError::new(start, kind))?;
-                position = end;
-            }
+            let leaf = Leaf { kind, text, start, end, rewritten: false };
+            visitor.leaf::<S>(paths, node, leaf).map_err(|kind| RecordError::new(start, kind))?;
             previous = node;
-            // A value ended at `position`: close what closes, then on to the next one.
-            loop {
-                position = skip_space(bytes, position);
-                let closing = if members == Members::Keys { b'}' } else { b']' };
-                match byte(bytes, position) {
-                    b',' => {
-                        position = skip_space(bytes, position + 1);
-                        break;
-                    }
-                    found if found == closing => {
-                        position += 1;
-                        let Some(frame) = stack.pop() else { return Ok(position) };
-                        if frame.muted {
-                            visitor.mute(false);
-                        }
-                        (parent, previous, members) = (frame.parent, frame.previous, frame.members);
-                    }
-                    _ if closing == b'}' => return Err(expected(bytes, position, "`,` or `}`")),
-                    _ => return Err(expected(bytes, position, "`,` or `]`")),
-                }
-            }
+            position = end;
         }
     }
+}
+
+/// Whether a value that begins so is a leaf whatever else it is; an object may have members, white space may hide one.
+#[inline(always)]
+fn is_leaf_start(first: u8) -> bool {
+    !matches!(first, b'{' | b' ' | b'\n' | b'\r' | b'\t')
 }
 
 /// Token ends lie after ASCII bytes, so they are character boundaries.
