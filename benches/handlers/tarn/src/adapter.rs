@@ -1,6 +1,6 @@
 //! Tarn's handlers as the functions call them: event bytes in, response bytes out.
 
-use anyhow::{Result, bail};
+use anyhow::bail;
 use memchr::memchr_iter;
 use subject::Handler;
 use tarn_columnar::PartitionRule;
