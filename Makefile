@@ -49,6 +49,7 @@ fmt: ## Format the code
 bench: build ## Measure beside named peers; raw results in benches/results (BENCH_EVENTS=10000000 for the big one)
 	python3 benches/ingest.py --events $(BENCH_EVENTS)
 	python3 benches/run.py --events $(BENCH_EVENTS)
+	python3 benches/handlers.py
 
 # Coverage is counted by LLVM itself, so the stable compiler will do; the engine of the fuzzer is compiled with `c++`.
 FUZZ_SECONDS := 60
