@@ -39,7 +39,7 @@ test: build ## Run all tests
 	cargo build --release --locked --workspace --bins
 	cargo test --release --locked --workspace
 
-lint: ## Check formatting, lints and dependencies' licences
+lint: ## Check formatting and lints
 	cargo fmt --all --check
 	cargo clippy --release --locked --workspace --all-targets -- -D warnings
 
