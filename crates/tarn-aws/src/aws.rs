@@ -29,14 +29,25 @@ const ATTEMPTS: u32 = 4;
 pub struct Aws {
     handle: Handle,
     config: OnceCell<SdkConfig>,
+    athena: OnceCell<aws_sdk_athena::Client>,
+    glue: OnceCell<aws_sdk_glue::Client>,
     s3: OnceCell<aws_sdk_s3::Client>,
+    sfn: OnceCell<aws_sdk_sfn::Client>,
     firehose: OnceCell<aws_sdk_firehose::Client>,
 }
 
 impl Aws {
     /// Services whose connections are driven by this runtime. Nothing is read and nobody is called yet.
     pub fn new(handle: Handle) -> Self {
-        Self { handle, config: OnceCell::new(), s3: OnceCell::new(), firehose: OnceCell::new() }
+        Self {
+            handle,
+            config: OnceCell::new(),
+            athena: OnceCell::new(),
+            glue: OnceCell::new(),
+            s3: OnceCell::new(),
+            sfn: OnceCell::new(),
+            firehose: OnceCell::new(),
+        }
     }
 
     /// Services by a configuration that was made already, from [`defaults`].
@@ -62,6 +73,21 @@ impl Aws {
             aws_sdk_s3::Client::from_conf(s3)
         };
         self.s3.get_or_init(make).await
+    }
+
+    pub(crate) async fn athena(&self) -> &aws_sdk_athena::Client {
+        let make = || async { aws_sdk_athena::Client::new(self.config().await) };
+        self.athena.get_or_init(make).await
+    }
+
+    pub(crate) async fn glue(&self) -> &aws_sdk_glue::Client {
+        let make = || async { aws_sdk_glue::Client::new(self.config().await) };
+        self.glue.get_or_init(make).await
+    }
+
+    pub(crate) async fn sfn(&self) -> &aws_sdk_sfn::Client {
+        let make = || async { aws_sdk_sfn::Client::new(self.config().await) };
+        self.sfn.get_or_init(make).await
     }
 
     pub(crate) async fn firehose(&self) -> &aws_sdk_firehose::Client {

@@ -8,9 +8,12 @@ use tarn_pipeline::names::Key;
 use tarn_pipeline::ports::ObjectError;
 
 /// Codes by which services say that the same call may succeed later.
-const BUSY: [&str; 11] = [
+const BUSY: [&str; 15] = [
+    "ConcurrentRunsExceededException",
     "InternalError",
     "InternalFailure",
+    "InternalServerException",
+    "InternalServiceException",
     "LimitExceededException",
     "OperationAborted",
     "RequestTimeTooSkewed",
@@ -20,6 +23,7 @@ const BUSY: [&str; 11] = [
     "SlowDown",
     "Throttling",
     "ThrottlingException",
+    "TooManyRequestsException",
 ];
 
 /// Whether a service's error code means that the same call may succeed later.

@@ -1,13 +1,20 @@
 //! The ports on AWS.
 //!
 //! [`Aws`] holds the way to the services: configuration and clients are made when they are first needed, so that a function that
-//! needs none starts as if there were none. [`Bucket`] is the object store on S3, [`Firehose`] the delivery streams.
+//! needs none starts as if there were none. [`Bucket`] is the object store on S3, [`Glue`] the catalogue, [`Athena`] runs queries,
+//! [`Firehose`] are the delivery streams, [`Workflow`] is a state machine.
 
+mod athena;
 mod aws;
 mod bucket;
 mod error;
 mod firehose;
+mod glue;
+mod workflow;
 
+pub use athena::{Athena, AthenaSettings};
 pub use aws::{Aws, defaults};
 pub use bucket::{Bucket, BucketNames};
 pub use firehose::Firehose;
+pub use glue::Glue;
+pub use workflow::{Execution, Workflow, WorkflowError};

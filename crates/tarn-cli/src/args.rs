@@ -11,6 +11,9 @@ pub(crate) const LAKE_VARIABLE: &str = "TARN_LAKE";
 /// The environment variable that names the data folder.
 pub(crate) const DATA_VARIABLE: &str = "TARN_DATA";
 
+/// The environment variable that says where the lake is worked on.
+pub(crate) const TARGET_VARIABLE: &str = "TARN_TARGET";
+
 /// From events to audited tables and marts, on a laptop as on AWS.
 #[derive(Debug, Parser)]
 #[command(name = "tarn", version, arg_required_else_help = true, max_term_width = 100)]
@@ -30,6 +33,9 @@ pub(crate) struct GlobalArguments {
     /// The folder for the lake's data; by default `.tarn` in the lake's folder.
     #[arg(long, global = true, value_name = "DIR", env = DATA_VARIABLE)]
     pub(crate) data: Option<PathBuf>,
+    /// Where the lake is worked on.
+    #[arg(long, global = true, value_name = "TARGET", env = TARGET_VARIABLE, default_value = "local")]
+    pub(crate) target: Target,
     /// Answers as JSON on stdout, for scripts.
     #[arg(long, global = true)]
     pub(crate) json: bool,

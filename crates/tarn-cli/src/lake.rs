@@ -10,7 +10,8 @@ use tarn_model::{Lake, LakeFiles};
 use tarn_pipeline::context::Ports;
 use tarn_pipeline::ports::{Clock, Mart, Observer, SystemClock};
 
-use crate::args::GlobalArguments;
+use crate::args::{GlobalArguments, Target};
+use crate::cloud::Cloud;
 use crate::outcome::{Mistakes, Refusal};
 use crate::terminal::Terminal;
 
@@ -64,17 +65,7 @@ impl Place {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let local =
             Local::open(&self.data, LocalSettings::at(clock.now())).map_err(|error| Refusal::new(error.to_string()))?;
-        let marts = lake
-            .config
-            .marts
-            .iter()
-            .map(|(name, mart)| {
-                let opened: Arc<dyn Mart> = Arc::from(tarn_mart::open(&mart.url, &self.data).map_err(|error| {
-                    Refusal { message: format!("mart `{name}`: {}", error.message), hint: error.hint }
-                })?);
-                Ok((name.clone(), opened))
-            })
-            .collect::<Result<IndexMap<_, _>, Refusal>>()?;
+        let marts = self.marts(lake)?;
         let ports = Ports {
             objects: Arc::clone(&local.objects) as Arc<_>,
             catalogue: Arc::clone(&local.catalogue) as Arc<_>,
@@ -84,6 +75,24 @@ impl Place {
             observer,
         };
         Ok(Opened { local, ports })
+    }
+
+    /// The lake's ports where the command is to work: on this machine, or on AWS.
+    pub(crate) fn ports(&self, target: Target, observer: Arc<dyn Observer>, lake: &Lake) -> anyhow::Result<Ports> {
+        Ok(match target {
+            Target::Local => self.open(observer, lake)?.ports,
+            Target::Aws => Cloud::of(&lake.config)?.ports(&lake.config, self.marts(lake)?, observer),
+        })
+    }
+
+    /// The lake's marts by name.
+    pub(crate) fn marts(&self, lake: &Lake) -> Result<IndexMap<String, Arc<dyn Mart>>, Refusal> {
+        let open = |(name, mart): (&String, &tarn_model::MartConfig)| {
+            let opened = tarn_mart::open(&mart.url, &self.data)
+                .map_err(|error| Refusal { message: format!("mart `{name}`: {}", error.message), hint: error.hint })?;
+            Ok((name.clone(), Arc::from(opened)))
+        };
+        lake.config.marts.iter().map(open).collect()
     }
 
     /// Takes the lake for a command that writes; a second one is told who holds it, or waits.

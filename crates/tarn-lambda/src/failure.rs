@@ -99,7 +99,7 @@ mod tests {
 
     #[test]
     fn lambda_reads_type_and_message() {
-        let retryable = StepError { message: "busy".into(), hint: Some("wait".into()), retryable: true };
+        let retryable = StepError::transient("busy").with_hint("wait");
         let body = serde_json::to_value(Failure::from(retryable)).unwrap();
         assert_eq!(body, serde_json::json!({"errorType": "Tarn.Retryable", "errorMessage": "busy; wait"}));
         for kind in [FailureKind::Retryable, FailureKind::Permanent, FailureKind::Panic] {

@@ -20,7 +20,9 @@ use chrono_tz::Tz;
 use datafusion::logical_expr::LogicalPlan;
 use futures::future::BoxFuture;
 use tarn_dialect::{Query, Session, Statement as Parsed};
-use tarn_pipeline::ports::{Catalogue, Column, EngineError, QueryEngine, QueryOutcome, QueryRequest, TableEntry};
+use tarn_pipeline::ports::{
+    Attribution, Catalogue, Column, EngineError, QueryEngine, QueryOutcome, QueryRequest, TableEntry,
+};
 
 use crate::catalogue::LocalCatalogue;
 use crate::objects::LocalObjects;
@@ -163,12 +165,15 @@ fn local_name(name: &str) -> &str {
 impl QueryEngine for LocalEngine {
     async fn execute(&self, request: &QueryRequest) -> Result<QueryOutcome, EngineError> {
         let started = Instant::now();
+        if let Some(table) = &request.makes {
+            tarn_pipeline::journal::clear(table, &self.catalogue, &self.objects).await?;
+        }
         let outcome = self.run(request).await?;
         let milliseconds = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
         Ok(QueryOutcome { milliseconds, ..outcome })
     }
 
-    async fn columns(&self, query: &str) -> Result<Vec<Column>, EngineError> {
+    async fn columns(&self, query: &str, _attribution: &Attribution) -> Result<Vec<Column>, EngineError> {
         let Parsed::Query(query) = self.session.parse(query).map_err(errors::from_sql)? else {
             return Err(errors::not_a_query());
         };

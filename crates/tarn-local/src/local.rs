@@ -127,7 +127,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let data = folder.path().join(".tarn");
         let local = Local::open(&data, settings()).unwrap();
-        let request = QueryRequest { statement: "SHOW TABLES".to_owned(), attribution: Attribution::default() };
+        let request = QueryRequest::new("SHOW TABLES", Attribution::default());
         assert!(local.engine.execute(&request).await.unwrap().rows.is_empty());
         assert!(!data.exists());
     }

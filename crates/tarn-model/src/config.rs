@@ -156,13 +156,17 @@ pub struct AwsConfig {
     pub bucket: Option<String>,
     /// The bucket of everything that came in; the same bucket when none.
     pub raw_bucket: Option<String>,
+    /// The state machine that runs models; see [`LakeConfig::state_machine`].
+    pub state_machine: Option<String>,
 }
 
 /// Settings of Athena.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
 #[non_exhaustive]
 pub struct AthenaConfig {
-    /// The workgroup that queries run in; the lake's name unless written.
+    /// The database of the lake's tables; see [`LakeConfig::database`].
+    pub database: Option<String>,
+    /// The workgroup that queries run in; see [`LakeConfig::workgroup`].
     pub workgroup: Option<String>,
     /// Bytes that one query may scan.
     pub scan_limit_bytes: Option<u64>,
@@ -207,8 +211,8 @@ pub(crate) const RETENTION_KEYS: &[&str] = &["versions"];
 pub(crate) const RUN_KEYS: &[&str] = &["parallel"];
 pub(crate) const FLATTEN_KEYS: &[&str] = &["separator", "arrays", "depth"];
 pub(crate) const SCHEDULE_KEYS: &[&str] = &["cron", "select", "vars"];
-pub(crate) const ATHENA_KEYS: &[&str] = &["workgroup", "scan_limit", "price_per_tb"];
-pub(crate) const AWS_KEYS: &[&str] = &["bucket", "raw_bucket"];
+pub(crate) const ATHENA_KEYS: &[&str] = &["database", "workgroup", "scan_limit", "price_per_tb"];
+pub(crate) const AWS_KEYS: &[&str] = &["bucket", "raw_bucket", "state_machine"];
 pub(crate) const ALERTS_KEYS: &[&str] = &["slack"];
 pub(crate) const SLACK_KEYS: &[&str] = &["secret", "query_cost"];
 pub(crate) const MART_SCHEMES: &[&str] = &["sqlite", "mysql", "postgresql", "postgres"];
@@ -233,7 +237,34 @@ impl Default for LakeConfig {
     }
 }
 
+/// What Athena charges for a scanned terabyte in most regions, in dollars.
+const PRICE_PER_TB: &str = "5.00";
+
 impl LakeConfig {
+    /// The database of the lake's tables on AWS: as written, or `tarn_<name>`.
+    #[must_use]
+    pub fn database(&self) -> String {
+        self.athena.database.clone().unwrap_or_else(|| format!("tarn_{}", self.name))
+    }
+
+    /// The workgroup that queries run in: as written, or `tarn-<name>`.
+    #[must_use]
+    pub fn workgroup(&self) -> String {
+        self.athena.workgroup.clone().unwrap_or_else(|| format!("tarn-{}", self.name))
+    }
+
+    /// The state machine that runs models: as written, or `tarn-<name>-workflow`.
+    #[must_use]
+    pub fn state_machine(&self) -> String {
+        self.aws.state_machine.clone().unwrap_or_else(|| format!("tarn-{}-workflow", self.name))
+    }
+
+    /// The price of a scanned terabyte as a decimal number: as written, or `5.00`.
+    #[must_use]
+    pub fn price_per_tb(&self) -> &str {
+        self.athena.price_per_tb.as_deref().unwrap_or(PRICE_PER_TB)
+    }
+
     /// Whether a variable is declared, as far as one can know.
     pub(crate) fn may_have_var(&self, name: &str) -> bool {
         self.is_unreadable || self.vars.contains_key(name)
@@ -400,6 +431,7 @@ fn read_schedules(
 fn read_athena(reader: &mut Reader, node: &Node) -> Option<AthenaConfig> {
     let fields = reader.fields(node, "`athena`", ATHENA_KEYS)?;
     Some(AthenaConfig {
+        database: reader.optional_text(&fields, "database"),
         workgroup: reader.optional_text(&fields, "workgroup"),
         scan_limit_bytes: fields.get("scan_limit").and_then(|node| read_bytes(reader, node)),
         price_per_tb: fields.get("price_per_tb").and_then(|node| read_amount(reader, node, "`price_per_tb`")),
@@ -409,7 +441,11 @@ fn read_athena(reader: &mut Reader, node: &Node) -> Option<AthenaConfig> {
 fn read_aws(reader: &mut Reader, node: &Node) -> Option<AwsConfig> {
     let fields = reader.fields(node, "`aws`", AWS_KEYS)?;
     let bucket = reader.required(&fields, "bucket", "`aws`")?;
-    Some(AwsConfig { bucket: reader.text(bucket, "`bucket`"), raw_bucket: reader.optional_text(&fields, "raw_bucket") })
+    Some(AwsConfig {
+        bucket: reader.text(bucket, "`bucket`"),
+        raw_bucket: reader.optional_text(&fields, "raw_bucket"),
+        state_machine: reader.optional_text(&fields, "state_machine"),
+    })
 }
 
 fn read_alerts(reader: &mut Reader, node: &Node) -> Option<AlertsConfig> {
@@ -424,7 +460,7 @@ fn read_alerts(reader: &mut Reader, node: &Node) -> Option<AlertsConfig> {
 }
 
 /// `100 GB`, `1.5 TB` or a plain number of bytes; units are decimal, as Athena bills.
-fn read_bytes(reader: &mut Reader, node: &Node) -> Option<u64> {
+pub(crate) fn read_bytes(reader: &mut Reader, node: &Node) -> Option<u64> {
     let bytes = node.scalar().and_then(bytes);
     if bytes.is_none() {
         reader.error("bad-value", node.span.clone(), "an amount of data is a number and a unit, like `100 GB`");

@@ -11,7 +11,7 @@ use crate::columns;
 use crate::context::Ports;
 use crate::convert::CatalogueNames;
 use crate::error::StepError;
-use crate::ports::{Catalogue, Column, TableEntry, TableKind};
+use crate::ports::{Attribution, Catalogue, Column, TableEntry, TableKind};
 use crate::prepare;
 use crate::{seeds, sources, sql_error};
 
@@ -138,7 +138,7 @@ impl Check<'_> {
         let columns = self
             .scratch
             .engine
-            .columns(&compiled.sql)
+            .columns(&compiled.sql, &Attribution::default())
             .await
             .map_err(|error| sql_error::in_model(model, compiled, error, 0))?;
         columns::check(model, &columns)?;

@@ -45,6 +45,10 @@ pub struct RunSettings {
     pub parallel: usize,
     /// Loads the marts of published versions.
     pub load_marts: bool,
+    /// Who asked for the run, where that is known.
+    pub user: Option<String>,
+    /// Keeps how far each model came, so that another process can go on with it.
+    pub resumable: bool,
 }
 
 /// The lake, the ports and the settings of one run.

@@ -3,7 +3,7 @@
 use tarn_model::Diagnostics;
 
 use crate::names::NotARunId;
-use crate::ports::{CatalogueError, EngineError, MartError, ObjectError};
+use crate::ports::{CatalogueError, EngineError, MartError, ObjectError, PendingQuery};
 use crate::record::Failure;
 
 /// A step that failed.
@@ -16,12 +16,19 @@ pub struct StepError {
     pub hint: Option<String>,
     /// Whether the same step may succeed later.
     pub retryable: bool,
+    /// The step did not fail: it waits for this query, and is to be taken again when that has ended.
+    pub pending: Option<Box<PendingQuery>>,
 }
 
 impl StepError {
     /// An error that a retry does not mend.
     pub fn permanent(message: impl Into<String>) -> Self {
-        Self { message: message.into(), hint: None, retryable: false }
+        Self { message: message.into(), hint: None, retryable: false, pending: None }
+    }
+
+    /// An error that the same step may not meet later.
+    pub fn transient(message: impl Into<String>) -> Self {
+        Self { retryable: true, ..Self::permanent(message) }
     }
 
     /// The same error with what to do about it.
@@ -39,14 +46,14 @@ impl StepError {
 impl From<ObjectError> for StepError {
     fn from(error: ObjectError) -> Self {
         let retryable = error.is_retryable();
-        Self { message: error.to_string(), hint: None, retryable }
+        Self { retryable, ..Self::permanent(error.to_string()) }
     }
 }
 
 impl From<CatalogueError> for StepError {
     fn from(error: CatalogueError) -> Self {
         let retryable = error.is_retryable();
-        Self { message: error.to_string(), hint: None, retryable }
+        Self { retryable, ..Self::permanent(error.to_string()) }
     }
 }
 
@@ -57,13 +64,18 @@ impl From<EngineError> for StepError {
             (Some(line), None) => format!("line {line}: "),
             _ => String::new(),
         };
-        Self { message: format!("{place}{}", error.message), hint: error.hint, retryable: error.retryable }
+        Self {
+            message: format!("{place}{}", error.message),
+            hint: error.hint,
+            retryable: error.retryable,
+            pending: error.pending,
+        }
     }
 }
 
 impl From<MartError> for StepError {
     fn from(error: MartError) -> Self {
-        Self { message: error.message, hint: error.hint, retryable: error.retryable }
+        Self { hint: error.hint, retryable: error.retryable, ..Self::permanent(error.message) }
     }
 }
 

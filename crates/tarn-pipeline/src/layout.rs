@@ -12,6 +12,11 @@
 //! model/<name>/run=<id>/…                         a version: the immutable output of one model in one run
 //! model/<name>/_tarn/<id>.json                    the version's manifest; Tarn deletes a version only where this marker stands
 //! runs/<id>.json                                  the record of a run
+//! work/<run>/plan.json                            what a run on AWS is to do
+//! work/<run>/<model>/journal.json                 the statements of one model in that run, and what became of them
+//! work/<run>/<model>/record.json                  how far the model came
+//! work/shape/…                                    tables without rows, made to learn columns
+//! catalogue/<table>/<hash>.json                   the parts of a table, named by its entry in Glue
 //! project/<hash>.json                             the lake's own files as they were pushed once
 //! project/current.json                            which of them is the present one
 //! ```
@@ -88,6 +93,36 @@ pub fn runs() -> Key {
 /// The record of a run.
 pub fn run(run: &RunId) -> Key {
     runs().join(&format!("{run}.json"))
+}
+
+/// The folder of what a run on AWS needs while it goes on.
+pub fn work(run: &RunId) -> Key {
+    Key::new(format!("work/{run}/"))
+}
+
+/// What a run on AWS is to do.
+pub fn plan(run: &RunId) -> Key {
+    work(run).join("plan.json")
+}
+
+/// The statements of a model in a run.
+pub fn journal(run: &RunId, model: &str) -> Key {
+    work(run).join(&format!("{model}/journal.json"))
+}
+
+/// How far a model came in a run.
+pub fn model_record(run: &RunId, model: &str) -> Key {
+    work(run).join(&format!("{model}/record.json"))
+}
+
+/// The folder of tables that are made to learn their columns.
+pub fn shapes() -> Key {
+    Key::new("work/shape/")
+}
+
+/// The parts of a table of Glue, by the hash of their text.
+pub fn catalogued(table: &str, hash: &str) -> Key {
+    Key::new(format!("catalogue/{table}/{hash}.json"))
 }
 
 /// The folder of the lake's own files.

@@ -9,14 +9,16 @@ mod engine;
 mod mart;
 mod objects;
 mod observer;
+mod query_service;
 
 pub use catalogue::{Catalogue, CatalogueError, Column, Part, TableEntry, TableKind};
 pub use delivery_stream::{DeliveryError, DeliveryStream};
-pub use engine::{Attribution, EngineError, QueryEngine, QueryOutcome, QueryRequest};
+pub use engine::{Attribution, EngineError, NewTable, PendingQuery, QueryEngine, QueryOutcome, QueryRequest, QueryTry};
 pub use mart::{Load, LoadMode, LoadOutcome, Mart, MartError, VersionFile};
 pub(crate) use objects::may_pass;
 pub use objects::{Object, ObjectError, ObjectReader, ObjectStore, ObjectWriter};
 pub use observer::{Event, Observer, Silent};
+pub use query_service::{QueryService, QueryState};
 
 use chrono::{DateTime, Utc};
 

@@ -7,7 +7,7 @@
 use tarn_model::Compression;
 
 use crate::names::Key;
-use crate::ports::{Column, ObjectStore};
+use crate::ports::{Attribution, Column, ObjectStore};
 
 /// The highest number of bytes of a statement that Athena takes.
 pub const STATEMENT_LIMIT: usize = 262_144;
@@ -164,6 +164,36 @@ fn compression(compression: Compression) -> &'static str {
     }
 }
 
+/// What begins the line that says who asked.
+const ATTRIBUTION: &str = "-- tarn: ";
+
+/// The statement with who asked for it, in a last line that is a comment: Athena refuses a comment before the first word, and its
+/// history keeps the text whole, so a cost is told by the query alone.
+pub fn attributed(statement: &str, attribution: &Attribution) -> String {
+    // A line break would end the comment; in JSON there is none.
+    let who = serde_json::to_string(attribution).unwrap_or_default();
+    format!("{}\n{ATTRIBUTION}{who}", statement.trim_end())
+}
+
+/// Who asked for a statement, as [`attributed`] wrote it.
+pub fn attribution_of(statement: &str) -> Option<Attribution> {
+    let (_, who) = statement.trim_end().rsplit_once(&format!("\n{ATTRIBUTION}"))?;
+    serde_json::from_str(who).ok()
+}
+
+/// Lines of [`shape`] before the query.
+pub const SHAPE_LINES: usize = 4;
+
+/// A table with the columns of a query and no rows: it costs nothing to make.
+pub fn shape(table: &str, uri: &str, query: &str) -> String {
+    let query = query.trim_end();
+    format!(
+        "create table {} with (\n  format = 'PARQUET',\n  external_location = {}\n) as\n{query}\nwith no data\n",
+        identifier(table),
+        literal(uri)
+    )
+}
+
 /// What a merge needs to know.
 #[derive(Debug, Clone, Copy)]
 pub struct Merge<'a> {
@@ -235,6 +265,20 @@ pub fn unmergeable_keys(delta: &str, key: &[String], order: Option<&str>) -> Str
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn who_asked_is_read_back_from_the_statement() {
+        let asked = Attribution {
+            run: Some("r1".to_owned().try_into().unwrap()),
+            model: Some("a\nb -- */ ';".to_owned()),
+            purpose: "convert".to_owned(),
+            user: Some("名前\r\n-- tarn: {}".to_owned()),
+        };
+        let statement = attributed("select 1 -- tarn: {}\n", &asked);
+        assert_eq!(statement.lines().count(), 2);
+        assert_eq!(attribution_of(&statement), Some(asked));
+        assert_eq!(attribution_of("select 1"), None);
+    }
 
     #[test]
     fn names_are_quoted_only_where_they_must_be() {

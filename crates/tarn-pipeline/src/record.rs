@@ -3,8 +3,10 @@
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
+use crate::error::StepError;
+use crate::layout;
 use crate::names::RunId;
-use crate::ports::{Attribution, Column};
+use crate::ports::{Attribution, Column, ObjectError, ObjectStore};
 
 /// How a model ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -27,6 +29,9 @@ pub struct QueryRecord {
     pub statement: String,
     /// Who asked.
     pub attribution: Attribution,
+    /// How the engine names it, where it gives names.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub id: Option<String>,
     /// Whether it ended well.
     pub succeeded: bool,
     /// Bytes read.
@@ -102,6 +107,28 @@ pub struct ModelRecord {
     /// Why it failed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failure: Option<Failure>,
+}
+
+impl ModelRecord {
+    /// Writes the record of a model whose run goes on.
+    pub async fn write(&self, run: &RunId, objects: &dyn ObjectStore) -> Result<(), StepError> {
+        let json = serde_json::to_vec(self).map_err(|error| {
+            StepError::permanent(format!("the record of model `{}` cannot be written as json: {error}", self.model))
+        })?;
+        objects.put(&layout::model_record(run, &self.model), json.into()).await?;
+        Ok(())
+    }
+
+    /// The record of a model whose run goes on; `None` while there is none.
+    pub async fn read(run: &RunId, model: &str, objects: &dyn ObjectStore) -> Result<Option<Self>, StepError> {
+        let key = layout::model_record(run, model);
+        match objects.get(&key).await {
+            Err(ObjectError::NotFound(_)) => Ok(None),
+            bytes => serde_json::from_slice(&bytes?)
+                .map(Some)
+                .map_err(|error| StepError::permanent(format!("the record `{key}` is damaged: {error}"))),
+        }
+    }
 }
 
 /// What went into a mart.

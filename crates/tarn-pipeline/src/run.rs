@@ -13,7 +13,8 @@ use crate::context::RunContext;
 use crate::convert;
 use crate::error::StepError;
 use crate::layout;
-use crate::ports::{Event, ObjectStore};
+use crate::names::RunId;
+use crate::ports::{Event, ObjectError, ObjectStore};
 use crate::record::{ModelRecord, RunRecord, Status};
 
 /// Runs the selected models and returns the run's record, which is also kept in the bucket.
@@ -176,7 +177,7 @@ fn upstream(context: &RunContext, model: &str, selected: &[String]) -> BTreeSet<
         .collect()
 }
 
-fn overall(models: &[ModelRecord]) -> Status {
+pub(crate) fn overall(models: &[ModelRecord]) -> Status {
     let has = |status| models.iter().any(|model| model.status == status);
     if has(Status::Cancelled) {
         Status::Cancelled
@@ -187,12 +188,23 @@ fn overall(models: &[ModelRecord]) -> Status {
     }
 }
 
-async fn write(record: &RunRecord, objects: &dyn ObjectStore) -> Result<(), StepError> {
+pub(crate) async fn write(record: &RunRecord, objects: &dyn ObjectStore) -> Result<(), StepError> {
     let json = serde_json::to_vec_pretty(record).map_err(|error| {
         StepError::permanent(format!("the record of run `{}` cannot be written as json: {error}", record.run))
     })?;
     objects.put(&layout::run(&record.run), json.into()).await?;
     Ok(())
+}
+
+/// The record of one run; `None` when there is none.
+pub async fn find(run: &RunId, objects: &dyn ObjectStore) -> Result<Option<RunRecord>, StepError> {
+    let key = layout::run(run);
+    match objects.get(&key).await {
+        Err(ObjectError::NotFound(_)) => Ok(None),
+        bytes => serde_json::from_slice(&bytes?)
+            .map(Some)
+            .map_err(|error| StepError::permanent(format!("the run record `{key}` is damaged: {error}"))),
+    }
 }
 
 /// All runs, newest first.

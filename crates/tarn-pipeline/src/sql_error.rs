@@ -7,15 +7,18 @@ use crate::ports::EngineError;
 
 /// The engine's error about a statement in which the model's SQL begins after `lines_before` lines.
 pub(crate) fn in_model(model: &Model, compiled: &CompiledModel, error: EngineError, lines_before: usize) -> StepError {
+    if error.pending.is_some() {
+        return error.into();
+    }
     let retryable = error.retryable;
     let Some(line) = error.line.filter(|line| *line > lines_before) else {
         let message = format!("{}: {}", model.file, error.message);
-        return StepError { message, hint: error.hint, retryable };
+        return StepError { hint: error.hint, retryable, ..StepError::permanent(message) };
     };
     let diagnostic = compiled
         .diagnostic("sql", line - lines_before, error.column.unwrap_or(1), &error.message)
         .with_hint_if(error.hint);
     let mut diagnostics = Diagnostics::new();
     diagnostics.push(diagnostic);
-    StepError { message: diagnostics.render(false).trim_end().to_owned(), hint: None, retryable }
+    StepError { retryable, ..StepError::permanent(diagnostics.render(false).trim_end()) }
 }

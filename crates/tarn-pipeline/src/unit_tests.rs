@@ -54,8 +54,9 @@ async fn yielded(lake: &Lake, test: &UnitTest, ports: &Ports) -> Result<(Vec<Col
     let types = given_types(test, ports).await?;
     let types_of = |relation: &str| types.get(relation).cloned();
     let statement = unit_test_sql(lake, test, ports.clock.now(), &types_of)?;
-    let attribution = Attribution { run: None, model: Some(test.model.clone()), purpose: "test".to_owned() };
-    let outcome = ports.engine.execute(&QueryRequest { statement, attribution }).await?;
+    let attribution =
+        Attribution { run: None, model: Some(test.model.clone()), purpose: "test".to_owned(), user: None };
+    let outcome = ports.engine.execute(&QueryRequest::new(statement, attribution)).await?;
     Ok((outcome.columns, outcome.rows))
 }
 

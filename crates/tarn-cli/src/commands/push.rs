@@ -1,13 +1,17 @@
 //! `tarn push`: the lake's files become what the deployed functions read.
 
+use std::sync::Arc;
+
+use indexmap::IndexMap;
 use serde::Serialize;
 use tarn_pipeline::names::Key;
-use tarn_pipeline::project;
+use tarn_pipeline::ports::Silent;
+use tarn_pipeline::{project, seeds, sources};
 
 use crate::args::GlobalArguments;
-use crate::cloud;
+use crate::cloud::Cloud;
 use crate::lake::Place;
-use crate::outcome::Outcome;
+use crate::outcome::{Mistakes, Outcome};
 use crate::terminal::Terminal;
 
 /// Nothing but what every command takes.
@@ -23,9 +27,15 @@ struct Pushed {
 pub(crate) async fn run(_: &Args, global: &GlobalArguments, terminal: Terminal) -> anyhow::Result<Outcome> {
     let place = Place::find(global)?;
     let lake = place.read()?;
-    let objects = cloud::buckets(&lake.config)?;
+    let cloud = Cloud::of(&lake.config)?;
+    let objects = Arc::clone(&cloud.objects);
     let project = project::push(&place.files()?, objects.as_ref()).await?;
     let location = objects.uri(&project);
+    cloud.catalogue.create_database().await?;
+    sources::register_all(&lake, cloud.catalogue.as_ref()).await?;
+    let everything = lake.select(&[], &[]).map_err(Mistakes)?;
+    let ports = cloud.ports(&lake.config, IndexMap::new(), Arc::new(Silent));
+    seeds::load_all(&lake, &everything, &ports).await?;
     if terminal.json() {
         terminal.print_json(&Pushed { project, location })?;
     } else {

@@ -7,9 +7,9 @@ use std::sync::Arc;
 use clap::ValueEnum;
 use tarn_local::Local;
 use tarn_pipeline::error::StepError;
-use tarn_pipeline::ports::{Attribution, Column, QueryEngine, QueryRequest, Silent};
+use tarn_pipeline::ports::{Attribution, Column, QueryEngine, QueryOutcome, QueryRequest, Silent};
 
-use crate::args::GlobalArguments;
+use crate::args::{GlobalArguments, Target};
 use crate::lake::Place;
 use crate::outcome::{Outcome, Refusal};
 use crate::rows::{ColumnHead, CsvRows, JsonRows, RowWriter, TableRows};
@@ -60,6 +60,13 @@ pub(crate) async fn run(args: &Args, global: &GlobalArguments, terminal: Termina
             let url = &lake.config.marts.get(mart).ok_or_else(|| no_mart(mart, &lake))?.url;
             ask_mart(url, &place, &sql, limit, writer.as_mut())?;
             None
+        }
+        None if global.target == Target::Aws => {
+            let ports = place.ports(global.target, Arc::new(Silent), &lake)?;
+            let asked =
+                Attribution { purpose: "query".to_owned(), user: crate::cloud::user(), ..Attribution::default() };
+            let answer = ports.engine.execute(&QueryRequest::new(sql, asked)).await.map_err(StepError::from)?;
+            Some(write_answer(&answer, limit, writer.as_mut())?)
         }
         None => {
             let opened = place.open(Arc::new(Silent), &lake)?;
@@ -139,11 +146,9 @@ fn mart_columns(columns: &[String], row: &[Option<String>]) -> Vec<ColumnHead> {
 /// Asks the lake and writes the rows as they come; bytes scanned.
 async fn ask_lake(local: &Local, sql: &str, limit: u64, writer: &mut dyn RowWriter) -> anyhow::Result<u64> {
     if is_about_tables(sql) {
-        let request = QueryRequest { statement: sql.to_owned(), attribution: Attribution::default() };
+        let request = QueryRequest::new(sql, Attribution::default());
         let answer = local.engine.execute(&request).await.map_err(StepError::from)?;
-        writer.columns(&answer.columns.iter().map(lake_column).collect::<Vec<_>>())?;
-        answer.rows.iter().try_for_each(|row| writer.row(row))?;
-        return Ok(answer.bytes_scanned);
+        return write_answer(&answer, limit, writer);
     }
     let mut answer = local.engine.stream(sql).await.map_err(StepError::from)?;
     writer.columns(&answer.columns().iter().map(lake_column).collect::<Vec<_>>())?;
@@ -158,6 +163,13 @@ async fn ask_lake(local: &Local, sql: &str, limit: u64, writer: &mut dyn RowWrit
         }
     }
     Ok(answer.bytes_scanned())
+}
+
+fn write_answer(answer: &QueryOutcome, limit: u64, writer: &mut dyn RowWriter) -> anyhow::Result<u64> {
+    writer.columns(&answer.columns.iter().map(lake_column).collect::<Vec<_>>())?;
+    let shown = usize::try_from(limit).unwrap_or(usize::MAX);
+    answer.rows.iter().take(shown).try_for_each(|row| writer.row(row))?;
+    Ok(answer.bytes_scanned)
 }
 
 /// Whether a statement asks for tables and their columns, and not for rows; it changes nothing either.

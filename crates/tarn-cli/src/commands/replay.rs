@@ -8,7 +8,7 @@ use tarn_pipeline::ingest::{IngestPorts, replay};
 use tarn_pipeline::ports::Silent;
 
 use crate::args::{GlobalArguments, Target};
-use crate::cloud;
+use crate::cloud::Cloud;
 use crate::lake::Place;
 use crate::outcome::{Outcome, Refusal};
 use crate::terminal::{Terminal, counted, thousands};
@@ -24,9 +24,6 @@ pub(crate) struct Args {
     /// Only says what is there and why.
     #[arg(long)]
     list: bool,
-    /// Where the quarantine is.
-    #[arg(long, value_name = "TARGET", default_value = "local")]
-    target: Target,
     /// Waits when another command holds the lake.
     #[arg(long)]
     wait: bool,
@@ -39,13 +36,13 @@ pub(crate) async fn run(args: &Args, global: &GlobalArguments, terminal: Termina
         .sources
         .get(&args.source)
         .ok_or_else(|| Refusal::new(format!("there is no source `{}`", args.source)).with_hint("see `tarn ls`"))?;
-    let (ports, _lock) = match args.target {
+    let (ports, _lock) = match global.target {
         Target::Local => {
             let lock = place.lock("tarn replay", args.wait, terminal).await?;
             (IngestPorts::from(&place.open(Arc::new(Silent), &lake)?.ports), Some(lock))
         }
         Target::Aws => {
-            let objects = cloud::buckets(&lake.config)?;
+            let objects = Cloud::of(&lake.config)?.objects;
             (IngestPorts { objects, catalogue: None, observer: Arc::new(Silent) }, None)
         }
     };

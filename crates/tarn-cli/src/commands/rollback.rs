@@ -6,7 +6,7 @@ use tarn_pipeline::names::RunId;
 use tarn_pipeline::ports::Silent;
 use tarn_pipeline::rollback as pipeline_rollback;
 
-use crate::args::GlobalArguments;
+use crate::args::{GlobalArguments, Target};
 use crate::lake::Place;
 use crate::outcome::{Outcome, Refusal};
 use crate::terminal::{Terminal, counted};
@@ -32,9 +32,13 @@ pub(crate) async fn run(args: &Args, global: &GlobalArguments, terminal: Termina
         .get(&args.model)
         .ok_or_else(|| Refusal::new(format!("there is no model `{}`", args.model)).with_hint("see `tarn ls`"))?;
     let to = args.to.clone().map(RunId::try_from).transpose().map_err(|error| Refusal::new(error.to_string()))?;
-    let _lock = place.lock("tarn rollback", args.wait, terminal).await?;
-    let opened = place.open(Arc::new(Silent), &lake)?;
-    let done = pipeline_rollback::rollback(model, to.as_ref(), &opened.ports).await?;
+    let _lock = match global.target {
+        Target::Local => Some(place.lock("tarn rollback", args.wait, terminal).await?),
+        // On AWS the catalogue itself refuses a change that was made for another one's entry.
+        Target::Aws => None,
+    };
+    let ports = place.ports(global.target, Arc::new(Silent), &lake)?;
+    let done = pipeline_rollback::rollback(model, to.as_ref(), &ports).await?;
     if terminal.json() {
         terminal.print_json(&serde_json::json!({
             "model": model.name, "from": done.from, "to": done.to, "loaded": done.loaded,

@@ -1,5 +1,7 @@
 //! `tarn run`: convert, audit, publish and load models.
 
+mod remote;
+
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -7,11 +9,11 @@ use chrono::{DateTime, Utc};
 use indexmap::IndexMap;
 use tarn_pipeline::context::{RunContext, RunSettings};
 use tarn_pipeline::names::RunId;
-use tarn_pipeline::ports::Observer;
+use tarn_pipeline::ports::{Clock, Observer, SystemClock};
 use tarn_pipeline::record::{RunRecord, Status};
 use tarn_pipeline::{run as pipeline_run, seeds, sources};
 
-use crate::args::GlobalArguments;
+use crate::args::{GlobalArguments, Target};
 use crate::lake::Place;
 use crate::outcome::{Mistakes, Outcome, Refusal};
 use crate::progress::Progress;
@@ -46,6 +48,9 @@ pub(crate) struct Args {
     /// Repeats or finishes the run of this id.
     #[arg(long, value_name = "RUN")]
     run_id: Option<String>,
+    /// On AWS: takes the steps in this process instead of starting the workflow.
+    #[arg(long)]
+    here: bool,
     /// The time the run is for (RFC 3339); `today` and `yesterday` are counted from it.
     #[arg(long, value_name = "TIME")]
     at: Option<DateTime<Utc>>,
@@ -62,16 +67,30 @@ pub(crate) async fn run(args: &Args, global: &GlobalArguments, terminal: Termina
         terminal.say("no model is selected; nothing to do");
         return Ok(Outcome::Done);
     }
-    let _lock = place.lock("tarn run", args.wait, terminal).await?;
     let progress = Arc::new(Progress::new(terminal));
-    let opened = place.open(Arc::clone(&progress) as Arc<dyn Observer>, &lake)?;
-    let settings = settings(args, vars, lake.config.run.parallel as usize, opened.ports.clock.now())?;
-    let context = RunContext { lake: Arc::clone(&lake), ports: opened.ports.clone(), settings: Arc::new(settings) };
-    sources::register_all(&lake, opened.ports.catalogue.as_ref()).await?;
-    seeds::load_all(&lake, &selected, &opened.ports).await?;
+    let settings = settings(args, vars, lake.config.run.parallel as usize, SystemClock.now())?;
+    if global.target == Target::Aws && !args.here {
+        return remote::run(settings, &lake, args, progress, terminal).await;
+    }
+    let _lock = match global.target {
+        Target::Local => Some(place.lock("tarn run", args.wait, terminal).await?),
+        Target::Aws => None,
+    };
+    let opened;
+    let ports = match global.target {
+        // The opened lake lives as long as the run: queries spill to its folder.
+        Target::Local => {
+            opened = place.open(Arc::clone(&progress) as Arc<dyn Observer>, &lake)?;
+            opened.ports.clone()
+        }
+        Target::Aws => place.ports(Target::Aws, Arc::clone(&progress) as Arc<dyn Observer>, &lake)?,
+    };
+    let context = RunContext { lake: Arc::clone(&lake), ports: ports.clone(), settings: Arc::new(settings) };
+    sources::register_all(&lake, ports.catalogue.as_ref()).await?;
+    seeds::load_all(&lake, &selected, &ports).await?;
     let record = pipeline_run::run(context, &selected, interrupted()).await?;
     progress.clear();
-    summarise(&record, &place, started, terminal)?;
+    summarise(&record, &place, global.target, started, terminal)?;
     Ok(match record.status {
         Some(Status::Done) => Outcome::Done,
         _ => Outcome::Failed,
@@ -112,6 +131,8 @@ fn settings(
         logical_time: args.at.unwrap_or(now),
         parallel: args.jobs.map_or(parallel, usize::from),
         load_marts: !args.no_load,
+        user: crate::cloud::user(),
+        resumable: false,
     })
 }
 
@@ -122,7 +143,13 @@ fn distinction() -> anyhow::Result<u16> {
     Ok(u16::try_from(random & 0xffff)?)
 }
 
-fn summarise(record: &RunRecord, place: &Place, started: Instant, terminal: Terminal) -> anyhow::Result<()> {
+fn summarise(
+    record: &RunRecord,
+    place: &Place,
+    target: Target,
+    started: Instant,
+    terminal: Terminal,
+) -> anyhow::Result<()> {
     if terminal.json() {
         return terminal.print_json(record);
     }
@@ -136,7 +163,8 @@ fn summarise(record: &RunRecord, place: &Place, started: Instant, terminal: Term
     terminal.say(&format!("{} in {took}", ended.join(", ")));
     if record.status != Some(Status::Done) {
         let lake = global_lake(place);
-        terminal.say(&format!("see `tarn{lake} show {}`", record.run));
+        let target = if target == Target::Aws { " --target aws" } else { "" };
+        terminal.say(&format!("see `tarn{lake} show {}{target}`", record.run));
     }
     Ok(())
 }

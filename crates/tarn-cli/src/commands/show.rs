@@ -25,8 +25,8 @@ pub(crate) struct Args {
 pub(crate) async fn run(args: &Args, global: &GlobalArguments, terminal: Terminal) -> anyhow::Result<Outcome> {
     let place = Place::find(global)?;
     let lake = place.read()?;
-    let opened = place.open(Arc::new(Silent), &lake)?;
-    let runs = pipeline_run::all(opened.ports.objects.as_ref()).await?;
+    let ports = place.ports(global.target, Arc::new(Silent), &lake)?;
+    let runs = pipeline_run::all(ports.objects.as_ref()).await?;
     let record = choose(runs, args.run.as_deref())?;
     if terminal.json() {
         terminal.print_json(&record)?;

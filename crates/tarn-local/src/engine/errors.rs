@@ -8,7 +8,7 @@ use crate::writing::WriteError;
 
 pub(super) fn from_sql(error: SqlError) -> EngineError {
     let SqlError { message, line, column, hint, .. } = error;
-    EngineError { message: without_kind(message), line, column, hint, retryable: false }
+    EngineError { line, column, hint, ..EngineError::permanent(without_kind(message)) }
 }
 
 pub(super) fn from_engine(error: DataFusionError) -> EngineError {

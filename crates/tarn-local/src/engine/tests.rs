@@ -37,7 +37,7 @@ impl Lake {
     }
 
     async fn run(&self, statement: &str) -> Result<QueryOutcome, EngineError> {
-        let request = QueryRequest { statement: statement.to_owned(), attribution: Attribution::default() };
+        let request = QueryRequest::new(statement, Attribution::default());
         self.local.engine.execute(&request).await
     }
 

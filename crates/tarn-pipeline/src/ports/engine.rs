@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
-use crate::names::RunId;
+use crate::names::{Key, RunId};
 use crate::ports::Column;
 
 /// Who a query is for; its cost is told by it.
@@ -15,6 +15,18 @@ pub struct Attribution {
     pub model: Option<String>,
     /// What the query is for: `convert`, `audit`, `test`, `query`.
     pub purpose: String,
+    /// The person who asked, where one is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub user: Option<String>,
+}
+
+/// A table that a statement makes, and the folder of its files.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewTable {
+    /// Its name in the catalogue.
+    pub name: String,
+    /// Its folder in the bucket.
+    pub folder: Key,
 }
 
 /// One statement to run.
@@ -24,6 +36,39 @@ pub struct QueryRequest {
     pub statement: String,
     /// Who asks.
     pub attribution: Attribution,
+    /// What it makes. What an earlier try of the same statement left of it is removed before a new one starts: nobody has seen it.
+    pub makes: Option<NewTable>,
+}
+
+impl QueryRequest {
+    /// A statement that makes no table.
+    pub fn new(statement: impl Into<String>, attribution: Attribution) -> Self {
+        Self { statement: statement.into(), attribution, makes: None }
+    }
+}
+
+/// One time that a statement was sent; failed and cancelled ones are paid for too.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct QueryTry {
+    /// How the engine names it.
+    pub id: String,
+    /// Whether it ended well.
+    pub succeeded: bool,
+    /// Bytes read, as the bill counts them.
+    pub bytes_scanned: u64,
+    /// Wall time in milliseconds.
+    pub milliseconds: u64,
+}
+
+/// A query that goes on elsewhere; whoever asked is to ask again.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PendingQuery {
+    /// How the engine names it.
+    pub id: String,
+    /// What makes starting it again the same query.
+    pub token: String,
+    /// The statement as it was sent.
+    pub statement: String,
 }
 
 /// What came of a statement.
@@ -43,9 +88,12 @@ pub struct QueryOutcome {
     pub bytes_scanned: u64,
     /// Wall time in milliseconds.
     pub milliseconds: u64,
+    /// Every time the statement was sent, where the engine keeps count.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tries: Vec<QueryTry>,
 }
 
-/// Why a statement failed.
+/// Why a statement failed, or has not ended yet.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error, Serialize, Deserialize)]
 #[error("{message}")]
 pub struct EngineError {
@@ -59,12 +107,37 @@ pub struct EngineError {
     pub hint: Option<String>,
     /// Whether the same statement may succeed later.
     pub retryable: bool,
+    /// Every time the statement was sent, where the engine keeps count.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tries: Vec<QueryTry>,
+    /// The query did not fail: it goes on, and the same step is to be taken again later.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pending: Option<Box<PendingQuery>>,
 }
 
 impl EngineError {
     /// An error without a position that a retry does not mend.
     pub fn permanent(message: impl Into<String>) -> Self {
-        Self { message: message.into(), line: None, column: None, hint: None, retryable: false }
+        Self {
+            message: message.into(),
+            line: None,
+            column: None,
+            hint: None,
+            retryable: false,
+            tries: Vec::new(),
+            pending: None,
+        }
+    }
+
+    /// An error that the same statement may not meet later.
+    pub fn transient(message: impl Into<String>) -> Self {
+        Self { retryable: true, ..Self::permanent(message) }
+    }
+
+    /// The query goes on.
+    pub fn pending(query: PendingQuery) -> Self {
+        let message = format!("query `{}` has not ended", query.id);
+        Self { pending: Some(Box::new(query)), ..Self::transient(message) }
     }
 }
 
@@ -78,5 +151,10 @@ pub trait QueryEngine: Send + Sync {
     async fn execute(&self, request: &QueryRequest) -> Result<QueryOutcome, EngineError>;
 
     /// The columns a query would yield, found without reading data.
-    async fn columns(&self, query: &str) -> Result<Vec<Column>, EngineError>;
+    async fn columns(&self, query: &str, attribution: &Attribution) -> Result<Vec<Column>, EngineError>;
+
+    /// How many partitions one statement may write at most; none when there is no limit.
+    fn writers(&self) -> Option<usize> {
+        None
+    }
 }

@@ -1,4 +1,5 @@
 use futures::StreamExt;
+use tarn_pipeline::ports::Attribution;
 
 use super::*;
 
@@ -16,12 +17,25 @@ async fn rows_come_as_text_with_their_columns() {
 async fn columns_are_told_without_reading() {
     let lake = Lake::new();
     lake.publish("t", &[("a", "decimal(10,2)")], &[("day", "date")], &[(&[Some("2026-10-01")], "nowhere/")]).await;
-    let columns = lake.local.engine.columns("SELECT day, sum(a) AS total FROM t GROUP BY day").await.unwrap();
+    let columns = lake
+        .local
+        .engine
+        .columns("SELECT day, sum(a) AS total FROM t GROUP BY day", &Attribution::default())
+        .await
+        .unwrap();
     assert_eq!(columns[0], Column::new("day", "date"));
     assert_eq!(columns[1], Column::new("total", "decimal(38,2)"));
-    assert!(lake.local.engine.columns("SELECT NULL AS x").await.unwrap_err().message.contains("`x`"));
-    assert!(lake.local.engine.columns("DROP TABLE t").await.is_err());
-    let error = lake.local.engine.columns("SELECT\n  wrong FROM t").await.unwrap_err();
+    assert!(
+        lake.local
+            .engine
+            .columns("SELECT NULL AS x", &Attribution::default())
+            .await
+            .unwrap_err()
+            .message
+            .contains("`x`")
+    );
+    assert!(lake.local.engine.columns("DROP TABLE t", &Attribution::default()).await.is_err());
+    let error = lake.local.engine.columns("SELECT\n  wrong FROM t", &Attribution::default()).await.unwrap_err();
     assert_eq!((error.line, error.column), (Some(2), Some(3)));
 }
 

@@ -1,0 +1,243 @@
+//! Putting one entry in the place of another, so that readers see the one or the other.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use aws_sdk_glue::error::ProvideErrorMetadata;
+use aws_sdk_glue::types::{Table, TableInput};
+use bytes::Bytes;
+use tarn_pipeline::layout;
+use tarn_pipeline::names::Key;
+use tarn_pipeline::ports::{CatalogueError, Column, Part, TableEntry};
+use xxhash_rust::xxh3::xxh3_128;
+
+use super::form::{self, Form, HIDDEN, NULL};
+use super::partitions::Locations;
+use super::{ENTRY, Glue, NEXT, glue_error, io_error, version};
+
+impl Glue {
+    /// Publishes the entry in place of the one of version `entry.version`.
+    pub(super) async fn put(&self, entry: TableEntry) -> Result<TableEntry, CatalogueError> {
+        let found = self.table(&entry.name).await?;
+        let at = found.as_ref().map_or(0, version);
+        if at != entry.version {
+            return Err(CatalogueError::Conflict { name: entry.name, expected: entry.version, found: at });
+        }
+        if let Some(begun) = found.as_ref().and_then(unfinished) {
+            return self.finish(found.as_ref(), &begun, entry).await;
+        }
+        let key = self.keep(&entry).await?;
+        let wanted = form::of(&entry, |key| self.objects.uri(key));
+        let at = match wanted {
+            Form::Registered => self.register(&entry, found, &key).await?,
+            Form::Appended(_) => self.show_by_view(&entry, found.as_ref(), &key).await?,
+            _ => {
+                let at = self.write(self.input(&entry, &wanted, &[(ENTRY, &key)])?, found.as_ref()).await?;
+                self.sweep(&entry, found.as_ref()).await;
+                at
+            }
+        };
+        Ok(TableEntry { version: at, ..entry })
+    }
+
+    /// Keeps the entry under the hash of its text.
+    async fn keep(&self, entry: &TableEntry) -> Result<String, CatalogueError> {
+        let json = serde_json::to_vec(&TableEntry { version: 0, ..entry.clone() })
+            .map_err(|error| io_error("written", error.to_string(), std::io::ErrorKind::InvalidData))?;
+        let key = layout::catalogued(&entry.name, &format!("{:032x}", xxh3_128(&json)));
+        let kept = self.objects.put(&key, Bytes::from(json)).await;
+        kept.map_err(|error| io_error("written", error.to_string(), std::io::ErrorKind::TimedOut))?;
+        Ok(key.as_str().to_owned())
+    }
+
+    /// Creates or changes the table by one call, which fails if somebody else has changed it since it was read.
+    async fn write(&self, input: TableInput, found: Option<&Table>) -> Result<u64, CatalogueError> {
+        let name = input.name.clone();
+        let client = self.aws.glue().await;
+        let Some(found) = found else {
+            let call = client.create_table().database_name(self.database.as_ref()).table_input(input);
+            return match call.send().await {
+                Ok(_) => self.present(&name).await,
+                Err(error) if error.code() == Some("AlreadyExistsException") => self.conflict(name, 0).await,
+                Err(error) => Err(glue_error("written", &error)),
+            };
+        };
+        let call = client.update_table().database_name(self.database.as_ref()).table_input(input).skip_archive(true);
+        match call.set_version_id(found.version_id.clone()).send().await {
+            Ok(_) => self.present(&name).await,
+            Err(error)
+                if matches!(error.code(), Some("ConcurrentModificationException" | "EntityNotFoundException")) =>
+            {
+                self.conflict(name, version(found)).await
+            }
+            Err(error) => Err(glue_error("written", &error)),
+        }
+    }
+
+    async fn present(&self, name: &str) -> Result<u64, CatalogueError> {
+        Ok(self.table(name).await?.as_ref().map_or(0, version))
+    }
+
+    async fn conflict(&self, name: String, expected: u64) -> Result<u64, CatalogueError> {
+        let found = self.present(&name).await?;
+        Err(CatalogueError::Conflict { name, expected, found })
+    }
+
+    /// Publishes parts that only registered partitions can hold.
+    ///
+    /// Where readers see no registered partition yet, they are made first and shown by one call. Where they see some, each is
+    /// swapped by itself; that it goes on is noted before, so that whoever comes next can finish it.
+    async fn register(&self, entry: &TableEntry, found: Option<Table>, key: &str) -> Result<u64, CatalogueError> {
+        // Partitions can only be registered with a table that is there and has their keys.
+        let names = |columns: &[Column]| columns.iter().map(|column| column.name.clone()).collect::<Vec<_>>();
+        let fitting = found.as_ref().filter(|found| {
+            found.partition_keys().iter().map(|key| key.name.as_str()).eq(names(&entry.partition_keys))
+                && !entry.partition_keys.is_empty()
+        });
+        let Some(found) = fitting else {
+            return self.show_by_view(entry, found.as_ref(), key).await;
+        };
+        let mut at = found.clone();
+        if sees_registered(found) {
+            let before = self.entry(found).await?;
+            if replaces_all(&before, entry) {
+                return self.show_by_view(entry, Some(found), key).await;
+            }
+            let widened = TableEntry { columns: wider(&before.columns, &entry.columns), ..before };
+            let current = found.parameters.as_ref().and_then(|parameters| parameters.get(ENTRY).cloned());
+            let notes = [(ENTRY, current.as_deref().unwrap_or(key)), (NEXT, key)];
+            self.write(self.input(&widened, &Form::Registered, &notes)?, Some(found)).await?;
+            at = self.again(&entry.name).await?;
+        }
+        self.make_registered(&entry.name, &entry.columns, &self.locations(entry.parts())).await?;
+        self.write(self.input(entry, &Form::Registered, &[(ENTRY, key)])?, Some(&at)).await
+    }
+
+    /// Shows the parts by a view over a hidden table whose partitions have a label before their own values: partitions under
+    /// labels that the view does not name are seen by nobody, so they are made before and removed after the one call.
+    async fn show_by_view(&self, entry: &TableEntry, found: Option<&Table>, key: &str) -> Result<u64, CatalogueError> {
+        let hidden = format!("{}{HIDDEN}", entry.name);
+        let below = self.table(&hidden).await?;
+        let registered = match &below {
+            Some(_) => self.registered(&hidden).await?,
+            None => Locations::new(),
+        };
+        // Readers of the present view need the columns it names for as long as they see it.
+        let known = below.as_ref().map(|table| self.columns_of(table)).unwrap_or_default();
+        let columns = wider(&known, &entry.columns);
+        self.write(self.hidden_input(entry, &columns)?, below.as_ref()).await?;
+        let labelled = self.labelled(entry, &registered, key);
+        let labels: BTreeSet<String> = labelled.keys().filter_map(|values| values.first().cloned()).collect();
+        let missing: Locations =
+            labelled.iter().filter(|(values, _)| !registered.contains_key(*values)).map(owned).collect();
+        self.create_registered(&hidden, &entry.columns, &missing).await?;
+        let form = Form::Appended(labels.iter().cloned().collect());
+        let at = self.write(self.input(entry, &form, &[(ENTRY, key)])?, found).await?;
+        let gone: Vec<_> = registered.into_keys().filter(|values| !labelled.contains_key(values)).collect();
+        if let Err(error) = self.delete_registered(&hidden, &gone).await {
+            tracing::warn!(table = hidden, %error, "partitions that nobody sees could not be removed yet");
+        }
+        Ok(at)
+    }
+
+    /// The parts under labels: that of their run, where nothing else stands under it; else a new one.
+    fn labelled(&self, entry: &TableEntry, registered: &Locations, key: &str) -> Locations {
+        let mut by_run: BTreeMap<String, Locations> = BTreeMap::new();
+        for part in entry.parts() {
+            let run = part.run.as_ref().or(entry.run.as_ref()).map_or("none", |run| run.as_str());
+            let of_run = by_run.entry(run.to_owned()).or_default();
+            of_run.insert(values_of(part), self.objects.uri(&part.location));
+        }
+        let mut labelled = Locations::new();
+        for (run, parts) in by_run {
+            let under = registered.iter().filter(|(values, _)| values.first() == Some(&run));
+            let is_same = |(values, at): (&Vec<String>, &String)| {
+                values
+                    .get(1..)
+                    .is_some_and(|values| parts.get(values).is_some_and(|wanted| folder(wanted) == folder(at)))
+            };
+            let label = match under.clone().all(is_same) {
+                true => run,
+                false => format!("{run}_{:016x}", xxh3_128(key.as_bytes()) as u64),
+            };
+            labelled.extend(parts.into_iter().map(|(values, at)| ([vec![label.clone()], values].concat(), at)));
+        }
+        labelled
+    }
+
+    /// Removes registered partitions that no reader sees any more. Best effort: a later publish goes by what is there.
+    async fn sweep(&self, entry: &TableEntry, before: Option<&Table>) {
+        let Some(before) = before.filter(|before| sees_registered(before)) else { return };
+        let swept = async {
+            let gone: Vec<_> = self.registered(&before.name).await?.into_keys().collect();
+            self.delete_registered(&before.name, &gone).await
+        };
+        if let Err(error) = swept.await {
+            tracing::warn!(table = entry.name, %error, "partitions that nobody sees could not be removed yet");
+        }
+    }
+
+    /// Finishes what somebody began and did not end. The entry was made from what readers were told before, so it is to be made
+    /// again from what is there then: a conflict.
+    async fn finish(
+        &self,
+        table: Option<&Table>,
+        begun: &str,
+        entry: TableEntry,
+    ) -> Result<TableEntry, CatalogueError> {
+        let kept = self.kept(&entry.name, begun).await?;
+        self.make_registered(&entry.name, &kept.columns, &self.locations(kept.parts())).await?;
+        self.write(self.input(&kept, &Form::Registered, &[(ENTRY, begun)])?, table).await?;
+        let found = self.present(&entry.name).await?;
+        Err(CatalogueError::Conflict { name: entry.name, expected: entry.version, found })
+    }
+
+    async fn again(&self, name: &str) -> Result<Table, CatalogueError> {
+        self.table(name).await?.ok_or_else(|| CatalogueError::Damaged {
+            name: name.to_owned(),
+            reason: "it was removed while it was being published".to_owned(),
+        })
+    }
+
+    fn locations(&self, parts: &[Part]) -> Locations {
+        parts.iter().map(|part| (values_of(part), self.objects.uri(&part.location))).collect()
+    }
+}
+
+fn values_of(part: &Part) -> Vec<String> {
+    part.values.iter().map(|value| value.clone().unwrap_or_else(|| NULL.to_owned())).collect()
+}
+
+/// The entry that somebody began to publish.
+fn unfinished(table: &Table) -> Option<String> {
+    table.parameters.as_ref()?.get(NEXT).cloned()
+}
+
+/// Whether readers of the table see its registered partitions.
+fn sees_registered(table: &Table) -> bool {
+    let projects = table.parameters.as_ref().and_then(|parameters| parameters.get("projection.enabled"));
+    table.table_type.as_deref() != Some("VIRTUAL_VIEW")
+        && !table.partition_keys().is_empty()
+        && projects.is_none_or(|enabled| enabled != "true")
+}
+
+/// Whether no part of the old entry is in the new one: a change of everything at once, which swaps of single partitions are not.
+fn replaces_all(before: &TableEntry, after: &TableEntry) -> bool {
+    let old: BTreeSet<&Key> = before.parts().iter().map(|part| &part.location).collect();
+    !old.is_empty() && !after.parts().iter().any(|part| old.contains(&part.location))
+}
+
+/// The old columns and those that are new: old partitions have no values in them.
+fn wider(before: &[Column], after: &[Column]) -> Vec<Column> {
+    let known = |name: &str| before.iter().any(|column| column.name == name);
+    let new = after.iter().filter(|column| !known(&column.name)).cloned();
+    before.iter().cloned().chain(new).collect()
+}
+
+fn owned((values, at): (&Vec<String>, &String)) -> (Vec<String>, String) {
+    (values.clone(), at.clone())
+}
+
+/// A location however it is written.
+fn folder(location: &str) -> &str {
+    location.trim_end_matches('/')
+}

@@ -1,0 +1,141 @@
+//! An entry as Glue wants it written.
+
+use std::collections::HashMap;
+
+use aws_sdk_glue::types::{Column as GlueColumn, SerDeInfo, StorageDescriptor, TableInput};
+use tarn_pipeline::ports::{CatalogueError, Column, TableEntry};
+
+use super::form::{Form, HIDDEN, LABEL};
+use super::{Glue, io_error, view};
+
+const PARQUET_INPUT: &str = "org.apache.hadoop.hive.ql.io.parquet.MapredParquetInputFormat";
+const PARQUET_OUTPUT: &str = "org.apache.hadoop.hive.ql.io.parquet.MapredParquetOutputFormat";
+const PARQUET_SERDE: &str = "org.apache.hadoop.hive.ql.io.parquet.serde.ParquetHiveSerDe";
+
+/// Properties of Tarn's own, of a table or view.
+pub(super) type Notes<'a> = &'a [(&'static str, &'a str)];
+
+impl Glue {
+    /// The table or view under the entry's name.
+    pub(super) fn input(
+        &self,
+        entry: &TableEntry,
+        form: &Form,
+        notes: Notes<'_>,
+    ) -> Result<TableInput, CatalogueError> {
+        let mut parameters: HashMap<String, String> =
+            entry.parameters.iter().map(|(name, value)| (name.clone(), value.clone())).collect();
+        parameters.extend(notes.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
+        let input = TableInput::builder().name(&entry.name).set_description(entry.description.clone());
+        let input = match form {
+            Form::View(sql) => self.as_view(input, sql, entry, &mut parameters)?,
+            Form::Appended(labels) => self.as_view(input, &appended_sql(entry, labels), entry, &mut parameters)?,
+            Form::Folder(folder) => self.as_table(input, entry, &self.objects.uri(folder), &mut parameters)?,
+            Form::Projected(properties) => {
+                parameters.extend(properties.clone());
+                self.as_table(input, entry, &self.place(entry), &mut parameters)?
+            }
+            Form::Registered => {
+                parameters.insert("projection.enabled".to_owned(), "false".to_owned());
+                self.as_table(input, entry, &self.place(entry), &mut parameters)?
+            }
+        };
+        input.set_parameters(Some(parameters)).build().map_err(invalid)
+    }
+
+    /// The hidden table below a view of parts.
+    pub(super) fn hidden_input(&self, entry: &TableEntry, columns: &[Column]) -> Result<TableInput, CatalogueError> {
+        let name = format!("{}{HIDDEN}", entry.name);
+        let mut hidden = TableEntry { name, columns: columns.to_vec(), ..entry.clone() };
+        hidden.partition_keys.insert(0, Column::new(LABEL, "string"));
+        let mut parameters = HashMap::from([("tarn.kind".to_owned(), "parts".to_owned())]);
+        let input = TableInput::builder().name(&hidden.name);
+        let input = self.as_table(input, &hidden, &self.place(entry), &mut parameters)?;
+        input.set_parameters(Some(parameters)).build().map_err(invalid)
+    }
+
+    fn as_table(
+        &self,
+        input: aws_sdk_glue::types::builders::TableInputBuilder,
+        entry: &TableEntry,
+        location: &str,
+        parameters: &mut HashMap<String, String>,
+    ) -> Result<aws_sdk_glue::types::builders::TableInputBuilder, CatalogueError> {
+        parameters.insert("EXTERNAL".to_owned(), "TRUE".to_owned());
+        parameters.insert("classification".to_owned(), "parquet".to_owned());
+        Ok(input
+            .table_type("EXTERNAL_TABLE")
+            .storage_descriptor(storage(&entry.columns, location)?)
+            .set_partition_keys(Some(columns(&entry.partition_keys)?)))
+    }
+
+    fn as_view(
+        &self,
+        input: aws_sdk_glue::types::builders::TableInputBuilder,
+        sql: &str,
+        entry: &TableEntry,
+        parameters: &mut HashMap<String, String>,
+    ) -> Result<aws_sdk_glue::types::builders::TableInputBuilder, CatalogueError> {
+        parameters.insert("presto_view".to_owned(), "true".to_owned());
+        parameters.insert("comment".to_owned(), "Presto View".to_owned());
+        let all: Vec<Column> = entry.all_columns().cloned().collect();
+        let storage = StorageDescriptor::builder().set_columns(Some(columns(&all)?)).location("");
+        Ok(input
+            .table_type("VIRTUAL_VIEW")
+            .view_original_text(view::text(sql, &self.database, &all))
+            .view_expanded_text(view::EXPANDED)
+            .set_partition_keys(Some(Vec::new()))
+            .storage_descriptor(storage.serde_info(SerDeInfo::builder().build()).build()))
+    }
+
+    /// The folder of a partitioned table itself, in which no partition need lie.
+    fn place(&self, entry: &TableEntry) -> String {
+        let folder =
+            if entry.parameters.get("tarn.kind").is_some_and(|kind| kind == "source") { "source" } else { "model" };
+        self.objects.uri(&tarn_pipeline::names::Key::new(format!("{folder}/{}/", entry.name)))
+    }
+}
+
+/// The rows of the partitions under these labels.
+fn appended_sql(entry: &TableEntry, labels: &[String]) -> String {
+    let quoted = |name: &str| format!("\"{}\"", name.replace('"', "\"\""));
+    let columns: Vec<String> = entry.all_columns().map(|column| quoted(&column.name)).collect();
+    let labels: Vec<String> = labels.iter().map(|label| format!("'{label}'")).collect();
+    let those = match labels.is_empty() {
+        true => "false".to_owned(),
+        false => format!("{} in ({})", quoted(LABEL), labels.join(", ")),
+    };
+    let hidden = quoted(&format!("{}{HIDDEN}", entry.name));
+    format!("select\n  {}\nfrom {hidden}\nwhere {those}", columns.join(",\n  "))
+}
+
+/// Parquet files with these columns at a place.
+pub(super) fn storage(of: &[Column], location: &str) -> Result<StorageDescriptor, CatalogueError> {
+    let serde =
+        SerDeInfo::builder().serialization_library(PARQUET_SERDE).parameters("serialization.format", "1").build();
+    Ok(StorageDescriptor::builder()
+        .set_columns(Some(columns(of)?))
+        .location(location)
+        .input_format(PARQUET_INPUT)
+        .output_format(PARQUET_OUTPUT)
+        .serde_info(serde)
+        .build())
+}
+
+/// Glue takes comments of at most 255 characters.
+fn columns(columns: &[Column]) -> Result<Vec<GlueColumn>, CatalogueError> {
+    let one = |column: &Column| {
+        let comment = column.comment.as_ref().map(|text| text.chars().take(255).collect::<String>());
+        GlueColumn::builder()
+            .name(&column.name)
+            .r#type(&column.column_type)
+            .set_comment(comment)
+            .build()
+            .map_err(invalid)
+    };
+    columns.iter().map(one).collect()
+}
+
+fn invalid(error: aws_sdk_glue::error::BuildError) -> CatalogueError {
+    io_error("written", error.to_string(), std::io::ErrorKind::InvalidInput)
+}

@@ -1,0 +1,291 @@
+//! A model's statements on an engine that is elsewhere, and what became of them.
+//!
+//! A step that asks such an engine is taken again and again: each time it goes through the same statements from the first, those
+//! that have ended are answered from the journal, and at the one that goes on it stops with [`EngineError::pending`]. So the
+//! steps are written as if every query were answered at once, whoever waits need not be paid for waiting, and a step that is
+//! killed is taken again like any other.
+//!
+//! A statement is known by its text and by the run and model that ask, so the same step of the same run sends nothing twice, not
+//! even when the journal is lost: the token that goes with the statement makes it the same query for the service.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+use tokio::sync::{Mutex, MutexGuard};
+use xxhash_rust::xxh3::xxh3_128;
+
+use crate::error::StepError;
+use crate::names::Key;
+use crate::ports::{
+    Attribution, Catalogue, CatalogueError, Column, EngineError, NewTable, ObjectError, ObjectStore, PendingQuery,
+    QueryEngine, QueryOutcome, QueryRequest, QueryService, QueryState, QueryTry,
+};
+use crate::prepare;
+
+/// How often a statement is sent that fails for a reason that may pass.
+const TRIES: usize = 3;
+/// The first wait for a query that is waited for here; it doubles.
+const FIRST_WAIT: Duration = Duration::from_millis(100);
+/// The longest wait between two looks.
+const LONGEST_WAIT: Duration = Duration::from_secs(3);
+
+/// Whether a query is waited for where it is asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Patience {
+    /// Until it ends: a person at a terminal.
+    UntilItEnds,
+    /// Not at all: the step is taken again later.
+    None,
+}
+
+/// What became of the statements of one model in one run.
+#[derive(Debug, Default, Serialize, Deserialize)]
+struct Journal {
+    /// By the hash of run, model and statement.
+    statements: BTreeMap<String, Entry>,
+}
+
+/// One statement.
+#[derive(Debug, Default, Serialize, Deserialize)]
+struct Entry {
+    /// The query under way, or the last one.
+    id: Option<String>,
+    /// Queries that have ended badly before it.
+    #[serde(default)]
+    failed: Vec<QueryTry>,
+    /// How the last one ended.
+    #[serde(default)]
+    ended: Option<Ended>,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Ended {
+    Done(Box<QueryOutcome>),
+    Failed(Box<EngineError>),
+}
+
+/// Where a journal is kept and what its statements work on.
+pub struct JournalPorts {
+    /// Runs the statements.
+    pub service: Arc<dyn QueryService>,
+    /// Keeps the journal.
+    pub objects: Arc<dyn ObjectStore>,
+    /// Has the tables that statements make.
+    pub catalogue: Arc<dyn Catalogue>,
+}
+
+/// The engine of one model in one run, or of one person's queries.
+pub struct JournalledEngine {
+    ports: JournalPorts,
+    /// The object that holds the journal; none for queries that nobody asks twice.
+    key: Option<Key>,
+    /// The folder for tables that are made to learn their columns.
+    scratch: Key,
+    patience: Patience,
+    journal: Mutex<Option<Journal>>,
+}
+
+impl JournalledEngine {
+    /// An engine whose statements are noted under `key`.
+    pub fn new(ports: JournalPorts, key: Option<Key>, scratch: Key, patience: Patience) -> Self {
+        Self { ports, key, scratch, patience, journal: Mutex::new(None) }
+    }
+
+    /// The journal, read when it is first needed.
+    async fn read(&self) -> Result<MutexGuard<'_, Option<Journal>>, EngineError> {
+        let mut held = self.journal.lock().await;
+        if held.is_none() {
+            *held = Some(match &self.key {
+                Some(key) => read(key, self.ports.objects.as_ref()).await?,
+                None => Journal::default(),
+            });
+        }
+        Ok(held)
+    }
+
+    async fn entry(&self, name: &str) -> Result<Entry, EngineError> {
+        let mut held = self.read().await?;
+        let found = held.as_mut().and_then(|journal| journal.statements.remove(name));
+        Ok(found.unwrap_or_default())
+    }
+
+    /// Notes an entry: statements of one model go one after another, so nobody else changes the object.
+    async fn note(&self, name: &str, entry: Entry) -> Result<(), EngineError> {
+        let mut held = self.read().await?;
+        let journal = held.get_or_insert_default();
+        journal.statements.insert(name.to_owned(), entry);
+        let Some(key) = &self.key else { return Ok(()) };
+        let json = serde_json::to_vec(journal).map_err(|error| EngineError::permanent(error.to_string()))?;
+        self.ports.objects.put(key, Bytes::from(json)).await.map_err(from_objects)
+    }
+
+    /// Sends the statement, unless it has been sent; returns how it ended.
+    async fn settle(&self, request: &QueryRequest, name: &str, entry: &mut Entry) -> Result<Ended, EngineError> {
+        let statement = prepare::attributed(&request.statement, &request.attribution);
+        loop {
+            if let Some(ended) = &entry.ended {
+                return Ok(ended.clone());
+            }
+            let token = token(name, entry.failed.len());
+            let id = match &entry.id {
+                Some(id) => id.clone(),
+                None => {
+                    let id = self.send(request, &statement, &token).await?;
+                    entry.id = Some(id.clone());
+                    self.note_copy(name, entry).await?;
+                    id
+                }
+            };
+            match self.look(&id).await? {
+                QueryState::Running => return Err(EngineError::pending(PendingQuery { id, token, statement })),
+                QueryState::Done(outcome) => entry.ended = Some(Ended::Done(outcome)),
+                QueryState::Failed(error) => {
+                    let again = error.retryable && entry.failed.len() + 1 < TRIES;
+                    entry.failed.extend(error.tries.iter().cloned());
+                    match again {
+                        true => entry.id = None,
+                        false => entry.ended = Some(Ended::Failed(Box::new(error))),
+                    }
+                }
+            }
+        }
+    }
+
+    async fn send(&self, request: &QueryRequest, statement: &str, token: &str) -> Result<String, EngineError> {
+        if let Some(table) = &request.makes {
+            clear(table, self.ports.catalogue.as_ref(), self.ports.objects.as_ref()).await?;
+        }
+        self.ports.service.start(statement, token).await
+    }
+
+    /// How far a query is; waits for its end if there is patience for it.
+    async fn look(&self, id: &str) -> Result<QueryState, EngineError> {
+        let mut wait = FIRST_WAIT;
+        loop {
+            match self.ports.service.look(id).await? {
+                QueryState::Running if self.patience == Patience::UntilItEnds => {
+                    tokio::time::sleep(wait).await;
+                    wait = (wait * 2).min(LONGEST_WAIT);
+                }
+                state => return Ok(state),
+            }
+        }
+    }
+
+    async fn note_copy(&self, name: &str, entry: &Entry) -> Result<(), EngineError> {
+        let copy = Entry { id: entry.id.clone(), failed: entry.failed.clone(), ended: entry.ended.clone() };
+        self.note(name, copy).await
+    }
+}
+
+#[async_trait]
+impl QueryEngine for JournalledEngine {
+    async fn execute(&self, request: &QueryRequest) -> Result<QueryOutcome, EngineError> {
+        let name = name(request);
+        let mut entry = self.entry(&name).await?;
+        let settled = self.settle(request, &name, &mut entry).await;
+        self.note_copy(&name, &entry).await?;
+        match settled? {
+            Ended::Done(outcome) => {
+                let mut tries = entry.failed;
+                tries.extend(outcome.tries.iter().cloned());
+                Ok(QueryOutcome { tries, ..*outcome })
+            }
+            Ended::Failed(error) => Err(EngineError { tries: entry.failed, ..*error }),
+        }
+    }
+
+    /// A table without rows is made of the query, and its columns are those that the catalogue has of it: that costs nothing,
+    /// tells the types as they will be stored, and refuses whatever the real statement would be refused for.
+    async fn columns(&self, query: &str, attribution: &Attribution) -> Result<Vec<Column>, EngineError> {
+        let table = shape_table(query, &self.scratch, attribution);
+        let uri = self.ports.objects.uri(&table.folder);
+        let attribution = Attribution { purpose: "prepare".to_owned(), ..attribution.clone() };
+        let request = QueryRequest {
+            statement: prepare::shape(&table.name, &uri, query),
+            attribution,
+            makes: Some(table.clone()),
+        };
+        let mut outcome = self.execute(&request).await.map_err(|error| before_query(error, prepare::SHAPE_LINES))?;
+        if outcome.columns.is_empty() {
+            let entry = self.ports.catalogue.get(&table.name).await.map_err(from_catalogue)?;
+            let entry = entry.ok_or_else(|| EngineError::transient("the columns of the query could not be learnt"))?;
+            outcome.columns = entry.all_columns().cloned().collect();
+            let ended = Some(Ended::Done(Box::new(outcome.clone())));
+            let name = name(&request);
+            let entry = self.entry(&name).await?;
+            self.note(&name, Entry { ended, ..entry }).await?;
+        }
+        self.ports.catalogue.remove(&table.name).await.map_err(from_catalogue)?;
+        Ok(outcome.columns)
+    }
+
+    fn writers(&self) -> Option<usize> {
+        Some(self.ports.service.writers())
+    }
+}
+
+/// Removes what an earlier try of a statement left of the table it makes.
+///
+/// # Errors
+/// As catalogue and store have them.
+pub async fn clear(table: &NewTable, catalogue: &dyn Catalogue, objects: &dyn ObjectStore) -> Result<(), EngineError> {
+    catalogue.remove(&table.name).await.map_err(from_catalogue)?;
+    let left = objects.list(&table.folder).await.map_err(from_objects)?;
+    let keys: Vec<Key> = left.into_iter().map(|object| object.key).collect();
+    if keys.is_empty() {
+        return Ok(());
+    }
+    objects.delete(&keys).await.map_err(from_objects)
+}
+
+/// What a statement is known by.
+fn name(request: &QueryRequest) -> String {
+    let Attribution { run, model, .. } = &request.attribution;
+    let run = run.as_ref().map_or("", |run| run.as_str());
+    let text = format!("{run}\n{}\n{}", model.as_deref().unwrap_or_default(), request.statement);
+    format!("{:032x}", xxh3_128(text.as_bytes()))
+}
+
+/// The token of the try after `failed` failed ones: 32 to 128 characters, as Athena wants them.
+fn token(name: &str, failed: usize) -> String {
+    format!("tarn-{name}-{failed}")
+}
+
+/// The table that is made to learn a query's columns.
+fn shape_table(query: &str, scratch: &Key, attribution: &Attribution) -> NewTable {
+    let run = attribution.run.as_ref().map_or("", |run| run.as_str());
+    let name = format!("tarn_shape_{:032x}", xxh3_128(format!("{run}\n{query}").as_bytes()));
+    NewTable { folder: scratch.join(&name).join(""), name }
+}
+
+/// The error with its position in the query instead of in the statement around it.
+fn before_query(error: EngineError, lines: usize) -> EngineError {
+    EngineError { line: error.line.and_then(|line| line.checked_sub(lines)), ..error }
+}
+
+async fn read(key: &Key, objects: &dyn ObjectStore) -> Result<Journal, EngineError> {
+    match objects.get(key).await {
+        Ok(bytes) => serde_json::from_slice(&bytes)
+            .map_err(|error| EngineError::permanent(format!("the journal `{key}` is damaged: {error}"))),
+        Err(ObjectError::NotFound(_)) => Ok(Journal::default()),
+        Err(error) => Err(from_objects(error)),
+    }
+}
+
+fn from_objects(error: ObjectError) -> EngineError {
+    from_step(error.into())
+}
+
+fn from_catalogue(error: CatalogueError) -> EngineError {
+    from_step(error.into())
+}
+
+fn from_step(error: StepError) -> EngineError {
+    EngineError { hint: error.hint, retryable: error.retryable, ..EngineError::permanent(error.message) }
+}

@@ -1,0 +1,311 @@
+//! What a run on AWS is to do, and how far it is: the steps around the models.
+//!
+//! A plan is an object in the bucket, written once under the run's id; between the steps go only the run's id and numbers of
+//! models, so that what a state machine carries stays small whatever the lake's size. The id comes from schedule and time: a
+//! schedule that fires twice finds the plan that is there.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+use indexmap::IndexMap;
+use serde::{Deserialize, Serialize};
+use tarn_model::{DependencyKind, Lake, Selected};
+use xxhash_rust::xxh3::xxh3_64;
+
+use crate::convert;
+use crate::error::StepError;
+use crate::layout;
+use crate::names::{Key, RunId};
+use crate::ports::{Clock, ObjectError, ObjectStore};
+use crate::project::Project;
+use crate::record::{ModelRecord, RunRecord, Status};
+use crate::run;
+
+/// What is asked for: by a schedule, or by a person.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct PlanRequest {
+    /// The schedule of `tarn.yaml` that fired, when one did; its selection and variables are used.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub schedule: Option<String>,
+    /// The time the run is for; now when none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub time: Option<DateTime<Utc>>,
+    /// The run's id, when whoever asks has chosen one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub run: Option<RunId>,
+    /// Which models, as typed; all when empty.
+    pub select: Vec<String>,
+    /// Which not, as typed.
+    pub exclude: Vec<String>,
+    /// Variables in place of the lake's.
+    pub vars: IndexMap<String, String>,
+    /// Computes incremental models anew from all their input.
+    pub full_refresh: bool,
+    /// Does not load marts.
+    pub no_load: bool,
+    /// Who asked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub user: Option<String>,
+}
+
+/// What a run is to do.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Plan {
+    /// The run.
+    pub run: RunId,
+    /// The project as it was when the run was planned; a push meanwhile does not change the run.
+    pub project: Key,
+    /// When it was planned.
+    pub started: DateTime<Utc>,
+    /// The time the run is for.
+    pub time: DateTime<Utc>,
+    /// What was asked for.
+    pub request: PlanRequest,
+    /// The models in graph order; a step names a model by its number here.
+    pub models: Vec<String>,
+    /// Numbers of models: those of a wave read only what earlier waves make.
+    pub waves: Vec<Vec<usize>>,
+}
+
+impl Plan {
+    /// The plan of a run.
+    pub async fn read(run: &RunId, objects: &dyn ObjectStore) -> Result<Self, StepError> {
+        let key = layout::plan(run);
+        let bytes = objects.get(&key).await?;
+        serde_json::from_slice(&bytes)
+            .map_err(|error| StepError::permanent(format!("the plan `{key}` is damaged: {error}")))
+    }
+
+    /// The model of a number.
+    pub fn model(&self, number: usize) -> Result<&str, StepError> {
+        let found = self.models.get(number).map(String::as_str);
+        found.ok_or_else(|| StepError::permanent(format!("run `{}` has no model number {number}", self.run)))
+    }
+}
+
+/// Makes the plan of a run, or finds the one that was made before.
+pub async fn plan(request: PlanRequest, objects: &dyn ObjectStore, clock: &dyn Clock) -> Result<Plan, StepError> {
+    let started = clock.now();
+    let time = request.time.unwrap_or(started);
+    let run = match &request.run {
+        Some(run) => run.clone(),
+        None => RunId::at(time, distinction(&request)),
+    };
+    match Plan::read(&run, objects).await {
+        Ok(plan) => return Ok(plan),
+        Err(error) if error.retryable => return Err(error),
+        Err(_) if exists(&layout::plan(&run), objects).await? => return Plan::read(&run, objects).await,
+        Err(_) => {}
+    }
+    let Project { key, lake } = Project::load(objects).await?;
+    let request = scheduled(request, &lake)?;
+    let selected = lake.select(&request.select, &request.exclude)?;
+    lake.check_vars(&request.vars)?;
+    let waves = waves(&lake, &selected);
+    let plan = Plan { run, project: key, started, time, request, models: selected.models, waves };
+    let json = serde_json::to_vec(&plan)
+        .map_err(|error| StepError::permanent(format!("the plan cannot be written as json: {error}")))?;
+    objects.put(&layout::plan(&plan.run), json.into()).await?;
+    Ok(plan)
+}
+
+async fn exists(key: &Key, objects: &dyn ObjectStore) -> Result<bool, StepError> {
+    match objects.get(key).await {
+        Ok(_) => Ok(true),
+        Err(ObjectError::NotFound(_)) => Ok(false),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Two schedules of one minute are two runs, and one that fires twice is one.
+fn distinction(request: &PlanRequest) -> u16 {
+    let asked = serde_json::to_vec(&PlanRequest { user: None, ..request.clone() }).unwrap_or_default();
+    (xxh3_64(&asked) & 0xffff) as u16
+}
+
+/// The request with what its schedule says.
+fn scheduled(request: PlanRequest, lake: &Lake) -> Result<PlanRequest, StepError> {
+    let Some(name) = &request.schedule else { return Ok(request) };
+    let known = &lake.config.schedules;
+    let schedule = known.get(name).ok_or_else(|| {
+        let names: Vec<&str> = known.keys().map(String::as_str).collect();
+        StepError::permanent(format!("`tarn.yaml` has no schedule `{name}`"))
+            .with_hint(format!("it has {}", if names.is_empty() { "none".to_owned() } else { names.join(", ") }))
+    })?;
+    let mut vars: IndexMap<String, String> = schedule.vars.clone().into_iter().collect();
+    vars.extend(request.vars.clone());
+    let select = if request.select.is_empty() { schedule.select.clone() } else { request.select.clone() };
+    Ok(PlanRequest { vars, select, ..request })
+}
+
+/// The selected models in waves: each reads only what is selected in earlier ones.
+pub fn waves(lake: &Lake, selected: &Selected) -> Vec<Vec<usize>> {
+    let numbers: BTreeMap<&str, usize> =
+        selected.models.iter().enumerate().map(|(number, model)| (model.as_str(), number)).collect();
+    let mut wave_of: BTreeMap<&str, usize> = BTreeMap::new();
+    let mut waves: Vec<Vec<usize>> = Vec::new();
+    // Models stand in graph order: what a model reads has its wave already.
+    for model in &selected.models {
+        let wave = upstream(lake, model).filter_map(|name| wave_of.get(name)).max().map_or(0, |wave| wave + 1);
+        wave_of.insert(model, wave);
+        if waves.len() <= wave {
+            waves.resize_with(wave + 1, Vec::new);
+        }
+        if let (Some(members), Some(number)) = (waves.get_mut(wave), numbers.get(model.as_str())) {
+            members.push(*number);
+        }
+    }
+    waves
+}
+
+/// The models that a model reads.
+fn upstream<'a>(lake: &'a Lake, model: &str) -> impl Iterator<Item = &'a str> {
+    let dependencies = lake.models.get(model).map(|model| model.depends_on.as_slice()).unwrap_or_default();
+    let models = dependencies.iter().filter(|dependency| dependency.kind == DependencyKind::Model);
+    models.map(|dependency| dependency.name.as_str())
+}
+
+/// The models of a wave that can be made: what reads a model that did not end well is skipped, and that is recorded.
+pub async fn wave(plan: &Plan, number: usize, lake: &Lake, objects: &dyn ObjectStore) -> Result<Vec<usize>, StepError> {
+    let broken = broken(plan, number, objects).await?;
+    let mut ready = Vec::new();
+    for &member in plan.waves.get(number).map(Vec::as_slice).unwrap_or_default() {
+        let model = plan.model(member)?;
+        let cause = upstream(lake, model).find(|name| broken.contains(*name));
+        let (Some(cause), Some(found)) = (cause, lake.models.get(model)) else {
+            ready.push(member);
+            continue;
+        };
+        let failure = StepError::permanent(format!("it reads `{cause}`, which did not succeed")).at("plan");
+        let record = ModelRecord { failure: Some(failure), ..convert::empty_record(found, Status::Skipped) };
+        record.write(&plan.run, objects).await?;
+    }
+    Ok(ready)
+}
+
+/// The models of earlier waves that did not end well; one without a record did not end at all.
+async fn broken(plan: &Plan, before: usize, objects: &dyn ObjectStore) -> Result<BTreeSet<String>, StepError> {
+    let mut broken = BTreeSet::new();
+    for &number in plan.waves.iter().take(before).flatten() {
+        let model = plan.model(number)?;
+        let record = ModelRecord::read(&plan.run, model, objects).await?;
+        if record.is_none_or(|record| record.status != Status::Done) {
+            broken.insert(model.to_owned());
+        }
+    }
+    Ok(broken)
+}
+
+/// The record of a run as far as it is: models without a record have not been begun.
+pub async fn so_far(plan: &Plan, objects: &dyn ObjectStore) -> Result<RunRecord, StepError> {
+    let mut models = Vec::new();
+    for model in &plan.models {
+        models.extend(ModelRecord::read(&plan.run, model, objects).await?);
+    }
+    Ok(RunRecord {
+        run: plan.run.clone(),
+        started: plan.started,
+        finished: None,
+        select: plan.request.select.clone(),
+        exclude: plan.request.exclude.clone(),
+        vars: plan.request.vars.clone(),
+        full_refresh: plan.request.full_refresh,
+        status: None,
+        models,
+    })
+}
+
+/// Ends a run: its record is written from those of its models. A model that left none was cut off.
+pub async fn finish(
+    plan: &Plan,
+    lake: &Lake,
+    objects: &dyn ObjectStore,
+    clock: &dyn Clock,
+) -> Result<RunRecord, StepError> {
+    let mut record = so_far(plan, objects).await?;
+    let recorded: BTreeSet<String> = record.models.iter().map(|model| model.model.clone()).collect();
+    for model in plan.models.iter().filter(|model| !recorded.contains(*model)) {
+        let Some(found) = lake.models.get(model) else { continue };
+        let failure = StepError::transient("it was cut off before it ended").at("run");
+        record.models.push(ModelRecord { failure: Some(failure), ..convert::empty_record(found, Status::Failed) });
+    }
+    record.finished = Some(clock.now());
+    record.status = Some(run::overall(&record.models));
+    run::write(&record, objects).await?;
+    Ok(record)
+}
+
+/// What a model of a run does next.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Next {
+    /// It waits for a query.
+    Query(crate::ports::PendingQuery),
+    /// Its version is published; its mart is to be loaded.
+    Load,
+    /// It has ended.
+    Ended(Status),
+}
+
+/// Takes one model of a run one stretch further, and keeps how far it came.
+///
+/// `ports` lead to an engine that is elsewhere, with the journal of this model.
+pub async fn advance(
+    plan: &Plan,
+    number: usize,
+    lake: Arc<Lake>,
+    ports: crate::context::Ports,
+) -> Result<Next, StepError> {
+    let model = plan.model(number)?.to_owned();
+    let objects = Arc::clone(&ports.objects);
+    let before = ModelRecord::read(&plan.run, &model, objects.as_ref()).await?;
+    let has_mart = lake.models.get(&model).is_some_and(|model| model.mart.is_some());
+    let settings = crate::context::RunSettings {
+        run: plan.run.clone(),
+        select: plan.request.select.clone(),
+        exclude: plan.request.exclude.clone(),
+        vars: plan.request.vars.clone(),
+        full_refresh: plan.request.full_refresh,
+        logical_time: plan.time,
+        parallel: 1,
+        load_marts: false,
+        user: plan.request.user.clone(),
+        resumable: true,
+    };
+    let context = crate::context::RunContext { lake, ports, settings: Arc::new(settings) };
+    let record = match convert::advance(context, model).await {
+        convert::Progress::Waiting(query) => return Ok(Next::Query(query)),
+        convert::Progress::Ended(record) => *record,
+    };
+    let loaded = before.and_then(|record| record.loaded);
+    let record = ModelRecord { loaded, ..record };
+    record.write(&plan.run, objects.as_ref()).await?;
+    let to_load = has_mart && !plan.request.no_load && record.loaded.is_none();
+    Ok(match record.status {
+        Status::Done if to_load => Next::Load,
+        status => Next::Ended(status),
+    })
+}
+
+/// Notes how the load of a model's mart ended.
+pub async fn note_load(
+    plan: &Plan,
+    number: usize,
+    loaded: Result<crate::record::LoadedRecord, String>,
+    objects: &dyn ObjectStore,
+) -> Result<Next, StepError> {
+    let model = plan.model(number)?;
+    let record = ModelRecord::read(&plan.run, model, objects).await?;
+    let mut record =
+        record.ok_or_else(|| StepError::permanent(format!("model `{model}` was loaded before it was made")))?;
+    match loaded {
+        Ok(loaded) => record.loaded = Some(loaded),
+        Err(message) => {
+            record.status = Status::Failed;
+            record.failure = Some(StepError::transient(message).at("load"));
+        }
+    }
+    record.write(&plan.run, objects).await?;
+    Ok(Next::Ended(record.status))
+}
