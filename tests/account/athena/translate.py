@@ -1,0 +1,128 @@
+"""Athena's SQL (engine version 3, Trino's dialect) as DuckDB's: sqlglot does the most of it, what it leaves is mended here and in `functions.sql`."""
+import re
+from typing import Callable
+
+import sqlglot
+from sqlglot import exp
+from sqlglot.errors import ParseError, TokenError
+
+from account.athena.errors import Refused
+
+UNNAMED = "__unnamed_"
+
+# Functions whose name is all that has to change, and those that `functions.sql` or `functions.py` define under this name.
+_RENAMED = {
+    "any_match": "trino_any_match", "all_match": "trino_all_match", "none_match": "trino_none_match",
+    "format": "trino_format", "format_datetime": "trino_format_datetime", "from_unixtime_nanos": "trino_from_unixtime_nanos",
+    "hamming_distance": "hamming", "json_size": "trino_json_size", "parse_datetime": "trino_parse_datetime",
+    "slice": "trino_slice", "typeof": "trino_typeof", "with_timezone": "trino_with_timezone",
+}  # fmt: skip
+
+
+def parse(sql: str) -> exp.Expression:
+    """Parses one statement; what cannot be parsed is refused as Athena refuses it, before it is queued."""
+    try:
+        statements = sqlglot.parse(sql, read="athena")
+    except (ParseError, TokenError) as error:
+        raise Refused(_syntax_error(error)) from None
+    statements = [statement for statement in statements if statement is not None]
+    if len(statements) != 1:
+        raise Refused(f"Only one sql statement is allowed. Got: {sql[:100]}" if statements else "line 1:1: mismatched input '<EOF>'")
+    return statements[0]
+
+
+def _syntax_error(error: Exception) -> str:
+    described = getattr(error, "errors", None)
+    if described:
+        first = described[0]
+        return f"line {first.get('line')}:{first.get('col')}: mismatched input '{first.get('highlight')}': {first.get('description')}"
+    return f"line 1:1: mismatched input: {error}"
+
+
+def for_duckdb(query: exp.Expression, bind: Callable[[exp.Table], str]) -> str:
+    """A query as DuckDB's SQL; `bind` names the view that stands for each table of the catalogue."""
+    query = query.copy()
+    _name_outputs(query)
+    for table in list(query.find_all(exp.Table)):
+        if isinstance(table.this, exp.Identifier) and not is_cte(table):
+            view = bind(table)
+            alias = table.args.get("alias") or exp.TableAlias(this=exp.to_identifier(table.name))
+            if not alias.this:
+                alias.set("this", exp.to_identifier(table.name))
+            table.set("this", exp.to_identifier(view, quoted=True))
+            table.set("db", None)
+            table.set("catalog", None)
+            table.set("alias", alias)
+    query = query.transform(_mend)
+    return query.sql(dialect="duckdb", identify=True, comments=False)
+
+
+def is_cte(table: exp.Table) -> bool:
+    """Whether the name is that of a `WITH` query that can be seen from here."""
+    if table.args.get("db"):
+        return False
+    name, below = table.name.lower(), table
+    above = table.parent
+    while above is not None:
+        if isinstance(above, exp.With):
+            # From inside of a CTE the earlier ones are seen, and itself when it is recursive.
+            for cte in above.expressions:
+                if cte is below:
+                    if above.args.get("recursive") and cte.alias.lower() == name:
+                        return True
+                    break
+                if cte.alias.lower() == name:
+                    return True
+        else:
+            clause = above.args.get("with_")
+            if clause is not None and clause is not below and any(cte.alias.lower() == name for cte in clause.expressions):
+                return True
+        below, above = above, above.parent
+    return False
+
+
+def _name_outputs(query: exp.Expression) -> None:
+    """Marks the columns to which the statement gives no name; Athena calls them by their place."""
+    leftmost: exp.Expression = query
+    while isinstance(leftmost, (exp.SetOperation, exp.Subquery)):
+        leftmost = leftmost.this
+    if isinstance(leftmost, exp.Select):
+        for index, column in enumerate(leftmost.expressions):
+            if column.is_star or isinstance(column, (exp.Alias, exp.Column, exp.Dot, exp.Aliases)):
+                continue
+            column.replace(exp.alias_(column.copy(), f"{UNNAMED}{index}", quoted=True))
+
+
+def output_name(name: str, position: int) -> str:
+    """The name of a result's column, as Athena gives it."""
+    return f"_col{position}" if is_unnamed(name) else name
+
+
+def is_unnamed(name: str) -> bool:
+    """Whether the statement gave this column no name."""
+    return name.startswith(UNNAMED) or re.fullmatch(r"col\d+", name) is not None
+
+
+def _mend(node: exp.Expression) -> exp.Expression:
+    mended = _MENDS.get(type(node))
+    if mended is not None:
+        return mended(node)
+    if isinstance(node, exp.Anonymous) and node.name.lower() in _RENAMED:
+        return exp.Anonymous(this=_RENAMED[node.name.lower()], expressions=node.expressions)
+    return node
+
+
+def _call(name: str, *arguments: exp.Expression | None) -> exp.Anonymous:
+    return exp.Anonymous(this=name, expressions=[argument for argument in arguments if argument is not None])
+
+
+def _column(node: exp.Expression) -> exp.Expression:
+    # `database.table.column`: what is bound goes by the table's name alone.
+    if node.args.get("db"):
+        node.set("db", None)
+        node.set("catalog", None)
+    return node
+
+
+_MENDS: dict[type[exp.Expression], Callable[..., exp.Expression]] = {exp.Column: _column}
+

@@ -1,0 +1,55 @@
+"""Where rows come from: locations, partitions of their own places, partition projection, files with other columns."""
+from account.tests.world import Lake
+
+
+class Tables(Lake):
+    def table(self, name: str, location: str, partition_keys: list[dict] = (), parameters: dict = {}, columns: list[dict] | None = None) -> None:
+        """Registers a table of Parquet files."""
+        self.glue.create_table(DatabaseName=self.database, TableInput={
+            "Name": name, "TableType": "EXTERNAL_TABLE", "Parameters": dict(parameters), "PartitionKeys": list(partition_keys),
+            "StorageDescriptor": {
+                "Location": location, "Columns": columns or [{"Name": "id", "Type": "bigint"}, {"Name": "note", "Type": "string"}],
+                "SerdeInfo": {"SerializationLibrary": "org.apache.hadoop.hive.ql.io.parquet.serde.ParquetHiveSerDe"},
+            },
+        })  # fmt: skip
+
+    def files(self, location: str, select: str) -> None:
+        """Writes rows below a prefix."""
+        self.query(f"unload ({select}) to 's3://{self.bucket}/{location}' with (format = 'PARQUET')")
+
+    def test_a_location_is_read_at_any_depth_without_hidden_files(self) -> None:
+        self.files("t/a/", "select 1 as id")
+        self.files("t/b/c/", "select 2 as id, 'x' as note")
+        self.files("t/_hidden/", "select 3 as id")
+        self.s3.put_object(Bucket=self.bucket, Key="t/.marker", Body=b"not Parquet")
+        self.table("t", f"s3://{self.bucket}/t/")
+        self.assertEqual(self.rows("select id, note from t order by id"), [["1", None], ["2", "x"]])
+
+    def test_registered_partitions_have_their_own_places(self) -> None:
+        self.files("v1/", "select 1 as id")
+        self.files("elsewhere/v2/", "select 2 as id")
+        self.table("t", f"s3://{self.bucket}/nothing/", [{"Name": "day", "Type": "date"}])
+        for day, place in (("2026-10-30", "v1"), ("2026-10-31", "elsewhere/v2")):
+            self.query(f"alter table t add partition (day = '{day}') location 's3://{self.bucket}/{place}/'")
+        self.assertEqual(self.rows("select day, id from t where day >= date '2026-10-31'"), [["2026-10-31", "2"]])
+        self.assertEqual(self.rows("select count(*) from t"), [["2"]])
+
+    def test_projection_finds_files_by_the_template(self) -> None:
+        for version, day in (("v1", "2026-10-30"), ("v2", "2026-10-31"), ("v1", "2026-10-31")):
+            self.files(f"p/{version}/x/{day}/", f"select cast(substr('{version}', 2) as integer) as id")
+        parameters = {
+            "projection.enabled": "true", "projection.day.type": "date", "projection.day.range": "2026-10-01,2026-12-31",
+            "projection.day.format": "yyyy-MM-dd", "storage.location.template": f"s3://{self.bucket}/p/v1/x/${{day}}",
+        }  # fmt: skip
+        self.table("t", f"s3://{self.bucket}/p/", [{"Name": "day", "Type": "date"}], parameters)
+        self.assertEqual(self.rows("select day, id from t order by day"), [["2026-10-30", "1"], ["2026-10-31", "1"]])
+        parameters = {"projection.enabled": "true", "projection.day.type": "enum", "projection.day.values": "2026-10-31"}
+        self.table("e", f"s3://{self.bucket}/q/", [{"Name": "day", "Type": "string"}], parameters)
+        self.files("q/day=2026-10-31/", "select 7 as id")
+        self.files("q/day=2026-11-01/", "select 8 as id")
+        self.assertEqual(self.rows("select day, id from e"), [["2026-10-31", "7"]])
+
+    def test_a_file_of_another_type_is_refused(self) -> None:
+        self.files("t/", "select 'text' as id")
+        self.table("t", f"s3://{self.bucket}/t/")
+        self.fails("select id from t", "HIVE_BAD_DATA: Field id's type")
