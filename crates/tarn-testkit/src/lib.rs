@@ -4,6 +4,7 @@
 //! starts ends with it, also when it fails.
 #![allow(clippy::panic, reason = "what a test asked for and did not get fails the test")]
 
+mod account;
 mod http;
 mod moto;
 mod runtime_api;
@@ -15,6 +16,7 @@ use std::process::{Child, Command, Output, Stdio};
 use anyhow::{Context, Result, bail};
 use tempfile::TempDir;
 
+pub use account::Account;
 pub use moto::{Moto, REGION};
 pub use runtime_api::{Reply, RuntimeApi};
 

@@ -1,0 +1,119 @@
+//! AWS for tests: the stand-in account of `tests/account` on a free port of loopback, with Athena, faults on demand and a journal of calls.
+
+use std::io::{BufRead, BufReader};
+use std::process::{Child, Command, Stdio};
+
+use anyhow::{Context, Result, bail};
+use serde_json::Value;
+
+use crate::http::request;
+use crate::moto::cache;
+
+/// A running account. It ends when this is dropped, and when the test's process ends.
+pub struct Account {
+    process: Child,
+    port: u16,
+}
+
+impl Account {
+    /// Starts an account of one's own.
+    ///
+    /// # Errors
+    /// When it is not installed (`tests/set-up` does that) or does not start.
+    pub fn start() -> Result<Self> {
+        let python = cache()?.join("venv/bin/python");
+        if !python.is_file() {
+            bail!("there is no `{}`; run the tests with `make test`", python.display());
+        }
+        let mut process = Command::new(python)
+            .args(["-m", "account", "--port", "0"])
+            .current_dir(crate::workspace().join("tests"))
+            .env("PYTHONDONTWRITEBYTECODE", "1")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()?;
+        let mut line = String::new();
+        BufReader::new(process.stdout.take().context("no stdout")?).read_line(&mut line)?;
+        let port = line.trim().parse().with_context(|| format!("the account did not start: `{line}`"));
+        match port {
+            Ok(port) => Ok(Self { process, port }),
+            Err(error) => {
+                let _ = process.kill();
+                let _ = process.wait();
+                Err(error)
+            }
+        }
+    }
+
+    /// What `AWS_ENDPOINT_URL` is to be.
+    pub fn endpoint(&self) -> String {
+        format!("http://127.0.0.1:{}", self.port)
+    }
+
+    /// The URL of an incoming web hook whose messages `slack_messages` gives back.
+    pub fn slack_url(&self) -> String {
+        format!("{}/tarn-account/slack/hook", self.endpoint())
+    }
+
+    /// Adds a fault, e.g. `{"statement": "create table", "at": "half"}`; `tests/account/faults.py` says which there are.
+    ///
+    /// # Errors
+    /// When there is no such fault.
+    pub fn fault(&self, fault: &Value) -> Result<()> {
+        self.side("POST", "faults", Some(fault)).map(|_| ())
+    }
+
+    /// Forgets all faults.
+    ///
+    /// # Errors
+    /// When the account has ended.
+    pub fn clear_faults(&self) -> Result<()> {
+        self.side("DELETE", "faults", None).map(|_| ())
+    }
+
+    /// How often an operation of a service was called, e.g. `("glue", "UpdateTable")`.
+    ///
+    /// # Errors
+    /// When the account has ended.
+    pub fn calls(&self, service: &str, operation: &str) -> Result<u64> {
+        let counts = self.side("GET", "journal", None)?;
+        Ok(counts.get(service).and_then(|service| service.get(operation)).and_then(Value::as_u64).unwrap_or_default())
+    }
+
+    /// Forgets the calls so far.
+    ///
+    /// # Errors
+    /// When the account has ended.
+    pub fn clear_calls(&self) -> Result<()> {
+        self.side("DELETE", "journal", None).map(|_| ())
+    }
+
+    /// The messages that went to `slack_url`, the oldest first.
+    ///
+    /// # Errors
+    /// When the account has ended.
+    pub fn slack_messages(&self) -> Result<Vec<Value>> {
+        let received = self.side("GET", "slack", None)?;
+        let messages = received.as_array().context("no list of messages")?;
+        Ok(messages.iter().filter_map(|each| each.get("message").cloned()).collect())
+    }
+
+    fn side(&self, method: &str, path: &str, body: Option<&Value>) -> Result<Value> {
+        let body = body.map(Value::to_string).unwrap_or_default();
+        let headers = [("content-type", "application/json")];
+        let (status, answer) = request(self.port, method, &format!("/tarn-account/{path}"), &headers, body.as_bytes())?;
+        if status != 200 {
+            bail!("{method} {path}: {status}: {}", String::from_utf8_lossy(&answer));
+        }
+        Ok(serde_json::from_slice(&answer)?)
+    }
+}
+
+impl Drop for Account {
+    fn drop(&mut self) {
+        // Without its standard input it removes what it made and ends; it may have ended already, which is as well.
+        drop(self.process.stdin.take());
+        let _ = self.process.wait();
+    }
+}
