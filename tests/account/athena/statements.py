@@ -177,6 +177,17 @@ def target_of(said: dict[str, Any], location: Place, described: list[tuple[str, 
     return Target(location, columns, partition_columns, form, compression, bucketed_by, count)
 
 
+def refuse_zones(query: exp.Expression) -> None:
+    """A time at a zone's clock cannot be stored. The engine has it as a time without zone, so this looks at the expression."""
+    selected = query
+    while isinstance(selected, (exp.SetOperation, exp.Subquery)):
+        selected = selected.this
+    for column in selected.expressions if isinstance(selected, exp.Select) else []:
+        value = column.this if isinstance(column, exp.Alias) else column
+        if isinstance(value, exp.AtTimeZone) or (isinstance(value, exp.Anonymous) and value.name.lower() in ("at_timezone", "with_timezone")):
+            raise QueryError("NOT_SUPPORTED", f"Unsupported Hive type: timestamp(3) with time zone (column {column.alias_or_name})")
+
+
 class CreateTableAsSelect(Statement):
     """CREATE TABLE … AS SELECT."""
 
@@ -197,6 +208,7 @@ class CreateTableAsSelect(Statement):
             return iceberg.create_as_select(run, self.parsed, said, database, name)
         location = said.get("external_location") or f"{run.output.rstrip('/')}/tables/{run.query_id}"
         place = _place(location)
+        refuse_zones(self.parsed.expression)
         sql = session.translated(_with_parameters(self.parsed.expression, run.parameters))
         target, outcome = target_of(said, place, session.describe(sql)), Outcome()
         if not session.buckets.exists(place.bucket):

@@ -6,18 +6,10 @@ import sqlglot
 from sqlglot import exp
 from sqlglot.errors import ParseError, TokenError
 
+from account.athena import mends
 from account.athena.errors import Refused
 
 UNNAMED = "__unnamed_"
-
-# Functions whose name is all that has to change, and those that `functions.sql` or `functions.py` define under this name.
-_RENAMED = {
-    "any_match": "trino_any_match", "all_match": "trino_all_match", "none_match": "trino_none_match",
-    "format": "trino_format", "format_datetime": "trino_format_datetime", "from_unixtime_nanos": "trino_from_unixtime_nanos",
-    "hamming_distance": "hamming", "json_size": "trino_json_size", "parse_datetime": "trino_parse_datetime",
-    "slice": "trino_slice", "typeof": "trino_typeof", "with_timezone": "trino_with_timezone",
-}  # fmt: skip
-
 
 def parse(sql: str) -> exp.Expression:
     """Parses one statement; what cannot be parsed is refused as Athena refuses it, before it is queued."""
@@ -53,8 +45,7 @@ def for_duckdb(query: exp.Expression, bind: Callable[[exp.Table], str]) -> str:
             table.set("db", None)
             table.set("catalog", None)
             table.set("alias", alias)
-    query = query.transform(_mend)
-    return query.sql(dialect="duckdb", identify=True, comments=False)
+    return mends.mend(query).sql(dialect="duckdb", identify=True, comments=False)
 
 
 def is_cte(table: exp.Table) -> bool:
@@ -101,28 +92,3 @@ def output_name(name: str, position: int) -> str:
 def is_unnamed(name: str) -> bool:
     """Whether the statement gave this column no name."""
     return name.startswith(UNNAMED) or re.fullmatch(r"col\d+", name) is not None
-
-
-def _mend(node: exp.Expression) -> exp.Expression:
-    mended = _MENDS.get(type(node))
-    if mended is not None:
-        return mended(node)
-    if isinstance(node, exp.Anonymous) and node.name.lower() in _RENAMED:
-        return exp.Anonymous(this=_RENAMED[node.name.lower()], expressions=node.expressions)
-    return node
-
-
-def _call(name: str, *arguments: exp.Expression | None) -> exp.Anonymous:
-    return exp.Anonymous(this=name, expressions=[argument for argument in arguments if argument is not None])
-
-
-def _column(node: exp.Expression) -> exp.Expression:
-    # `database.table.column`: what is bound goes by the table's name alone.
-    if node.args.get("db"):
-        node.set("db", None)
-        node.set("catalog", None)
-    return node
-
-
-_MENDS: dict[type[exp.Expression], Callable[..., exp.Expression]] = {exp.Column: _column}
-

@@ -47,6 +47,7 @@ class Statements(Lake):
         self.fails("create table t as select 1 as a, 2 as a", "DUPLICATE_COLUMN_NAME")
         self.fails("create table t as select null as a", "COLUMN_TYPE_UNKNOWN")
         self.fails("create table t as select current_timestamp as a", "NOT_SUPPORTED: Unsupported Hive type")
+        self.fails("create table t as select current_timestamp at time zone 'Asia/Tokyo' as a", "Unsupported Hive type")
         self.fails("create table t with (partitioned_by = array['a']) as select 1 as a, 2 as b", "HIVE_COLUMN_ORDER_MISMATCH")
         many = "select x as id, x as part from unnest(sequence(1, 101)) as t(x)"
         self.fails(f"create table t with (partitioned_by = array['part']) as {many}", "HIVE_TOO_MANY_OPEN_PARTITIONS: Exceeded limit of 100")
