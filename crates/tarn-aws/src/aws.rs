@@ -7,7 +7,7 @@ use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, ConfigLoader, SdkConfig};
 use aws_smithy_http_client::tls::Provider;
 use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
-use tokio::runtime::Handle;
+use tokio::runtime::{Handle, RuntimeFlavor};
 use tokio::sync::OnceCell;
 
 /// A connection inside of a region stands within milliseconds or not at all.
@@ -58,6 +58,15 @@ impl Aws {
     /// The runtime that drives the connections.
     pub(crate) fn handle(&self) -> &Handle {
         &self.handle
+    }
+
+    /// Waits for a call, from a thread that may block: one of its own, or a worker that lets its other tasks go elsewhere.
+    pub(crate) fn block_on<F: Future>(&self, future: F) -> F::Output {
+        let is_worker = Handle::try_current().is_ok_and(|here| here.runtime_flavor() == RuntimeFlavor::MultiThread);
+        match is_worker {
+            true => tokio::task::block_in_place(|| self.handle.block_on(future)),
+            false => self.handle.block_on(future),
+        }
     }
 
     async fn config(&self) -> &SdkConfig {

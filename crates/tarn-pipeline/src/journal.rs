@@ -143,17 +143,29 @@ impl JournalledEngine {
             };
             match self.look(&id).await? {
                 QueryState::Running => return Err(EngineError::pending(PendingQuery { id, token, statement })),
-                QueryState::Done(outcome) => entry.ended = Some(Ended::Done(outcome)),
+                QueryState::Done(outcome) => {
+                    let outcome = self.weighed(request, *outcome).await?;
+                    entry.ended = Some(Ended::Done(Box::new(outcome)));
+                }
                 QueryState::Failed(error) => {
                     let again = error.retryable && entry.failed.len() + 1 < TRIES;
                     entry.failed.extend(error.tries.iter().cloned());
                     match again {
                         true => entry.id = None,
-                        false => entry.ended = Some(Ended::Failed(Box::new(error))),
+                        // It has been sent often enough: the same statement is not to be sent again in this run.
+                        false => entry.ended = Some(Ended::Failed(Box::new(EngineError { retryable: false, ..error }))),
                     }
                 }
             }
         }
+    }
+
+    /// The outcome with the files of the table that was made.
+    async fn weighed(&self, request: &QueryRequest, outcome: QueryOutcome) -> Result<QueryOutcome, EngineError> {
+        let Some(table) = &request.makes else { return Ok(outcome) };
+        let files = self.ports.objects.list(&table.folder).await.map_err(from_objects)?;
+        let bytes_written = files.iter().map(|file| file.size).sum();
+        Ok(QueryOutcome { files_written: files.len() as u64, bytes_written, ..outcome })
     }
 
     async fn send(&self, request: &QueryRequest, statement: &str, token: &str) -> Result<String, EngineError> {

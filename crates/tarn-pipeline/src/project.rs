@@ -39,7 +39,7 @@ pub struct Project {
     /// The object it was read from; a project with the same key is the same.
     pub key: Key,
     /// The lake.
-    pub lake: Lake,
+    pub lake: Arc<Lake>,
 }
 
 /// Makes these files the lake's present ones; the same files again change nothing.
@@ -76,14 +76,15 @@ impl Project {
         Self::read(key, objects).await.map(Some)
     }
 
-    async fn read(key: Key, objects: &dyn ObjectStore) -> Result<Self, StepError> {
+    /// The project of one push, present or not.
+    pub async fn read(key: Key, objects: &dyn ObjectStore) -> Result<Self, StepError> {
         let bytes = objects.get(&key).await?;
         let pushed: PushedFiles = from_json(&key, &bytes)?;
         let files: LakeFiles = pushed.files.into_iter().collect();
         let lake = Lake::load(&files).map_err(|mistakes| {
             StepError::from(mistakes).with_hint("push a project of the version that is deployed")
         })?;
-        Ok(Self { key, lake })
+        Ok(Self { key, lake: Arc::new(lake) })
     }
 }
 

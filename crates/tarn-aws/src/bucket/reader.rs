@@ -21,8 +21,8 @@ pub(super) struct S3Reader {
 
 impl S3Reader {
     pub(super) fn open(bucket: &Bucket, key: &Key) -> Result<Self, ObjectError> {
-        let handle = bucket.aws.handle().clone();
-        let head = handle.block_on(async {
+        let aws = std::sync::Arc::clone(&bucket.aws);
+        let head = aws.block_on(async {
             let call = bucket.aws.s3().await.head_object().bucket(bucket.names.of(key)).key(key.as_str());
             call.send().await.map_err(|error| object_error(key, "read", error))
         })?;
@@ -58,9 +58,9 @@ impl ObjectReader for S3Reader {
         if offset.checked_add(length as u64).is_none_or(|end| end > self.size) {
             return Err(self.ended());
         }
-        let handle = self.bucket.aws.handle().clone();
-        match handle.block_on(self.range(offset, length)) {
-            Err(error) if error.is_retryable() => handle.block_on(self.range(offset, length)),
+        let aws = std::sync::Arc::clone(&self.bucket.aws);
+        match aws.block_on(self.range(offset, length)) {
+            Err(error) if error.is_retryable() => aws.block_on(self.range(offset, length)),
             read => read,
         }
     }

@@ -38,8 +38,8 @@ impl S3Writer {
     fn send_part(&mut self) -> Result<(), ObjectError> {
         let body = Bytes::from(std::mem::take(&mut self.buffer));
         let bucket = self.bucket.clone();
-        let handle = bucket.aws.handle().clone();
-        handle.block_on(self.send_part_on(&bucket, body))
+        let aws = std::sync::Arc::clone(&bucket.aws);
+        aws.block_on(self.send_part_on(&bucket, body))
     }
 
     async fn send_part_on(&mut self, bucket: &Bucket, body: Bytes) -> Result<(), ObjectError> {
@@ -92,16 +92,16 @@ impl io::Write for S3Writer {
 
 impl ObjectWriter for S3Writer {
     fn finish(mut self: Box<Self>) -> Result<(), ObjectError> {
-        let handle = self.bucket.aws.handle().clone();
+        let aws = std::sync::Arc::clone(&self.bucket.aws);
         if self.upload.is_none() {
             let body = Bytes::from(std::mem::take(&mut self.buffer));
-            return handle.block_on(self.bucket.put(&self.key, body));
+            return aws.block_on(self.bucket.put(&self.key, body));
         }
         if !self.buffer.is_empty() {
             self.send_part()?;
         }
         if let Some(upload) = &self.upload {
-            handle.block_on(Self::complete(&self.bucket, &self.key, upload))?;
+            aws.block_on(Self::complete(&self.bucket, &self.key, upload))?;
         }
         // What is complete needs no tidying when this is dropped.
         self.upload = None;

@@ -48,7 +48,9 @@ pub(super) fn of(entry: &TableEntry, uri: impl Fn(&Key) -> String) -> Form {
         TableKind::View { sql } => return Form::View(sql.clone()),
         TableKind::Table { parts } => parts,
     };
-    if entry.parameters.get("tarn.kind").is_some_and(|kind| kind == "source") && parts.is_empty() {
+    // The files of a source come in without Glue being told, but for those of a snapshot.
+    let is_source = entry.parameters.get("tarn.kind").is_some_and(|kind| kind == "source");
+    if is_source && (!entry.partition_keys.is_empty() || parts.is_empty()) {
         return source(entry, uri);
     }
     let distinct: BTreeSet<&Vec<Option<String>>> = parts.iter().map(|part| &part.values).collect();
@@ -62,11 +64,11 @@ pub(super) fn of(entry: &TableEntry, uri: impl Fn(&Key) -> String) -> Form {
 }
 
 /// A folder in which nothing ever is: what an empty table reads.
-fn nothing(entry: &TableEntry) -> Key {
+pub(super) fn nothing(entry: &TableEntry) -> Key {
     Key::new(format!("work/nothing/{}/", entry.name))
 }
 
-/// A source's files come in without Glue being told; all days up to today are looked for.
+/// All days up to today are looked for.
 fn source(entry: &TableEntry, uri: impl Fn(&Key) -> String) -> Form {
     let folder = Key::new(format!("source/{}/", entry.name));
     let Some(key) = entry.partition_keys.first() else { return Form::Folder(folder) };

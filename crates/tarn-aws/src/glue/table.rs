@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use aws_sdk_glue::types::{Column as GlueColumn, SerDeInfo, StorageDescriptor, TableInput};
 use tarn_pipeline::ports::{CatalogueError, Column, TableEntry};
 
-use super::form::{Form, HIDDEN, LABEL};
+use super::form::{self, Form, HIDDEN, LABEL};
 use super::{Glue, io_error, view};
 
 const PARQUET_INPUT: &str = "org.apache.hadoop.hive.ql.io.parquet.MapredParquetInputFormat";
@@ -88,11 +88,10 @@ impl Glue {
             .storage_descriptor(storage.serde_info(SerDeInfo::builder().build()).build()))
     }
 
-    /// The folder of a partitioned table itself, in which no partition need lie.
+    /// The place of a partitioned table itself. Nothing is there: whoever lists it for partitions must not find versions that
+    /// were never published.
     fn place(&self, entry: &TableEntry) -> String {
-        let folder =
-            if entry.parameters.get("tarn.kind").is_some_and(|kind| kind == "source") { "source" } else { "model" };
-        self.objects.uri(&tarn_pipeline::names::Key::new(format!("{folder}/{}/", entry.name)))
+        self.objects.uri(&form::nothing(entry))
     }
 }
 

@@ -8,7 +8,7 @@ use tarn_pipeline::ingest::{self, Ingested};
 use tarn_pipeline::ports::Observer;
 use tarn_pipeline::sources;
 
-use crate::args::GlobalArguments;
+use crate::args::{GlobalArguments, Target};
 use crate::lake::Place;
 use crate::outcome::{Outcome, Refusal};
 use crate::progress::Progress;
@@ -41,15 +41,18 @@ pub(crate) async fn run(args: &Args, global: &GlobalArguments, terminal: Termina
     if let Some(missing) = args.files.iter().find(|file| !file.is_file()) {
         return Err(Refusal::new(format!("there is no file `{}`", missing.display())).into());
     }
-    let _lock = place.lock("tarn ingest", args.wait, terminal).await?;
+    let _lock = match global.target {
+        Target::Local => Some(place.lock("tarn ingest", args.wait, terminal).await?),
+        Target::Aws => None,
+    };
     let progress = Arc::new(Progress::new(terminal));
-    let opened = place.open(Arc::clone(&progress) as Arc<dyn Observer>, &lake)?;
-    sources::register(source, opened.ports.catalogue.as_ref()).await?;
+    let ports = place.ports(global.target, Arc::clone(&progress) as Arc<dyn Observer>, &lake)?;
+    sources::register(source, ports.catalogue.as_ref()).await?;
     let threads = args.jobs.map_or_else(processors, usize::from);
     let mut all = Vec::new();
     for file in &args.files {
         let started = Instant::now();
-        let ingested = ingest::ingest_file(&lake, source, file, threads, &opened.ports).await?;
+        let ingested = ingest::ingest_file(&lake, source, file, threads, &ports).await?;
         progress.clear();
         let took = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
         terminal.say(&line(&args.source, file, &ingested, took, terminal));

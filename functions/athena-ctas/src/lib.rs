@@ -1,0 +1,227 @@
+//! The function `athena-ctas`: one model of a run, from one query to the next.
+//!
+//! It never waits. It goes through the model's steps, finds in the journal what has ended, and at the first query that goes on it
+//! answers with that query: the state machine waits for it and calls again. Preparing, auditing and publishing are one function
+//! because they are one way with stops, not three works.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use indexmap::IndexMap;
+use serde::{Deserialize, Serialize};
+use tarn_aws::{Athena, AthenaSettings, Aws, BucketNames, Glue};
+use tarn_lambda::{Answer, Failure, Handler, Invocation, Report, Settings};
+use tarn_pipeline::context::Ports;
+use tarn_pipeline::journal::{JournalPorts, JournalledEngine, Patience};
+use tarn_pipeline::layout;
+use tarn_pipeline::names::{Key, RunId};
+use tarn_pipeline::plan::{self, Next, Plan};
+use tarn_pipeline::ports::{ObjectStore, PendingQuery, Silent, SystemClock};
+use tarn_pipeline::project::Project;
+use tarn_pipeline::record::{LoadedRecord, ModelRecord, Status};
+use tokio::sync::Mutex;
+
+/// Statements up to this size go through the state machine, which then waits for their end by itself; its state holds 262,144
+/// bytes and the answer of a query repeats the statement. Longer ones it asks after now and then.
+const LONGEST_PASSED: usize = 64 << 10;
+/// The pause before the state machine asks after a query that it cannot wait for.
+const PAUSE: Duration = Duration::from_secs(5);
+
+/// What the function is told by its environment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FunctionSettings {
+    /// Where plans, journals and versions are.
+    pub buckets: BucketNames,
+    /// Where queries run.
+    pub athena: AthenaSettings,
+}
+
+impl FunctionSettings {
+    /// Reads the settings.
+    pub fn read(settings: &mut Settings) -> Self {
+        let lake = settings.required("TARN_BUCKET", "the lake's bucket");
+        let raw = settings.optional("TARN_RAW_BUCKET").unwrap_or_else(|| lake.clone());
+        let athena = AthenaSettings {
+            database: settings.required("TARN_DATABASE", "the Glue database of the lake's tables"),
+            workgroup: settings.required("TARN_WORKGROUP", "the Athena workgroup that queries run in"),
+            results: None,
+        };
+        Self { buckets: BucketNames { lake, raw }, athena }
+    }
+}
+
+/// One stretch of a model.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+struct Event {
+    /// The run.
+    run: RunId,
+    /// The model's number in the plan.
+    model: usize,
+    /// How the load of its mart ended, when that was the last thing.
+    #[serde(default)]
+    load: Option<Load>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Load {
+    Done(LoadedRecord),
+    Failed { error: String, cause: String },
+}
+
+/// What comes next.
+#[derive(Debug, PartialEq, Eq, Serialize)]
+#[serde(tag = "next", rename_all = "snake_case")]
+enum Response {
+    /// This query is to be waited for; to start it with this token is to find the one that was started.
+    Query { query: Query },
+    /// A pause, and then the same again.
+    Wait { seconds: u64 },
+    /// The model's mart is to be loaded.
+    Load,
+    /// The model has ended; its record tells how.
+    Ended { status: Status },
+}
+
+#[derive(Debug, PartialEq, Eq, Serialize)]
+struct Query {
+    statement: String,
+    token: String,
+    database: String,
+    workgroup: String,
+}
+
+/// The function.
+pub struct AthenaCtas {
+    settings: FunctionSettings,
+    aws: Arc<Aws>,
+    objects: Arc<dyn ObjectStore>,
+    /// The project of the last event: the models of a run share one.
+    project: Mutex<Option<Arc<Project>>>,
+}
+
+impl AthenaCtas {
+    /// The function on this bucket.
+    pub fn new(settings: FunctionSettings, aws: Arc<Aws>, objects: Arc<dyn ObjectStore>) -> Self {
+        Self { settings, aws, objects, project: Mutex::new(None) }
+    }
+
+    async fn project(&self, key: &Key) -> Result<Arc<Project>, Failure> {
+        let mut held = self.project.lock().await;
+        if let Some(project) = held.as_ref().filter(|project| &project.key == key) {
+            return Ok(Arc::clone(project));
+        }
+        let project = Arc::new(Project::read(key.clone(), self.objects.as_ref()).await?);
+        *held = Some(Arc::clone(&project));
+        Ok(project)
+    }
+
+    /// The world of one model in one run.
+    fn ports(&self, run: &RunId, model: &str) -> Ports {
+        let catalogue =
+            Arc::new(Glue::new(Arc::clone(&self.aws), Arc::clone(&self.objects), &self.settings.athena.database));
+        let behind = JournalPorts {
+            service: Arc::new(Athena::new(Arc::clone(&self.aws), self.settings.athena.clone())),
+            objects: Arc::clone(&self.objects),
+            catalogue: Arc::clone(&catalogue) as Arc<_>,
+        };
+        let journal = Some(layout::journal(run, model));
+        Ports {
+            objects: Arc::clone(&self.objects),
+            catalogue,
+            engine: Arc::new(JournalledEngine::new(behind, journal, layout::shapes(), Patience::None)),
+            marts: IndexMap::new(),
+            clock: Arc::new(SystemClock),
+            observer: Arc::new(Silent),
+        }
+    }
+
+    async fn next(&self, plan: &Plan, event: Event) -> Result<Next, Failure> {
+        let objects = self.objects.as_ref();
+        match event.load {
+            Some(Load::Done(loaded)) => Ok(plan::note_load(plan, event.model, Ok(loaded), objects).await?),
+            Some(Load::Failed { error, cause }) => {
+                let reason = format!("{error}: {cause}");
+                Ok(plan::note_load(plan, event.model, Err(reason), objects).await?)
+            }
+            None => {
+                let project = self.project(&plan.project).await?;
+                let ports = self.ports(&plan.run, plan.model(event.model)?);
+                Ok(plan::advance(plan, event.model, Arc::clone(&project.lake), ports).await?)
+            }
+        }
+    }
+
+    /// A model that failed for a reason that may pass is an invocation that failed: the state machine tries again, and when it
+    /// has tried enough, the record that was written stands.
+    async fn refuse_transient(&self, plan: &Plan, number: usize) -> Result<(), Failure> {
+        let record = ModelRecord::read(&plan.run, plan.model(number)?, self.objects.as_ref()).await?;
+        match record.and_then(|record| record.failure).filter(|failure| failure.retryable && failure.step != "load") {
+            Some(failure) => Err(Failure::retryable(format!("{}: {}", failure.step, failure.message))),
+            None => Ok(()),
+        }
+    }
+
+    fn response(&self, next: Next) -> Response {
+        match next {
+            Next::Query(PendingQuery { statement, token, .. }) if statement.len() <= LONGEST_PASSED => {
+                let AthenaSettings { database, workgroup, .. } = self.settings.athena.clone();
+                Response::Query { query: Query { statement, token, database, workgroup } }
+            }
+            Next::Query(_) => Response::Wait { seconds: PAUSE.as_secs() },
+            Next::Load => Response::Load,
+            Next::Ended(status) => Response::Ended { status },
+        }
+    }
+}
+
+impl Handler for AthenaCtas {
+    async fn handle(&self, invocation: Invocation) -> Result<Answer, Failure> {
+        let event: Event = serde_json::from_slice(&invocation.body)
+            .map_err(|error| Failure::permanent(format!("the event is no stretch of a model: {error}")))?;
+        let plan = Plan::read(&event.run, self.objects.as_ref()).await?;
+        let number = event.model;
+        tracing::info!(run = %event.run, model = plan.model(number)?, "a stretch begins");
+        let next = self.next(&plan, event).await?;
+        if matches!(next, Next::Ended(Status::Failed)) {
+            self.refuse_transient(&plan, number).await?;
+        }
+        let response = self.response(next);
+        tracing::info!(run = %plan.run, model = plan.model(number)?, next = kind(&response), "a stretch ends");
+        let body = serde_json::to_vec(&response).map(Bytes::from).map_err(Failure::permanent)?;
+        Ok(Answer { body, report: Report::default().with("Stretches", 1) })
+    }
+}
+
+fn kind(response: &Response) -> &'static str {
+    match response {
+        Response::Query { .. } => "query",
+        Response::Wait { .. } => "wait",
+        Response::Load => "load",
+        Response::Ended { .. } => "ended",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_sample_events_are_stretches() {
+        for sample in [
+            include_str!("../events/advance.json"),
+            include_str!("../events/loaded.json"),
+            include_str!("../events/load_failed.json"),
+        ] {
+            serde_json::from_str::<Event>(sample).unwrap();
+        }
+    }
+
+    #[test]
+    fn what_comes_next_is_what_the_state_machine_chooses_by() {
+        let ended = serde_json::to_string(&Response::Ended { status: Status::Done }).unwrap();
+        assert_eq!(ended, r#"{"next":"ended","status":"done"}"#);
+        assert_eq!(serde_json::to_string(&Response::Load).unwrap(), r#"{"next":"load"}"#);
+    }
+}

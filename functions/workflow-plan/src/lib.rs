@@ -1,0 +1,186 @@
+//! The function `workflow-plan`: the steps of a run around its models. What it answers stays small whatever the lake's size: the
+//! plan itself is an object in the bucket, and a model goes by its number.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+use tarn_aws::BucketNames;
+use tarn_lambda::{Answer, Failure, Handler, Invocation, Report, Settings};
+use tarn_pipeline::names::RunId;
+use tarn_pipeline::plan::{self, Plan, PlanRequest};
+use tarn_pipeline::ports::{Clock, ObjectStore};
+use tarn_pipeline::project::Project;
+use tarn_pipeline::record::{ModelRecord, Status};
+
+/// Failed models that are named in an answer; the run's record has all of them.
+const NAMED: usize = 5;
+/// Characters of a reason that are told in an answer.
+const REASON: usize = 500;
+
+/// What the function is told by its environment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FunctionSettings {
+    /// Where project, plans and records are.
+    pub buckets: BucketNames,
+}
+
+impl FunctionSettings {
+    /// Reads the settings.
+    pub fn read(settings: &mut Settings) -> Self {
+        let lake = settings.required("TARN_BUCKET", "the lake's bucket, with the project and the plans");
+        let raw = settings.optional("TARN_RAW_BUCKET").unwrap_or_else(|| lake.clone());
+        Self { buckets: BucketNames { lake, raw } }
+    }
+}
+
+/// One step of a run.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(tag = "step", rename_all = "snake_case")]
+enum Event {
+    /// Which models, in which waves.
+    Plan {
+        /// What was asked for.
+        request: PlanRequest,
+    },
+    /// The models of a wave that can be made.
+    Wave {
+        /// The run.
+        run: RunId,
+        /// The wave, from 0.
+        wave: usize,
+    },
+    /// The end of a run, good or bad.
+    Finish {
+        /// The run.
+        run: RunId,
+    },
+}
+
+/// What is answered to `plan`.
+#[derive(Debug, PartialEq, Eq, Serialize)]
+struct Planned<'a> {
+    run: &'a RunId,
+    waves: Vec<usize>,
+    models: usize,
+}
+
+/// What is answered to `wave`.
+#[derive(Debug, PartialEq, Eq, Serialize)]
+struct Wave {
+    models: Vec<usize>,
+}
+
+/// What is answered to `finish`.
+#[derive(Debug, PartialEq, Eq, Serialize)]
+struct Finished {
+    run: RunId,
+    status: Status,
+    done: usize,
+    failed: usize,
+    skipped: usize,
+    /// The first models that failed, and why.
+    failures: Vec<FailedModel>,
+}
+
+#[derive(Debug, PartialEq, Eq, Serialize)]
+struct FailedModel {
+    model: String,
+    step: String,
+    reason: String,
+}
+
+/// The function.
+pub struct WorkflowPlan {
+    objects: Arc<dyn ObjectStore>,
+    clock: Arc<dyn Clock>,
+}
+
+impl WorkflowPlan {
+    /// The function on this bucket.
+    pub fn new(objects: Arc<dyn ObjectStore>, clock: Arc<dyn Clock>) -> Self {
+        Self { objects, clock }
+    }
+
+    async fn plan(&self, request: PlanRequest) -> Result<Answer, Failure> {
+        let plan = plan::plan(request, self.objects.as_ref(), self.clock.as_ref()).await?;
+        tracing::info!(run = %plan.run, models = plan.models.len(), waves = plan.waves.len(), "the run is planned");
+        let report = Report::default().with("Models", plan.models.len() as u64);
+        answer(&Planned { run: &plan.run, waves: (0..plan.waves.len()).collect(), models: plan.models.len() }, report)
+    }
+
+    async fn wave(&self, run: &RunId, number: usize) -> Result<Answer, Failure> {
+        let objects = self.objects.as_ref();
+        let plan = Plan::read(run, objects).await?;
+        let lake = Project::read(plan.project.clone(), objects).await?.lake;
+        let models = plan::wave(&plan, number, &lake, objects).await?;
+        let report = Report::default().with("Models", models.len() as u64);
+        answer(&Wave { models }, report)
+    }
+
+    async fn finish(&self, run: &RunId) -> Result<Answer, Failure> {
+        let objects = self.objects.as_ref();
+        let plan = Plan::read(run, objects).await?;
+        let lake = Project::read(plan.project.clone(), objects).await?.lake;
+        let record = plan::finish(&plan, &lake, objects, self.clock.as_ref()).await?;
+        let report = Report::default()
+            .with("Done", record.count(Status::Done) as u64)
+            .with("Failed", record.count(Status::Failed) as u64)
+            .with("Skipped", record.count(Status::Skipped) as u64);
+        let failures = record.models.iter().filter(|model| model.status == Status::Failed).take(NAMED);
+        let finished = Finished {
+            run: record.run.clone(),
+            status: record.status.unwrap_or(Status::Failed),
+            done: record.count(Status::Done),
+            failed: record.count(Status::Failed),
+            skipped: record.count(Status::Skipped),
+            failures: failures.map(failed).collect(),
+        };
+        answer(&finished, report)
+    }
+}
+
+impl Handler for WorkflowPlan {
+    async fn handle(&self, invocation: Invocation) -> Result<Answer, Failure> {
+        let event = serde_json::from_slice(&invocation.body)
+            .map_err(|error| Failure::permanent(format!("the event is no step of a run: {error}")))?;
+        match event {
+            Event::Plan { request } => self.plan(request).await,
+            Event::Wave { run, wave } => self.wave(&run, wave).await,
+            Event::Finish { run } => self.finish(&run).await,
+        }
+    }
+}
+
+fn failed(record: &ModelRecord) -> FailedModel {
+    let failure = record.failure.as_ref();
+    FailedModel {
+        model: record.model.clone(),
+        step: failure.map(|failure| failure.step.clone()).unwrap_or_default(),
+        reason: failure.map(|failure| failure.message.chars().take(REASON).collect()).unwrap_or_default(),
+    }
+}
+
+fn answer(value: &impl Serialize, report: Report) -> Result<Answer, Failure> {
+    let body = serde_json::to_vec(value).map(Bytes::from).map_err(Failure::permanent)?;
+    Ok(Answer { body, report })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_sample_events_are_steps() {
+        for sample in [
+            include_str!("../events/plan.json"),
+            include_str!("../events/scheduled.json"),
+            include_str!("../events/wave.json"),
+            include_str!("../events/finish.json"),
+        ] {
+            serde_json::from_str::<Event>(sample).unwrap();
+        }
+        let wrong = serde_json::from_str::<Event>(r#"{"step": "plan", "request": {"selct": []}}"#);
+        assert!(wrong.unwrap_err().to_string().contains("selct"));
+    }
+}
