@@ -3,8 +3,14 @@
 
 def apply() -> None:
     """Applies them; moto must be imported and no request answered yet."""
-    from account import glue
+    from account import events, firehose, functions, gaps, glue, stepfunctions, streams
     from account.athena import api
 
     glue.mend()
     api.install()
+    functions.mend()
+    events.mend()
+    stepfunctions.mend()
+    firehose.mend()
+    streams.mend()
+    gaps.mend()

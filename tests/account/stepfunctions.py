@@ -1,0 +1,189 @@
+"""Step Functions: moto's interpreter, which really runs executions, with JSONata and the integrations that it lacks."""
+import datetime
+import hashlib
+import json
+import math
+import random
+import threading
+import types
+import uuid
+from typing import Any, Callable
+
+
+def _evaluate(expression: str) -> Any:
+    """A JSONata expression; Step Functions' own functions are known besides JSONata's."""
+    import jsonata
+    from moto.stepfunctions.parser.asl.jsonata.jsonata import JSONataException
+
+    try:
+        parsed = jsonata.Jsonata(expression)
+        for name, function in _FUNCTIONS.items():
+            parsed.register_lambda(name, function)
+        return _plain(parsed.evaluate(None))
+    except JSONataException:
+        raise
+    except Exception as error:  # the library raises errors of many kinds
+        raise JSONataException("UNKNOWN", str(error)) from None
+
+
+def _plain(value: Any) -> Any:
+    """Lists and numbers of Python's own; a whole double is an integer, as in JSON it is written as one."""
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(item) for item in value]
+    if isinstance(value, float) and value.is_integer() and abs(value) < 1e15:
+        return int(value)
+    return value
+
+
+def _partition(items: list[Any], size: float) -> list[list[Any]]:
+    step = int(size)
+    return [items[start : start + step] for start in range(0, len(items), step)]
+
+
+def _range(first: float, last: float, step: float) -> list[Any]:
+    count = math.floor((last - first) / step) + 1
+    return [_plain(first + index * step) for index in range(max(count, 0))]
+
+
+def _hash(text: Any, algorithm: str) -> str:
+    return hashlib.new(algorithm.lower().replace("-", ""), (text if isinstance(text, str) else json.dumps(text)).encode()).hexdigest()
+
+
+_FUNCTIONS: dict[str, Callable[..., Any]] = {
+    "partition": _partition,
+    "range": _range,
+    "hash": _hash,
+    "random": lambda *_: random.random(),
+    "uuid": lambda: str(uuid.uuid4()),
+    "parse": lambda text: json.loads(text),
+}
+
+
+def _iso(value: Any) -> Any:
+    """Times as Step Functions hands them on."""
+    if isinstance(value, dict):
+        return {key: _iso(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_iso(item) for item in value]
+    if isinstance(value, datetime.datetime):
+        return value.astimezone(datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3] + "Z"
+    return value
+
+
+class _Clients:
+    """Clients for the interpreter, each made once; their answers hold no times that cannot be written as JSON."""
+
+    def __init__(self, boto3: Any):
+        self._boto3 = boto3
+        self._made: dict[str, Any] = {}
+        self._lock = threading.Lock()
+
+    def client(self, **asked: Any) -> Any:
+        """As boto3's."""
+        key = f"{asked.get('service_name')} {asked.get('region_name')} {asked.get('endpoint_url')}"
+        with self._lock:
+            if key not in self._made:
+                made = self._boto3.client(**asked)
+                made.meta.events.register("after-call", _answered)
+                self._made[key] = made
+            return self._made[key]
+
+
+def _answered(parsed: dict[str, Any], **_: Any) -> None:
+    parsed.update(_iso({name: value for name, value in parsed.items() if name != "ResponseMetadata"}))
+
+
+def _athena() -> type:
+    """The integration `athena:…`, with `.sync` for StartQueryExecution."""
+    from moto.stepfunctions.parser.asl.component.state.exec.state_task.service import (
+        state_task_service_glue as glue,
+    )
+    from moto.stepfunctions.parser.asl.component.state.exec.state_task.service import state_task_service_unsupported as other
+    from moto.stepfunctions.parser.asl.component.state.exec.state_task.service.resource import ResourceCondition
+
+    class Athena(other.StateTaskServiceUnsupported):
+        def __init__(self) -> None:
+            super().__init__()
+            self._supported_integration_patterns = {ResourceCondition.Sync, ResourceCondition.WaitForTaskToken}
+
+        def _get_supported_parameters(self) -> None:
+            return None
+
+        def _build_sync_resolver(self, env: Any, resource_runtime_part: Any, normalised_parameters: Any, state_credentials: Any) -> Any:
+            query_id = env.stack.pop()["QueryExecutionId"]
+            client = glue.boto_client_for(service="athena", region=resource_runtime_part.region, state_credentials=state_credentials)
+
+            def ended() -> Any:
+                answer = client.get_query_execution(QueryExecutionId=query_id)
+                answer.pop("ResponseMetadata", None)
+                state = answer["QueryExecution"]["Status"]["State"]
+                if state in ("QUEUED", "RUNNING"):
+                    return None
+                if state == "SUCCEEDED":
+                    return answer
+                name = glue.StatesErrorName(typ=glue.StatesErrorNameType.StatesTaskFailed)
+                details = glue.TaskFailedEventDetails(
+                    resource=self._get_sfn_resource(), resourceType=self._get_sfn_resource_type(), error="States.TaskFailed",
+                    cause=glue.to_json_str(answer["QueryExecution"], separators=(",", ":")),
+                )  # fmt: skip
+                raise glue.FailureEventException(glue.FailureEvent(
+                    env=env, error_name=name, event_type=glue.HistoryEventType.TaskFailed, event_details=glue.EventDetails(taskFailedEventDetails=details),
+                ))  # fmt: skip
+
+            return ended
+
+        def _from_error(self, env: Any, ex: Exception) -> Any:
+            if isinstance(ex, glue.ClientError):
+                error = f"Athena.{ex.response['Error']['Code']}"
+                details = glue.TaskFailedEventDetails(
+                    error=error, cause=ex.response["Error"]["Message"], resource=self._get_sfn_resource(), resourceType=self._get_sfn_resource_type()
+                )
+                return glue.FailureEvent(
+                    env=env, error_name=glue.CustomErrorName(error), event_type=glue.HistoryEventType.TaskFailed,
+                    event_details=glue.EventDetails(taskFailedEventDetails=details),
+                )  # fmt: skip
+            return super()._from_error(env=env, ex=ex)
+
+    return Athena
+
+
+def _mend_bodies() -> None:
+    """`aws-sdk:s3:putObject` takes a JSON value as the body and writes its text."""
+    from moto.stepfunctions.parser.asl.component.state.exec.state_task.service.state_task_service_aws_sdk import StateTaskServiceAwsSdk
+
+    evaluate = StateTaskServiceAwsSdk._eval_service_task
+
+    def with_text(self: Any, env: Any, resource_runtime_part: Any, normalised_parameters: dict[str, Any], state_credentials: Any) -> None:
+        body = normalised_parameters.get("Body")
+        if isinstance(body, (dict, list, int, float, bool)):
+            normalised_parameters["Body"] = json.dumps(body, separators=(",", ":"), ensure_ascii=False)
+        evaluate(self, env, resource_runtime_part, normalised_parameters, state_credentials)
+
+    StateTaskServiceAwsSdk._eval_service_task = with_text
+
+
+def mend() -> None:
+    """Turns the interpreter on and completes it."""
+    import moto.stepfunctions.parser.asl.component.state.exec.state_task.state_task_factory as factory
+    import moto.stepfunctions.parser.asl.eval.states as states
+    import moto.stepfunctions.parser.asl.eval.variable_store as variables
+    import moto.stepfunctions.parser.asl.jsonata.jsonata as jsonata
+    import moto.stepfunctions.parser.asl.utils.boto_client as clients
+    from moto.core.config import default_user_config
+    from moto.stepfunctions.parser.asl.utils.encoding import to_json_str
+
+    default_user_config["stepfunctions"] = {"execute_state_machine": True}
+    jsonata._eval_jsonata = _evaluate
+
+    def declarations(bindings: dict[str, Any]) -> str:
+        # moto writes texts without escaping what they hold.
+        return "".join(f"{name}:={to_json_str(value, separators=(',', ':'))};" for name, value in bindings.items())
+
+    for module in (jsonata, states, variables):
+        module.encode_jsonata_variable_declarations = declarations
+    clients.boto3 = types.SimpleNamespace(client=_Clients(clients.boto3).client)
+    known, athena = factory.state_task_service_for, _athena()
+    factory.state_task_service_for = lambda service_name: athena() if service_name == "athena" else known(service_name)
+    _mend_bodies()
