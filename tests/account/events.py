@@ -48,13 +48,9 @@ def target_input(target: dict[str, Any], event: dict[str, Any]) -> Any:
 
 def start_execution(account_id: str, arn: str, given: Any, name: str | None = None) -> None:
     """Starts a state machine."""
-    from moto.stepfunctions.models import stepfunctions_backends
+    from moto.stepfunctions.responses import get_backend
 
-    region = arn.split(":")[3]
-    backend = stepfunctions_backends[account_id][region]
-    if hasattr(backend, "_get_real_backend"):
-        backend = backend._get_real_backend()
-    backend.start_execution(arn, name or str(uuid.uuid4()), json.dumps(given))
+    get_backend(account_id, arn.split(":")[3]).start_execution(arn, name, json.dumps(given))
 
 
 def _send_to_targets(self: Any, event: dict[str, Any], transform_input: bool = True) -> None:

@@ -149,19 +149,34 @@ def _athena() -> type:
     return Athena
 
 
-def _mend_bodies() -> None:
-    """`aws-sdk:s3:putObject` takes a JSON value as the body and writes its text."""
-    from moto.stepfunctions.parser.asl.component.state.exec.state_task.service.state_task_service_aws_sdk import StateTaskServiceAwsSdk
+def _mend_names() -> None:
+    """Names and values as the services' models have them: Step Functions writes `StateMachineArn` and `DbCluster…`, and bodies as JSON."""
+    import botocore.session
+    from botocore import xform_name
+    from moto.stepfunctions.parser.asl.component.state.exec.state_task.service.state_task_service import StateTaskService
 
-    evaluate = StateTaskServiceAwsSdk._eval_service_task
+    session, models = botocore.session.get_session(), {}
 
-    def with_text(self: Any, env: Any, resource_runtime_part: Any, normalised_parameters: dict[str, Any], state_credentials: Any) -> None:
-        body = normalised_parameters.get("Body")
-        if isinstance(body, (dict, list, int, float, bool)):
-            normalised_parameters["Body"] = json.dumps(body, separators=(",", ":"), ensure_ascii=False)
-        evaluate(self, env, resource_runtime_part, normalised_parameters, state_credentials)
+    def operation(self: Any, service: str | None, action: str | None) -> Any:
+        name, wanted = self._get_boto_service_name(service), self._get_boto_service_action(action)
+        if (name, wanted) not in models:
+            model = session.get_service_model("stepfunctions" if name in ("sfn", "states") else name)
+            found = next((each for each in model.operation_names if xform_name(each) == wanted), None)
+            models[name, wanted] = model.operation_model(found) if found else None
+        return models[name, wanted]
 
-    StateTaskServiceAwsSdk._eval_service_task = with_text
+    def parameters(self: Any, parameters: dict[str, Any], boto_service_name: str | None = None, service_action_name: str | None = None) -> None:
+        model = operation(self, boto_service_name, service_action_name)
+        if model is not None and model.input_shape is not None:
+            self._to_boto_request(parameters, model.input_shape)
+
+    def response(self: Any, response: Any, boto_service_name: str | None = None, service_action_name: str | None = None) -> None:
+        model = operation(self, boto_service_name, service_action_name)
+        if model is not None and model.output_shape is not None:
+            self._from_boto_response(response, model.output_shape)
+
+    StateTaskService._normalise_parameters = parameters
+    StateTaskService._normalise_response = response
 
 
 def mend() -> None:
@@ -174,6 +189,14 @@ def mend() -> None:
     from moto.core.config import default_user_config
     from moto.stepfunctions.parser.asl.utils.encoding import to_json_str
 
+    from moto.stepfunctions.parser.models import StepFunctionsParserBackend
+
+    start = StepFunctionsParserBackend.start_execution
+
+    def start_execution(self: Any, state_machine_arn: str, name: str | None = None, *arguments: Any, **more: Any) -> Any:
+        return start(self, state_machine_arn, name or str(uuid.uuid4()), *arguments, **more)
+
+    StepFunctionsParserBackend.start_execution = start_execution
     default_user_config["stepfunctions"] = {"execute_state_machine": True}
     jsonata._eval_jsonata = _evaluate
 
@@ -186,4 +209,4 @@ def mend() -> None:
     clients.boto3 = types.SimpleNamespace(client=_Clients(clients.boto3).client)
     known, athena = factory.state_task_service_for, _athena()
     factory.state_task_service_for = lambda service_name: athena() if service_name == "athena" else known(service_name)
-    _mend_bodies()
+    _mend_names()

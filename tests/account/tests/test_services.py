@@ -87,11 +87,16 @@ class Services(Lake):
         rules = client("events")
         pattern = {"source": ["aws.athena"], "detail": {"currentState": ["SUCCEEDED"], "workgroupName": ["primary"]}}
         rules.put_rule(Name=self.database, EventPattern=json.dumps(pattern))
-        rules.put_targets(Rule=self.database, Targets=[{"Id": "f", "Arn": arn}])
+        machine = {"StartAt": "Wait", "States": {"Wait": {"Type": "Pass", "End": True}}}
+        machine_arn = self.machines.create_state_machine(name=self.database, definition=json.dumps(machine), roleArn=self.role)["stateMachineArn"]
+        rules.put_targets(Rule=self.database, Targets=[{"Id": "f", "Arn": arn}, {"Id": "m", "Arn": machine_arn, "RoleArn": self.role}])
         query_id = self.query("select 1")["QueryExecutionId"]
         event = self.wait(lambda: [each for each in self.notes() if each["detail"]["queryExecutionId"] == query_id])[0]
         self.assertEqual((event["detail-type"], event["detail"]["previousState"]), ("Athena Query State Change", "RUNNING"))
-        rules.remove_targets(Rule=self.database, Ids=["f"])
+        rules.remove_targets(Rule=self.database, Ids=["f", "m"])
+        execution = self.wait(lambda: self.machines.list_executions(stateMachineArn=machine_arn)["executions"])[0]["executionArn"]
+        given = json.loads(self.machines.describe_execution(executionArn=execution)["input"])
+        self.assertEqual(given["source"], "aws.athena")
 
     def test_firehose_transforms_partitions_converts_and_keeps(self) -> None:
         columns = [{"Name": "what", "Type": "string"}, {"Name": "n", "Type": "bigint"}, {"Name": "marked", "Type": "boolean"}]
