@@ -13,13 +13,14 @@ use serde::{Deserialize, Serialize};
 use tarn_model::{DependencyKind, Lake, Selected};
 use xxhash_rust::xxh3::xxh3_64;
 
+use crate::context::{Ports, RunContext, RunSettings};
 use crate::convert;
 use crate::error::StepError;
 use crate::layout;
 use crate::names::{Key, RunId};
-use crate::ports::{Clock, ObjectError, ObjectStore};
+use crate::ports::{Clock, ObjectError, ObjectStore, PendingQuery};
 use crate::project::Project;
-use crate::record::{ModelRecord, RunRecord, Status};
+use crate::record::{LoadedRecord, ModelRecord, RunRecord, Status};
 use crate::run;
 
 /// What is asked for: by a schedule, or by a person.
@@ -241,7 +242,7 @@ pub async fn finish(
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Next {
     /// It waits for a query.
-    Query(crate::ports::PendingQuery),
+    Query(PendingQuery),
     /// Its version is published; its mart is to be loaded.
     Load,
     /// It has ended.
@@ -250,18 +251,20 @@ pub enum Next {
 
 /// Takes one model of a run one stretch further, and keeps how far it came.
 ///
-/// `ports` lead to an engine that is elsewhere, with the journal of this model.
+/// `started` is when its way began, for the time that its record tells. `ports` lead to an engine that is elsewhere, with the journal of this model.
 pub async fn advance(
     plan: &Plan,
     number: usize,
+    started: Option<DateTime<Utc>>,
     lake: Arc<Lake>,
-    ports: crate::context::Ports,
+    ports: Ports,
 ) -> Result<Next, StepError> {
     let model = plan.model(number)?.to_owned();
     let objects = Arc::clone(&ports.objects);
+    let clock = Arc::clone(&ports.clock);
     let before = ModelRecord::read(&plan.run, &model, objects.as_ref()).await?;
     let has_mart = lake.models.get(&model).is_some_and(|model| model.mart.is_some());
-    let settings = crate::context::RunSettings {
+    let settings = RunSettings {
         run: plan.run.clone(),
         select: plan.request.select.clone(),
         exclude: plan.request.exclude.clone(),
@@ -273,13 +276,15 @@ pub async fn advance(
         user: plan.request.user.clone(),
         resumable: true,
     };
-    let context = crate::context::RunContext { lake, ports, settings: Arc::new(settings) };
+    let context = RunContext { lake, ports, settings: Arc::new(settings) };
     let record = match convert::advance(context, model).await {
         convert::Progress::Waiting(query) => return Ok(Next::Query(query)),
         convert::Progress::Ended(record) => *record,
     };
     let loaded = before.and_then(|record| record.loaded);
-    let record = ModelRecord { loaded, ..record };
+    let since = started.map(|started| clock.now().signed_duration_since(started).num_milliseconds());
+    let milliseconds = since.and_then(|since| u64::try_from(since).ok()).unwrap_or(record.milliseconds);
+    let record = ModelRecord { loaded, milliseconds, ..record };
     record.write(&plan.run, objects.as_ref()).await?;
     let to_load = has_mart && !plan.request.no_load && record.loaded.is_none();
     Ok(match record.status {
@@ -292,7 +297,7 @@ pub async fn advance(
 pub async fn note_load(
     plan: &Plan,
     number: usize,
-    loaded: Result<crate::record::LoadedRecord, String>,
+    loaded: Result<LoadedRecord, String>,
     objects: &dyn ObjectStore,
 ) -> Result<Next, StepError> {
     let model = plan.model(number)?;

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use chrono::{DateTime, Utc};
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 use tarn_aws::{Athena, AthenaSettings, Aws, BucketNames, Glue};
@@ -58,6 +59,9 @@ struct Event {
     run: RunId,
     /// The model's number in the plan.
     model: usize,
+    /// When the model was begun; its time is told from there.
+    #[serde(default)]
+    started: Option<DateTime<Utc>>,
     /// How the load of its mart ended, when that was the last thing.
     #[serde(default)]
     load: Option<Load>,
@@ -148,7 +152,7 @@ impl AthenaCtas {
             None => {
                 let project = self.project(&plan.project).await?;
                 let ports = self.ports(&plan.run, plan.model(event.model)?);
-                Ok(plan::advance(plan, event.model, Arc::clone(&project.lake), ports).await?)
+                Ok(plan::advance(plan, event.model, event.started, Arc::clone(&project.lake), ports).await?)
             }
         }
     }

@@ -1,0 +1,89 @@
+"""Puts a lake's run into the account without Terraform: bucket, workgroup, functions and state machines.
+
+`python -m account.deploy --endpoint URL --lake shop --bucket shop-lake --programs target/release --machines statemachines`
+"""
+import argparse
+import io
+import json
+import zipfile
+from pathlib import Path
+from typing import Any
+
+ROLE = "tarn"
+TRUST = {
+    "Version": "2012-10-17",
+    "Statement": [{"Effect": "Allow", "Principal": {"Service": ["lambda.amazonaws.com", "states.amazonaws.com"]}, "Action": "sts:AssumeRole"}],
+}
+
+
+def client(endpoint: str, service: str) -> Any:
+    """A client of the AWS SDK."""
+    import boto3
+
+    return boto3.client(
+        service, endpoint_url=endpoint, region_name="us-east-1", aws_access_key_id="test", aws_secret_access_key="test"
+    )
+
+
+def zipped(program: Path) -> bytes:
+    """A deployment package with the program as its `bootstrap`."""
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
+        entry = zipfile.ZipInfo("bootstrap")
+        entry.external_attr = 0o755 << 16
+        archive.writestr(entry, program.read_bytes())
+    return packed.getvalue()
+
+
+def deploy(endpoint: str, lake: str, bucket: str, programs: Path, machines: Path, environment: dict[str, str]) -> None:
+    """Makes what a run needs; names are those that the program expects by default."""
+    role = _role(endpoint)
+    client(endpoint, "s3").create_bucket(Bucket=bucket)
+    results = {"ResultConfiguration": {"OutputLocation": f"s3://{bucket}/results/"}, "EnforceWorkGroupConfiguration": True}
+    client(endpoint, "athena").create_work_group(Name=f"tarn-{lake}", Configuration=results)
+    variables = {
+        "TARN_BUCKET": bucket, "TARN_DATABASE": f"tarn_{lake}", "TARN_WORKGROUP": f"tarn-{lake}",
+        "AWS_ENDPOINT_URL": endpoint, "AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_REGION": "us-east-1", **environment,
+    }  # fmt: skip
+    arns = {}
+    functions = client(endpoint, "lambda")
+    for function in ["workflow-plan", "athena-ctas"]:
+        made = functions.create_function(
+            FunctionName=f"tarn-{lake}-{function}", Runtime="provided.al2023", Role=role, Handler="bootstrap",
+            Code={"ZipFile": zipped(programs / function)}, Timeout=300, MemorySize=512, Environment={"Variables": variables},
+        )  # fmt: skip
+        arns[function.replace("-", "_")] = made["FunctionArn"]
+    states = client(endpoint, "stepfunctions")
+    for machine in ["model", "workflow"]:
+        definition = (machines / f"{machine}.asl.json").read_text()
+        for name, arn in arns.items():
+            definition = definition.replace(f"${{{name}}}", arn)
+        made = states.create_state_machine(name=f"tarn-{lake}-{machine}", definition=definition, roleArn=role)
+        arns[machine] = made["stateMachineArn"]
+    print(json.dumps(arns))
+
+
+def _role(endpoint: str) -> str:
+    """The one role of everything here; who may do what is not what is tried."""
+    iam = client(endpoint, "iam")
+    try:
+        return iam.create_role(RoleName=ROLE, AssumeRolePolicyDocument=json.dumps(TRUST))["Role"]["Arn"]
+    except iam.exceptions.EntityAlreadyExistsException:
+        return iam.get_role(RoleName=ROLE)["Role"]["Arn"]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m account.deploy", description="Puts a lake's run into the stand-in account.")
+    parser.add_argument("--endpoint", required=True)
+    parser.add_argument("--lake", required=True)
+    parser.add_argument("--bucket", required=True)
+    parser.add_argument("--programs", required=True, type=Path)
+    parser.add_argument("--machines", required=True, type=Path)
+    parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="a variable of the functions' environment")
+    arguments = parser.parse_args()
+    environment = dict(each.split("=", 1) for each in arguments.set)
+    deploy(arguments.endpoint, arguments.lake, arguments.bucket, arguments.programs, arguments.machines, environment)
+
+
+if __name__ == "__main__":
+    main()
