@@ -1,4 +1,4 @@
-"""Puts a lake's run into the account without Terraform: bucket, workgroup, functions and state machines.
+"""Puts a lake's run into the account without Terraform: bucket, database, workgroup, functions and state machines.
 
 `python -m account.deploy --endpoint URL --lake shop --bucket shop-lake --programs target/release --machines statemachines`
 """
@@ -39,6 +39,7 @@ def deploy(endpoint: str, lake: str, bucket: str, programs: Path, machines: Path
     """Makes what a run needs; names are those that the program expects by default."""
     role = _role(endpoint)
     client(endpoint, "s3").create_bucket(Bucket=bucket)
+    client(endpoint, "glue").create_database(DatabaseInput={"Name": f"tarn_{lake}"})
     results = {"ResultConfiguration": {"OutputLocation": f"s3://{bucket}/results/"}, "EnforceWorkGroupConfiguration": True}
     client(endpoint, "athena").create_work_group(Name=f"tarn-{lake}", Configuration=results)
     variables = {

@@ -8,6 +8,7 @@ use tarn_model::LakeConfig;
 use tarn_pipeline::context::Ports;
 use tarn_pipeline::journal::{JournalPorts, JournalledEngine, Patience};
 use tarn_pipeline::layout;
+use tarn_pipeline::names::Key;
 use tarn_pipeline::ports::{Mart, ObjectStore, Observer, SystemClock};
 use tokio::runtime::Handle;
 
@@ -35,10 +36,12 @@ impl Cloud {
         Ok(Self { aws, objects, catalogue })
     }
 
-    /// The ports of steps that are taken in this process: every query is waited for.
+    /// The ports of steps that are taken in this process: every query is waited for. A run that is to be taken up again after it
+    /// was killed needs a journal.
     pub(crate) fn ports(
         &self,
         config: &LakeConfig,
+        journal: Option<Key>,
         marts: IndexMap<String, Arc<dyn Mart>>,
         observer: Arc<dyn Observer>,
     ) -> Ports {
@@ -51,7 +54,7 @@ impl Cloud {
         Ports {
             objects: Arc::clone(&self.objects),
             catalogue: Arc::clone(&self.catalogue) as Arc<_>,
-            engine: Arc::new(JournalledEngine::new(behind, None, layout::shapes(), Patience::UntilItEnds)),
+            engine: Arc::new(JournalledEngine::new(behind, journal, layout::shapes(), Patience::UntilItEnds)),
             marts,
             clock: Arc::new(SystemClock),
             observer,

@@ -81,7 +81,7 @@ impl Place {
     pub(crate) fn ports(&self, target: Target, observer: Arc<dyn Observer>, lake: &Lake) -> anyhow::Result<Ports> {
         Ok(match target {
             Target::Local => self.open(observer, lake)?.ports,
-            Target::Aws => Cloud::of(&lake.config)?.ports(&lake.config, self.marts(lake)?, observer),
+            Target::Aws => Cloud::of(&lake.config)?.ports(&lake.config, None, self.marts(lake)?, observer),
         })
     }
 

@@ -9,7 +9,9 @@
 //! even when the journal is lost: the token that goes with the statement makes it the same query for the service.
 
 use std::collections::BTreeMap;
+use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -88,12 +90,15 @@ pub struct JournalledEngine {
     scratch: Key,
     patience: Patience,
     journal: Mutex<Option<Journal>>,
+    /// Tells questions apart that no run asks: the same words an hour later are another question.
+    questions: AtomicU64,
 }
 
 impl JournalledEngine {
     /// An engine whose statements are noted under `key`.
     pub fn new(ports: JournalPorts, key: Option<Key>, scratch: Key, patience: Patience) -> Self {
-        Self { ports, key, scratch, patience, journal: Mutex::new(None) }
+        let questions = AtomicU64::new(RandomState::new().hash_one(0_u8));
+        Self { ports, key, scratch, patience, journal: Mutex::new(None), questions }
     }
 
     /// The journal, read when it is first needed.
@@ -198,7 +203,10 @@ impl JournalledEngine {
 #[async_trait]
 impl QueryEngine for JournalledEngine {
     async fn execute(&self, request: &QueryRequest) -> Result<QueryOutcome, EngineError> {
-        let name = name(request);
+        let name = match &request.attribution.run {
+            Some(_) => name(request),
+            None => format!("{:032x}", xxh3_128(&self.questions.fetch_add(1, Ordering::Relaxed).to_le_bytes())),
+        };
         let mut entry = self.entry(&name).await?;
         let settled = self.settle(request, &name, &mut entry).await;
         self.note_copy(&name, &entry).await?;

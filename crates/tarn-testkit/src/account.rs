@@ -1,6 +1,8 @@
 //! AWS for tests: the stand-in account of `tests/account` on a free port of loopback, with Athena, faults on demand and a journal of calls.
 
 use std::io::{BufRead, BufReader};
+use std::ops::Deref;
+use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 
 use anyhow::{Context, Result, bail};
@@ -8,11 +10,12 @@ use serde_json::Value;
 
 use crate::http::request;
 use crate::moto::cache;
+use crate::services::Services;
 
 /// A running account. It ends when this is dropped, and when the test's process ends.
 pub struct Account {
     process: Child,
-    port: u16,
+    services: Services,
 }
 
 impl Account {
@@ -21,11 +24,7 @@ impl Account {
     /// # Errors
     /// When it is not installed (`tests/set-up` does that) or does not start.
     pub fn start() -> Result<Self> {
-        let python = cache()?.join("venv/bin/python");
-        if !python.is_file() {
-            bail!("there is no `{}`; run the tests with `make test`", python.display());
-        }
-        let mut process = Command::new(python)
+        let mut process = Command::new(Self::python()?)
             .args(["-m", "account", "--port", "0"])
             .current_dir(crate::workspace().join("tests"))
             .env("PYTHONDONTWRITEBYTECODE", "1")
@@ -37,7 +36,7 @@ impl Account {
         BufReader::new(process.stdout.take().context("no stdout")?).read_line(&mut line)?;
         let port = line.trim().parse().with_context(|| format!("the account did not start: `{line}`"));
         match port {
-            Ok(port) => Ok(Self { process, port }),
+            Ok(port) => Ok(Self { process, services: Services::on(port) }),
             Err(error) => {
                 let _ = process.kill();
                 let _ = process.wait();
@@ -46,9 +45,16 @@ impl Account {
         }
     }
 
-    /// What `AWS_ENDPOINT_URL` is to be.
-    pub fn endpoint(&self) -> String {
-        format!("http://127.0.0.1:{}", self.port)
+    /// The Python that has what the account needs.
+    ///
+    /// # Errors
+    /// When it is not installed (`tests/set-up` does that).
+    pub fn python() -> Result<PathBuf> {
+        let python = cache()?.join("venv/bin/python");
+        if !python.is_file() {
+            bail!("there is no `{}`; run the tests with `make test`", python.display());
+        }
+        Ok(python)
     }
 
     /// The URL of an incoming web hook whose messages `slack_messages` gives back.
@@ -102,11 +108,20 @@ impl Account {
     fn side(&self, method: &str, path: &str, body: Option<&Value>) -> Result<Value> {
         let body = body.map(Value::to_string).unwrap_or_default();
         let headers = [("content-type", "application/json")];
-        let (status, answer) = request(self.port, method, &format!("/tarn-account/{path}"), &headers, body.as_bytes())?;
+        let (status, answer) =
+            request(self.port(), method, &format!("/tarn-account/{path}"), &headers, body.as_bytes())?;
         if status != 200 {
             bail!("{method} {path}: {status}: {}", String::from_utf8_lossy(&answer));
         }
         Ok(serde_json::from_slice(&answer)?)
+    }
+}
+
+impl Deref for Account {
+    type Target = Services;
+
+    fn deref(&self) -> &Services {
+        &self.services
     }
 }
 

@@ -8,6 +8,7 @@ mod account;
 mod http;
 mod moto;
 mod runtime_api;
+mod services;
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -17,8 +18,9 @@ use anyhow::{Context, Result, bail};
 use tempfile::TempDir;
 
 pub use account::Account;
-pub use moto::{Moto, REGION};
+pub use moto::Moto;
 pub use runtime_api::{Reply, RuntimeApi};
+pub use services::{REGION, Services};
 
 /// A program of the workspace, beside the test's own binary.
 ///

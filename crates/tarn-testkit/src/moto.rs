@@ -1,16 +1,13 @@
 //! S3 and Firehose for tests: moto's server on a free port of loopback.
 
 use std::io::{BufRead, BufReader};
+use std::ops::Deref;
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use anyhow::{Context, Result, bail};
-use serde_json::{Value, json};
 
-use crate::http::request;
-
-/// The region of everything in tests.
-pub const REGION: &str = "us-east-1";
+use crate::services::Services;
 
 const SCRIPT: &str = include_str!("moto_server.py");
 
@@ -20,7 +17,7 @@ static SHARED: Mutex<Weak<Moto>> = Mutex::new(Weak::new());
 /// A running server. It ends when this is dropped, and when the test's process ends.
 pub struct Moto {
     process: Child,
-    port: u16,
+    services: Services,
 }
 
 impl Moto {
@@ -58,7 +55,7 @@ impl Moto {
         BufReader::new(process.stdout.take().context("no stdout")?).read_line(&mut line)?;
         let port = line.trim().parse().with_context(|| format!("moto did not start: `{line}`"));
         match port {
-            Ok(port) => Ok(Self { process, port }),
+            Ok(port) => Ok(Self { process, services: Services::on(port) }),
             Err(error) => {
                 let _ = process.kill();
                 let _ = process.wait();
@@ -66,102 +63,13 @@ impl Moto {
             }
         }
     }
+}
 
-    /// What `AWS_ENDPOINT_URL` is to be.
-    pub fn endpoint(&self) -> String {
-        format!("http://127.0.0.1:{}", self.port)
-    }
+impl Deref for Moto {
+    type Target = Services;
 
-    /// Makes a bucket.
-    ///
-    /// # Errors
-    /// When it is refused.
-    pub fn create_bucket(&self, bucket: &str) -> Result<()> {
-        self.s3("PUT", &format!("/{bucket}"), b"").map(|_| ())
-    }
-
-    /// Removes a bucket with all that is in it.
-    ///
-    /// # Errors
-    /// When it is refused.
-    pub fn delete_bucket(&self, bucket: &str) -> Result<()> {
-        for key in self.keys(bucket, "")? {
-            self.s3("DELETE", &format!("/{bucket}/{}", encoded(&key)), b"")?;
-        }
-        self.s3("DELETE", &format!("/{bucket}"), b"").map(|_| ())
-    }
-
-    /// Writes an object.
-    ///
-    /// # Errors
-    /// When it is refused.
-    pub fn put(&self, bucket: &str, key: &str, body: &[u8]) -> Result<()> {
-        self.s3("PUT", &format!("/{bucket}/{}", encoded(key)), body).map(|_| ())
-    }
-
-    /// Reads an object.
-    ///
-    /// # Errors
-    /// When there is none.
-    pub fn get(&self, bucket: &str, key: &str) -> Result<Vec<u8>> {
-        self.s3("GET", &format!("/{bucket}/{}", encoded(key)), b"")
-    }
-
-    /// The keys with this prefix, at most a thousand.
-    ///
-    /// # Errors
-    /// When the bucket cannot be listed.
-    pub fn keys(&self, bucket: &str, prefix: &str) -> Result<Vec<String>> {
-        let answer = self.s3("GET", &format!("/{bucket}?list-type=2&prefix={}", encoded(prefix)), b"")?;
-        let text = String::from_utf8(answer)?;
-        let keys = text.split("<Key>").skip(1).filter_map(|rest| rest.split("</Key>").next());
-        Ok(keys.map(|key| key.replace("&amp;", "&").replace("&lt;", "<").replace("&gt;", ">")).collect())
-    }
-
-    /// Makes a delivery stream for direct puts that delivers into a bucket, under `<stream>/`.
-    ///
-    /// # Errors
-    /// When it is refused.
-    pub fn create_delivery_stream(&self, stream: &str, bucket: &str) -> Result<()> {
-        let body = json!({
-            "DeliveryStreamName": stream,
-            "DeliveryStreamType": "DirectPut",
-            "ExtendedS3DestinationConfiguration": {
-                "RoleARN": "arn:aws:iam::123456789012:role/test",
-                "BucketARN": format!("arn:aws:s3:::{bucket}"),
-                "Prefix": format!("{stream}/"),
-            },
-        });
-        self.call("firehose", "Firehose_20150804.CreateDeliveryStream", &body).map(|_| ())
-    }
-
-    /// Calls a service that speaks JSON.
-    ///
-    /// # Errors
-    /// With the service's answer, when it refuses.
-    pub fn call(&self, service: &str, target: &str, body: &Value) -> Result<Value> {
-        let credential = format!("AWS4-HMAC-SHA256 Credential=test/20260101/{REGION}/{service}/aws4_request");
-        let authorization = format!("{credential}, SignedHeaders=host, Signature=0");
-        let headers = [
-            ("authorization", authorization.as_str()),
-            ("content-type", "application/x-amz-json-1.1"),
-            ("x-amz-target", target),
-        ];
-        let (status, answer) = request(self.port, "POST", "/", &headers, body.to_string().as_bytes())?;
-        if status != 200 {
-            bail!("{target}: {status}: {}", String::from_utf8_lossy(&answer));
-        }
-        Ok(serde_json::from_slice(&answer)?)
-    }
-
-    fn s3(&self, method: &str, path: &str, body: &[u8]) -> Result<Vec<u8>> {
-        let credential = format!("AWS4-HMAC-SHA256 Credential=test/20260101/{REGION}/s3/aws4_request");
-        let authorization = format!("{credential}, SignedHeaders=host, Signature=0");
-        let (status, answer) = request(self.port, method, path, &[("authorization", &authorization)], body)?;
-        if !(200..300).contains(&status) {
-            bail!("{method} {path}: {status}: {}", String::from_utf8_lossy(&answer));
-        }
-        Ok(answer)
+    fn deref(&self) -> &Services {
+        &self.services
     }
 }
 
@@ -179,9 +87,4 @@ pub(crate) fn cache() -> Result<std::path::PathBuf> {
         Some(cache) => Ok(cache.into()),
         None => Ok(std::path::PathBuf::from(std::env::var_os("HOME").context("no HOME")?).join(".cache/tarn/tests")),
     }
-}
-
-fn encoded(key: &str) -> String {
-    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.~/".contains(&byte);
-    key.bytes().map(|byte| if plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") }).collect()
 }

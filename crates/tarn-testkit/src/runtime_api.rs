@@ -254,7 +254,7 @@ fn environment(name: &str, address: &str) -> BTreeMap<String, String> {
         ("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST"),
         ("AWS_LAMBDA_LOG_GROUP_NAME", "/aws/lambda/test"),
         ("AWS_LAMBDA_LOG_STREAM_NAME", "test"),
-        ("AWS_REGION", crate::moto::REGION),
+        ("AWS_REGION", crate::REGION),
         ("AWS_ACCESS_KEY_ID", "AKIAIOSFODNN7EXAMPLE"),
         ("AWS_SECRET_ACCESS_KEY", "secret-that-no-log-may-hold"),
         ("AWS_SESSION_TOKEN", "token-that-no-log-may-hold"),
@@ -311,7 +311,7 @@ fn hand_over(writer: &mut TcpStream, event: &Event) -> Result<()> {
          content-length: {}\r\n\r\n",
         event.request_id,
         deadline.as_millis(),
-        crate::moto::REGION,
+        crate::REGION,
         event.body.len()
     );
     writer.write_all(head.as_bytes())?;

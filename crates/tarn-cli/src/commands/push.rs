@@ -34,7 +34,7 @@ pub(crate) async fn run(_: &Args, global: &GlobalArguments, terminal: Terminal) 
     cloud.catalogue.create_database().await?;
     sources::register_all(&lake, cloud.catalogue.as_ref()).await?;
     let everything = lake.select(&[], &[]).map_err(Mistakes)?;
-    let ports = cloud.ports(&lake.config, IndexMap::new(), Arc::new(Silent));
+    let ports = cloud.ports(&lake.config, None, IndexMap::new(), Arc::new(Silent));
     seeds::load_all(&lake, &everything, &ports).await?;
     if terminal.json() {
         terminal.print_json(&Pushed { project, location })?;

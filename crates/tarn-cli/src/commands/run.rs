@@ -11,9 +11,10 @@ use tarn_pipeline::context::{RunContext, RunSettings};
 use tarn_pipeline::names::RunId;
 use tarn_pipeline::ports::{Clock, Observer, SystemClock};
 use tarn_pipeline::record::{RunRecord, Status};
-use tarn_pipeline::{run as pipeline_run, seeds, sources};
+use tarn_pipeline::{layout, run as pipeline_run, seeds, sources};
 
 use crate::args::{GlobalArguments, Target};
+use crate::cloud::{self, Cloud};
 use crate::lake::Place;
 use crate::outcome::{Mistakes, Outcome, Refusal};
 use crate::progress::Progress;
@@ -83,7 +84,11 @@ pub(crate) async fn run(args: &Args, global: &GlobalArguments, terminal: Termina
             opened = place.open(Arc::clone(&progress) as Arc<dyn Observer>, &lake)?;
             opened.ports.clone()
         }
-        Target::Aws => place.ports(Target::Aws, Arc::clone(&progress) as Arc<dyn Observer>, &lake)?,
+        Target::Aws => {
+            let journal = layout::work(&settings.run).join("here.json");
+            let observer = Arc::clone(&progress) as Arc<dyn Observer>;
+            Cloud::of(&lake.config)?.ports(&lake.config, Some(journal), place.marts(&lake)?, observer)
+        }
     };
     let context = RunContext { lake: Arc::clone(&lake), ports: ports.clone(), settings: Arc::new(settings) };
     sources::register_all(&lake, ports.catalogue.as_ref()).await?;
@@ -131,7 +136,7 @@ fn settings(
         logical_time: args.at.unwrap_or(now),
         parallel: args.jobs.map_or(parallel, usize::from),
         load_marts: !args.no_load,
-        user: crate::cloud::user(),
+        user: cloud::user(),
         resumable: false,
     })
 }

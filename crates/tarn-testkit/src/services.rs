@@ -1,0 +1,127 @@
+//! Services of AWS on a port of loopback, as tests ask them: without the SDK, which is what is tested.
+
+use anyhow::{Result, bail};
+use serde_json::{Value, json};
+
+use crate::http::request;
+
+/// The region of everything in tests.
+pub const REGION: &str = "us-east-1";
+
+/// Services that listen on one port.
+#[derive(Debug)]
+pub struct Services {
+    port: u16,
+}
+
+impl Services {
+    pub(crate) fn on(port: u16) -> Self {
+        Self { port }
+    }
+
+    pub(crate) fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// What `AWS_ENDPOINT_URL` is to be.
+    pub fn endpoint(&self) -> String {
+        format!("http://127.0.0.1:{}", self.port)
+    }
+
+    /// Makes a bucket.
+    ///
+    /// # Errors
+    /// When it is refused.
+    pub fn create_bucket(&self, bucket: &str) -> Result<()> {
+        self.s3("PUT", &format!("/{bucket}"), b"").map(|_| ())
+    }
+
+    /// Removes a bucket with all that is in it.
+    ///
+    /// # Errors
+    /// When it is refused.
+    pub fn delete_bucket(&self, bucket: &str) -> Result<()> {
+        for key in self.keys(bucket, "")? {
+            self.s3("DELETE", &format!("/{bucket}/{}", encoded(&key)), b"")?;
+        }
+        self.s3("DELETE", &format!("/{bucket}"), b"").map(|_| ())
+    }
+
+    /// Writes an object.
+    ///
+    /// # Errors
+    /// When it is refused.
+    pub fn put(&self, bucket: &str, key: &str, body: &[u8]) -> Result<()> {
+        self.s3("PUT", &format!("/{bucket}/{}", encoded(key)), body).map(|_| ())
+    }
+
+    /// Reads an object.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub fn get(&self, bucket: &str, key: &str) -> Result<Vec<u8>> {
+        self.s3("GET", &format!("/{bucket}/{}", encoded(key)), b"")
+    }
+
+    /// The keys with this prefix, at most a thousand.
+    ///
+    /// # Errors
+    /// When the bucket cannot be listed.
+    pub fn keys(&self, bucket: &str, prefix: &str) -> Result<Vec<String>> {
+        let answer = self.s3("GET", &format!("/{bucket}?list-type=2&prefix={}", encoded(prefix)), b"")?;
+        let text = String::from_utf8(answer)?;
+        let keys = text.split("<Key>").skip(1).filter_map(|rest| rest.split("</Key>").next());
+        Ok(keys.map(|key| key.replace("&amp;", "&").replace("&lt;", "<").replace("&gt;", ">")).collect())
+    }
+
+    /// Makes a delivery stream for direct puts that delivers into a bucket, under `<stream>/`.
+    ///
+    /// # Errors
+    /// When it is refused.
+    pub fn create_delivery_stream(&self, stream: &str, bucket: &str) -> Result<()> {
+        let body = json!({
+            "DeliveryStreamName": stream,
+            "DeliveryStreamType": "DirectPut",
+            "ExtendedS3DestinationConfiguration": {
+                "RoleARN": "arn:aws:iam::123456789012:role/test",
+                "BucketARN": format!("arn:aws:s3:::{bucket}"),
+                "Prefix": format!("{stream}/"),
+            },
+        });
+        self.call("firehose", "Firehose_20150804.CreateDeliveryStream", &body).map(|_| ())
+    }
+
+    /// Calls a service that speaks JSON.
+    ///
+    /// # Errors
+    /// With the service's answer, when it refuses.
+    pub fn call(&self, service: &str, target: &str, body: &Value) -> Result<Value> {
+        let credential = format!("AWS4-HMAC-SHA256 Credential=test/20260101/{REGION}/{service}/aws4_request");
+        let authorization = format!("{credential}, SignedHeaders=host, Signature=0");
+        let headers = [
+            ("authorization", authorization.as_str()),
+            ("content-type", "application/x-amz-json-1.1"),
+            ("x-amz-target", target),
+        ];
+        let (status, answer) = request(self.port, "POST", "/", &headers, body.to_string().as_bytes())?;
+        if status != 200 {
+            bail!("{target}: {status}: {}", String::from_utf8_lossy(&answer));
+        }
+        Ok(serde_json::from_slice(&answer)?)
+    }
+
+    fn s3(&self, method: &str, path: &str, body: &[u8]) -> Result<Vec<u8>> {
+        let credential = format!("AWS4-HMAC-SHA256 Credential=test/20260101/{REGION}/s3/aws4_request");
+        let authorization = format!("{credential}, SignedHeaders=host, Signature=0");
+        let (status, answer) = request(self.port, method, path, &[("authorization", &authorization)], body)?;
+        if !(200..300).contains(&status) {
+            bail!("{method} {path}: {status}: {}", String::from_utf8_lossy(&answer));
+        }
+        Ok(answer)
+    }
+}
+
+fn encoded(key: &str) -> String {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.~/".contains(&byte);
+    key.bytes().map(|byte| if plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") }).collect()
+}

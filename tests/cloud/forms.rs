@@ -1,0 +1,138 @@
+//! What readers see in each form that a table takes in Glue: whatever is changed, they see the old rows or the new ones.
+
+use anyhow::Result;
+
+use crate::world::World;
+
+const ODD: &str = "/*
+materialized: incremental
+strategy: insert_overwrite
+partitioned_by: [place]
+*/
+select * from (values
+  (1, 'plain'), (2, 'a/b'), (3, 'a b'), (4, '50%'), (5, '東京'), (6, cast(null as varchar)), (7, 'x=y:z')
+) as t (n, place)
+where n <= {{ var('upto') }}
+";
+
+fn odd(name: &str) -> Result<World> {
+    let world = World::shared(name, &[("models/odd.sql", ODD)])?;
+    let config = world.lake.read("tarn.yaml")?;
+    world.lake.write("tarn.yaml", format!("{config}vars: {{upto: {{type: integer, default: 7}}}}\n"))?;
+    world.tarn(&["push"])?.done();
+    Ok(world)
+}
+
+const ALL: [&str; 7] = ["1,plain", "2,a/b", "3,a b", "4,50%", "5,東京", "6,", "7,x=y:z"];
+
+#[test]
+fn partition_values_are_any_text_and_null() -> Result<()> {
+    let world = odd("odd")?;
+    world.run(&[])?;
+    assert_eq!(world.rows("select * from odd order by n")?, ALL);
+    // Overwritten one by one, and anew as a whole, however often.
+    world.run(&["--var", "upto=3"])?;
+    assert_eq!(world.rows("select * from odd order by n")?, ALL);
+    world.run(&["--full-refresh", "--var", "upto=6"])?;
+    assert_eq!(world.rows("select * from odd order by n")?, ALL[..6]);
+    world.run(&[])?;
+    assert_eq!(world.rows("select * from odd order by n")?, ALL);
+    world.run(&["--full-refresh", "--var", "upto=1"])?;
+    assert_eq!(world.rows("select * from odd order by n")?, ALL[..1]);
+    Ok(())
+}
+
+#[test]
+fn a_full_refresh_of_plain_partitions_is_one_change_of_the_table() -> Result<()> {
+    let model = "/*\npartitioned_by: [day]\n*/\nselect n, date_add('day', n, date '2026-10-01') as day from (values 0, 1, 30) as t (n)\n";
+    let world = World::shared("plain", &[("models/days.sql", model)])?;
+    world.run(&[])?;
+    world.account.clear_calls()?;
+    world.run(&[])?;
+    assert_eq!(world.rows("select n, day from days order by n")?, ["0,2026-10-01", "1,2026-10-02", "30,2026-10-31"]);
+    let table = world.table("days")?;
+    assert_eq!(table["Parameters"]["projection.enabled"], "true");
+    assert_eq!(table["Parameters"]["projection.day.range"], "2026-10-01,2026-10-31");
+    Ok(())
+}
+
+#[test]
+fn appended_rows_are_seen_once_and_all_at_once() -> Result<()> {
+    let model = "/*\nmaterialized: incremental\nstrategy: append\n*/\nselect {{ var('n') }} as n\n";
+    let world = World::shared("appends", &[("models/log.sql", model)])?;
+    let config = world.lake.read("tarn.yaml")?;
+    world.lake.write("tarn.yaml", format!("{config}vars: {{n: {{type: integer, default: 1}}}}\n"))?;
+    world.run(&["--run-id", "20261001t000000000_0001"])?;
+    world.run(&["--run-id", "20261002t000000000_0001", "--var", "n=2"])?;
+    world.run(&["--run-id", "20261002t000000000_0001", "--var", "n=2"])?;
+    world.run(&["--run-id", "20261003t000000000_0001", "--var", "n=3"])?;
+    assert_eq!(world.rows("select n from log order by n")?, ["1", "2", "3"]);
+    world.tarn(&["rollback", "log"])?.done();
+    assert_eq!(world.rows("select n from log order by n")?, ["1", "2"]);
+    world.run(&["--run-id", "20261004t000000000_0001", "--var", "n=4"])?;
+    assert_eq!(world.rows("select n from log order by n")?, ["1", "2", "4"]);
+    world.run(&["--full-refresh", "--var", "n=9"])?;
+    assert_eq!(world.rows("select n from log order by n")?, ["9"]);
+    Ok(())
+}
+
+#[test]
+fn an_empty_full_refresh_is_an_empty_table_with_its_columns() -> Result<()> {
+    let model = "/*\npartitioned_by: [day]\n*/\nselect n, date '2026-10-01' as day from (values 1, 2) as t (n) where n <= {{ var('upto') }}\n";
+    let world = World::shared(
+        "empties",
+        &[("models/few.sql", model), ("models/flat.sql", "select n from {{ ref('few') }}\n")],
+    )?;
+    let config = world.lake.read("tarn.yaml")?;
+    world.lake.write("tarn.yaml", format!("{config}vars: {{upto: {{type: integer, default: 2}}}}\n"))?;
+    world.run(&[])?;
+    assert_eq!(world.rows("select n from flat order by n")?, ["1", "2"]);
+    world.run(&["--var", "upto=0"])?;
+    assert_eq!(world.rows("select n, day from few")?, Vec::<String>::new());
+    assert_eq!(world.rows("select n from flat")?, Vec::<String>::new());
+    world.tarn(&["rollback", "few"])?.done();
+    assert_eq!(world.rows("select n from few order by n")?, ["1", "2"]);
+    Ok(())
+}
+
+#[test]
+fn a_late_row_loses_in_a_merge() -> Result<()> {
+    let model = "/*
+materialized: incremental
+strategy: merge
+unique_key: [id]
+merge_order: seen
+*/
+select 1 as id, {{ var('seen') }} as seen, '{{ var('name') }}' as name
+";
+    let world = World::shared("merges", &[("models/people.sql", model)])?;
+    let config = world.lake.read("tarn.yaml")?;
+    let vars = "vars: {seen: {type: integer, default: 5}, name: {type: string, default: first}}\n";
+    world.lake.write("tarn.yaml", format!("{config}{vars}"))?;
+    world.run(&[])?;
+    world.run(&["--var", "seen=4", "--var", "name=late"])?;
+    assert_eq!(world.rows("select * from people")?, ["1,5,first"]);
+    world.run(&["--var", "seen=6", "--var", "name=newer"])?;
+    assert_eq!(world.rows("select * from people")?, ["1,6,newer"]);
+    Ok(())
+}
+
+#[test]
+fn foreign_objects_stay_and_old_versions_go() -> Result<()> {
+    let world = World::shared("keeps", &[("models/one.sql", "select 1 as a\n")])?;
+    let config = world.lake.read("tarn.yaml")?;
+    world.lake.write("tarn.yaml", format!("{config}retention: {{versions: 1}}\n"))?;
+    let foreign = ["model/one/run=mine/a.parquet", "model/one/notes.txt", "model/other/run=1/b", "report.csv"];
+    for key in foreign {
+        world.account.put(&world.bucket(), key, b"not Tarn's")?;
+    }
+    for _ in 0..4 {
+        world.run(&[])?;
+    }
+    let kept = world.account.keys(&world.bucket(), "model/one/run=2")?;
+    assert_eq!(kept.len(), 2, "the published version and the one before: {kept:?}");
+    for key in foreign {
+        assert_eq!(world.account.get(&world.bucket(), key)?, b"not Tarn's", "{key}");
+    }
+    Ok(())
+}

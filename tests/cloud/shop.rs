@@ -1,0 +1,114 @@
+//! The sample lake through the deployed workflow, row by row as on the laptop.
+
+use std::process::Command;
+
+use anyhow::{Context, Result};
+use serde_json::Value;
+use tarn_testkit::program;
+
+use crate::world::World;
+
+/// Every table and view of the sample lake that a run makes.
+const MADE: [&str; 13] = [
+    "ab_test_lift",
+    "ad_cost_per_conversion",
+    "bi_ab_test",
+    "bi_daily_kpi",
+    "bi_daily_sales",
+    "bi_hourly_traffic",
+    "customer_value",
+    "daily_kpi",
+    "events",
+    "order_facts",
+    "orders_latest",
+    "product_ranking",
+    "sessions",
+];
+
+fn sorted(mut rows: Vec<String>) -> Vec<String> {
+    rows.sort_unstable();
+    rows
+}
+
+/// The sample files into both lakes: the laptop's and the deployed one.
+fn ingest(world: &World) -> Result<()> {
+    let data = world.lake.path().join("data");
+    let generated = Command::new(program("shop-generator")?).arg(&data).args(["--events", "3000"]).output()?;
+    assert!(generated.status.success(), "{}", String::from_utf8_lossy(&generated.stderr));
+    for (source, file) in [
+        ("site_events", "site_events.ndjson"),
+        ("orders", "orders.ndjson"),
+        ("customers", "customers.parquet"),
+        ("contracts", "contracts.parquet"),
+    ] {
+        let file = format!("data/{file}");
+        world.lake.tarn(&["ingest", source, &file])?.done();
+        world.tarn(&["ingest", source, &file])?.done();
+    }
+    Ok(())
+}
+
+#[test]
+fn the_workflow_makes_what_the_laptop_makes() -> Result<()> {
+    let world = World::copy_of("examples/shop", "shop")?;
+    world.tarn(&["push"])?.done();
+    ingest(&world)?;
+    world.lake.tarn(&["run", "--no-load"])?.done();
+    let record = world.tarn(&["run", "--no-load", "--json"])?.done().json()?;
+    assert_eq!(record["status"], "done");
+    let queries = record["models"].as_array().context("no models")?.iter().flat_map(|model| {
+        model["queries"].as_array().into_iter().flatten().map(|query| query["id"].clone()).collect::<Vec<_>>()
+    });
+    assert!(queries.into_iter().all(|id| id.is_string()), "every query has Athena's id");
+    for table in MADE {
+        let sql = format!("select * from {table}");
+        assert_eq!(sorted(world.rows(&sql)?), sorted(world.lake.rows(&sql)?), "{table}");
+    }
+    // An incremental run swaps the days it makes, and the older ones stay.
+    world.lake.tarn(&["run", "sessions", "--no-load"])?.done();
+    world.tarn(&["run", "sessions", "--no-load"])?.done();
+    let sql = "select * from sessions";
+    assert_eq!(sorted(world.rows(sql)?), sorted(world.lake.rows(sql)?));
+    let shown = world.tarn(&["show", "--json"])?.done().json()?;
+    assert_eq!(shown["models"][0]["model"], "sessions");
+    assert_eq!(world.tarn(&["runs", "--json"])?.done().json()?.as_array().map(Vec::len), Some(2));
+    Ok(())
+}
+
+#[test]
+fn a_run_that_is_started_twice_is_one() -> Result<()> {
+    let world = World::shared(
+        "twice",
+        &[("models/one.sql", "select 1 as a\n"), ("models/two.sql", "select a from {{ ref('one') }}\n")],
+    )?;
+    world.tarn(&["push"])?.done();
+    let run = ["run", "--run-id", "20261031t181500000_0001", "--json"];
+    let first: Value = world.tarn(&run)?.done().json()?;
+    world.account.clear_calls()?;
+    let second: Value = world.tarn(&run)?.done().json()?;
+    assert_eq!(first, second);
+    assert_eq!(world.rows("select count(*) from two")?, ["1"]);
+    Ok(())
+}
+
+#[test]
+fn what_reads_a_failed_model_is_skipped_and_the_rest_goes_on() -> Result<()> {
+    let models = [
+        ("models/bad.sql", "/*\naudits:\n  - accepted_values: {column: a, values: [2]}\n*/\nselect 1 as a\n"),
+        ("models/after.sql", "select a from {{ ref('bad') }}\n"),
+        ("models/other.sql", "select 5 as b\n"),
+    ];
+    let world = World::shared("skips", &models)?;
+    world.tarn(&["push"])?.done();
+    let record = world.tarn(&["run", "--json"])?.ended(1).json()?;
+    let status = |name: &str| {
+        let models = record["models"].as_array().into_iter().flatten();
+        models.filter(|model| model["model"] == name).map(|model| model["status"].clone()).next()
+    };
+    assert_eq!(status("bad"), Some("failed".into()));
+    assert_eq!(status("after"), Some("skipped".into()));
+    assert_eq!(status("other"), Some("done".into()));
+    assert_eq!(world.rows("select b from other")?, ["5"]);
+    assert!(world.rows("select a from bad").is_err(), "nothing unaudited is published");
+    Ok(())
+}

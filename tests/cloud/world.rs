@@ -1,0 +1,130 @@
+//! A lake's folder and an account for it.
+
+use std::process::{Child, Command, Stdio};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+
+use anyhow::{Context, Result, bail};
+use serde_json::Value;
+use tarn_testkit::{Account, Answer, REGION, ScratchLake, program, workspace};
+
+static SHARED: Mutex<Weak<Account>> = Mutex::new(Weak::new());
+
+/// The account that tests without faults share.
+pub(crate) fn shared() -> Result<Arc<Account>> {
+    let mut shared = SHARED.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(running) = shared.upgrade() {
+        return Ok(running);
+    }
+    let started = Arc::new(Account::start()?);
+    *shared = Arc::downgrade(&started);
+    Ok(started)
+}
+
+/// A lake in an account.
+pub(crate) struct World {
+    pub(crate) account: Arc<Account>,
+    pub(crate) lake: ScratchLake,
+    pub(crate) name: String,
+}
+
+impl World {
+    /// A lake with these models in the shared account; `name` is its own there.
+    pub(crate) fn shared(name: &str, files: &[(&str, &str)]) -> Result<Self> {
+        Self::with(shared()?, name, files)
+    }
+
+    /// A lake in an account of its own, for tests that make it fail.
+    pub(crate) fn own(name: &str, files: &[(&str, &str)]) -> Result<Self> {
+        Self::with(Arc::new(Account::start()?), name, files)
+    }
+
+    fn with(account: Arc<Account>, name: &str, files: &[(&str, &str)]) -> Result<Self> {
+        let lake = ScratchLake::empty()?;
+        lake.write("tarn.yaml", format!("name: {name}\n"))?;
+        for (path, text) in files {
+            lake.write(path, text)?;
+        }
+        Self::deployed(account, name, lake)
+    }
+
+    /// A copy of a lake of the workspace, in the shared account.
+    pub(crate) fn copy_of(folder: &str, name: &str) -> Result<Self> {
+        Self::deployed(shared()?, name, ScratchLake::copy_of(folder)?)
+    }
+
+    fn deployed(account: Arc<Account>, name: &str, lake: ScratchLake) -> Result<Self> {
+        let text = lake.read("tarn.yaml")?;
+        let text: Vec<&str> = text.lines().filter(|line| !line.starts_with("athena:")).collect();
+        lake.write("tarn.yaml", format!("{}\naws: {{bucket: {name}-lake}}\n", text.join("\n")))?;
+        let world = Self { account, lake, name: name.to_owned() };
+        world.deploy()?;
+        Ok(world)
+    }
+
+    /// Bucket, workgroup, functions and state machines.
+    fn deploy(&self) -> Result<()> {
+        let programs = program("tarn")?.parent().context("a program lies in a folder")?.to_owned();
+        let endpoint = self.account.endpoint();
+        let output = Command::new(Account::python()?)
+            .args(["-m", "account.deploy", "--endpoint", &endpoint, "--lake", &self.name])
+            .args(["--bucket", &self.bucket(), "--machines"])
+            .arg(workspace().join("statemachines"))
+            .arg("--programs")
+            .arg(programs)
+            .current_dir(workspace().join("tests"))
+            .env("PYTHONDONTWRITEBYTECODE", "1")
+            .output()?;
+        if !output.status.success() {
+            bail!("not deployed: {}", String::from_utf8_lossy(&output.stderr));
+        }
+        Ok(())
+    }
+
+    pub(crate) fn bucket(&self) -> String {
+        format!("{}-lake", self.name)
+    }
+
+    fn variables(&self) -> [(&'static str, String); 5] {
+        [
+            ("AWS_ENDPOINT_URL", self.account.endpoint()),
+            ("AWS_REGION", REGION.to_owned()),
+            ("AWS_ACCESS_KEY_ID", "test".to_owned()),
+            ("AWS_SECRET_ACCESS_KEY", "test".to_owned()),
+            ("TARN_TARGET", "aws".to_owned()),
+        ]
+    }
+
+    /// Runs `tarn … --target aws` in the lake.
+    pub(crate) fn tarn(&self, arguments: &[&str]) -> Result<Answer> {
+        let variables = self.variables();
+        let variables: Vec<(&str, &str)> = variables.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        self.lake.tarn_with(&variables, arguments)
+    }
+
+    /// Starts `tarn … --target aws` in the lake and goes on.
+    pub(crate) fn start(&self, arguments: &[&str]) -> Result<Child> {
+        let mut command = Command::new(program("tarn")?);
+        command.args(arguments).current_dir(self.lake.path()).envs(self.variables());
+        Ok(command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?)
+    }
+
+    /// The rows of a query by Athena, as CSV without the header.
+    pub(crate) fn rows(&self, sql: &str) -> Result<Vec<String>> {
+        let answer = self.tarn(&["query", "--format", "csv", sql])?;
+        if answer.code != 0 {
+            bail!("{}", answer.stderr);
+        }
+        Ok(answer.stdout.lines().skip(1).map(str::to_owned).collect())
+    }
+
+    /// Makes models in this process; the run's record.
+    pub(crate) fn run(&self, arguments: &[&str]) -> Result<Value> {
+        self.tarn(&[&["run", "--here", "--json"], arguments].concat())?.done().json()
+    }
+
+    /// The table as Glue has it.
+    pub(crate) fn table(&self, table: &str) -> Result<Value> {
+        let asked = serde_json::json!({"DatabaseName": format!("tarn_{}", self.name), "Name": table});
+        Ok(self.account.call("glue", "AWSGlue.GetTable", &asked)?["Table"].take())
+    }
+}
