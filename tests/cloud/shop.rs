@@ -83,6 +83,10 @@ fn a_run_that_is_started_twice_is_one() -> Result<()> {
     )?;
     world.tarn(&["push"])?.done();
     let run = ["run", "--run-id", "20261031t181500000_0001", "--json"];
+    world.tarn(&["diff"])?.done();
+    world.lake.write("models/three.sql", "select 3 as c\n")?;
+    let differs = world.tarn(&["diff", "--json"])?.ended(1).json()?;
+    assert_eq!(differs, serde_json::json!({"added": ["models/three.sql"], "changed": [], "removed": []}));
     let first: Value = world.tarn(&run)?.done().json()?;
     world.account.clear_calls()?;
     let second: Value = world.tarn(&run)?.done().json()?;

@@ -94,6 +94,8 @@ pub(crate) enum Command {
     Replay(commands::replay::Args),
     /// Hand the lake's files to what is deployed on AWS.
     Push(commands::push::Args),
+    /// Show how the lake's files differ from what is deployed.
+    Diff(commands::diff::Args),
     /// Remove versions that nothing refers to.
     Clean(commands::clean::Args),
     /// Write the JSON Schemas of the lake's YAML files, for editors.

@@ -4,6 +4,7 @@ pub(crate) mod check;
 pub(crate) mod clean;
 pub(crate) mod compile;
 pub(crate) mod completions;
+pub(crate) mod diff;
 pub(crate) mod graph;
 pub(crate) mod ingest;
 pub(crate) mod init;
@@ -40,6 +41,7 @@ pub(crate) async fn run(arguments: Arguments, terminal: &Terminal) -> anyhow::Re
         Command::Rollback(args) => rollback::run(&args, &global, *terminal).await,
         Command::Replay(args) => replay::run(&args, &global, *terminal).await,
         Command::Push(args) => push::run(&args, &global, *terminal).await,
+        Command::Diff(args) => diff::run(&args, &global, *terminal).await,
         Command::Clean(args) => clean::run(&args, &global, *terminal).await,
         Command::Schema(args) => schema::run(&args, *terminal),
         Command::Completions(args) => completions::run(&args),

@@ -88,6 +88,41 @@ impl Project {
     }
 }
 
+/// How a lake's folder differs from what was pushed.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Difference {
+    /// Files that are new in the folder.
+    pub added: Vec<String>,
+    /// Files with another text.
+    pub changed: Vec<String>,
+    /// Files that are gone from the folder.
+    pub removed: Vec<String>,
+}
+
+impl Difference {
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.added.is_empty() && self.changed.is_empty() && self.removed.is_empty()
+    }
+}
+
+/// Compares the lake's files with those that were pushed last.
+pub async fn difference(files: &LakeFiles, objects: &dyn ObjectStore) -> Result<Difference, StepError> {
+    let key = present(objects).await?;
+    let pushed: PushedFiles = from_json(&key, &objects.get(&key).await?)?;
+    let mut difference = Difference::default();
+    let mut left = pushed.files;
+    for (path, bytes) in files.iter().filter(|(path, _)| LakeFiles::is_lake_file(path)) {
+        match left.remove(path) {
+            None => difference.added.push(path.to_owned()),
+            Some(text) if text.as_bytes() != bytes => difference.changed.push(path.to_owned()),
+            Some(_) => {}
+        }
+    }
+    difference.removed = left.into_keys().collect();
+    Ok(difference)
+}
+
 async fn present(objects: &dyn ObjectStore) -> Result<Key, StepError> {
     let at = layout::current_project();
     let bytes = objects.get(&at).await.map_err(|error| match error {

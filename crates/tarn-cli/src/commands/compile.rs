@@ -7,7 +7,7 @@ use tarn_model::CompileContext;
 use tarn_pipeline::convert::CatalogueNames;
 use tarn_pipeline::ports::{Silent, TableKind};
 
-use crate::args::GlobalArguments;
+use crate::args::{GlobalArguments, Target};
 use crate::lake::Place;
 use crate::outcome::{Mistakes, Outcome};
 use crate::terminal::Terminal;
@@ -44,14 +44,14 @@ pub(crate) async fn run(args: &Args, global: &GlobalArguments, terminal: Termina
     let selected = lake.select(&args.select, &args.exclude).map_err(Mistakes)?;
     let vars: IndexMap<String, String> = args.vars.iter().cloned().collect();
     lake.check_vars(&vars).map_err(Mistakes)?;
-    let opened = match place.data.is_dir() {
-        true => Some(place.open(Arc::new(Silent), &lake)?),
+    let ports = match global.target == Target::Aws || place.data.is_dir() {
+        true => Some(place.ports(global.target, Arc::new(Silent), &lake)?),
         false => None,
     };
     let mut compiled = Vec::new();
     for name in &selected.models {
-        let published = match &opened {
-            Some(opened) => opened.ports.catalogue.get(name).await?,
+        let published = match &ports {
+            Some(ports) => ports.catalogue.get(name).await?,
             None => None,
         };
         let is_table = published.is_some_and(|entry| matches!(entry.kind, TableKind::Table { .. }));
