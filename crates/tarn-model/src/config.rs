@@ -6,7 +6,7 @@ use serde::{Serialize, Serializer};
 
 use crate::name;
 use crate::value;
-use crate::variable::{self, VarDeclaration};
+use crate::variable::{self, VarDeclaration, VarType};
 use crate::yaml::{Node, Reader, Spanned, values};
 
 /// The configuration of a lake.
@@ -32,6 +32,8 @@ pub struct LakeConfig {
     pub flatten: FlattenConfig,
     /// Runs that start by themselves once deployed.
     pub schedules: IndexMap<String, Schedule>,
+    /// Which variables tell a model the days of a slice of a backfill.
+    pub backfill: BackfillConfig,
     /// Settings of Athena, used once deployed.
     pub athena: AthenaConfig,
     /// Where the lake is deployed.
@@ -75,11 +77,13 @@ impl Default for Retention {
 pub struct RunConfig {
     /// Models built at the same time, at least 1.
     pub parallel: u32,
+    /// Bytes that all models of a run may scan together.
+    pub scan_limit_bytes: Option<u64>,
 }
 
 impl Default for RunConfig {
     fn default() -> RunConfig {
-        RunConfig { parallel: 2 }
+        RunConfig { parallel: 2, scan_limit_bytes: None }
     }
 }
 
@@ -148,6 +152,16 @@ pub struct Schedule {
     pub vars: IndexMap<String, String>,
 }
 
+/// Which variables tell a model the days of a slice of a backfill.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct BackfillConfig {
+    /// The variable that gets the first day of a slice.
+    pub first: Option<String>,
+    /// The variable that gets the last day of a slice.
+    pub last: Option<String>,
+}
+
 /// Where a lake is deployed.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
@@ -202,15 +216,17 @@ pub(crate) const CONFIG_KEYS: &[&str] = &[
     "run",
     "flatten",
     "schedules",
+    "backfill",
     "athena",
     "alerts",
     "aws",
 ];
 pub(crate) const MART_KEYS: &[&str] = &["url"];
 pub(crate) const RETENTION_KEYS: &[&str] = &["versions"];
-pub(crate) const RUN_KEYS: &[&str] = &["parallel"];
+pub(crate) const RUN_KEYS: &[&str] = &["parallel", "scan_limit"];
 pub(crate) const FLATTEN_KEYS: &[&str] = &["separator", "arrays", "depth"];
 pub(crate) const SCHEDULE_KEYS: &[&str] = &["cron", "select", "vars"];
+pub(crate) const BACKFILL_KEYS: &[&str] = &["first", "last"];
 pub(crate) const ATHENA_KEYS: &[&str] = &["database", "workgroup", "scan_limit", "price_per_tb"];
 pub(crate) const AWS_KEYS: &[&str] = &["bucket", "raw_bucket", "state_machine"];
 pub(crate) const ALERTS_KEYS: &[&str] = &["slack"];
@@ -229,6 +245,7 @@ impl Default for LakeConfig {
             run: RunConfig::default(),
             flatten: FlattenConfig::default(),
             schedules: IndexMap::new(),
+            backfill: BackfillConfig::default(),
             athena: AthenaConfig::default(),
             aws: AwsConfig::default(),
             alerts: AlertsConfig::default(),
@@ -331,6 +348,9 @@ pub(crate) fn read(reader: &mut Reader) -> (LakeConfig, ConfigPlaces) {
     if let Some(node) = fields.get("schedules") {
         config.schedules = read_schedules(reader, node, &config.vars, &mut places);
     }
+    if let Some(node) = fields.get("backfill") {
+        config.backfill = read_backfill(reader, node, &config.vars).unwrap_or_default();
+    }
     if let Some(node) = fields.get("athena") {
         config.athena = read_athena(reader, node).unwrap_or_default();
     }
@@ -393,8 +413,10 @@ fn read_retention(reader: &mut Reader, node: &Node) -> Option<Retention> {
 
 fn read_run(reader: &mut Reader, node: &Node) -> Option<RunConfig> {
     let fields = reader.fields(node, "`run`", RUN_KEYS)?;
-    let parallel = reader.integer(fields.get("parallel")?, "`parallel`", 1, 1_000)?;
-    Some(RunConfig { parallel })
+    let default = RunConfig::default();
+    let parallel = fields.get("parallel").and_then(|node| reader.integer(node, "`parallel`", 1, 1_000));
+    let scan_limit_bytes = fields.get("scan_limit").and_then(|node| read_bytes(reader, node));
+    Some(RunConfig { parallel: parallel.unwrap_or(default.parallel), scan_limit_bytes })
 }
 
 /// Reads `flatten:` of the lake or of a source.
@@ -426,6 +448,28 @@ fn read_schedules(
         schedules.insert(name.value, Schedule { cron, select: values(select), vars });
     }
     schedules
+}
+
+fn read_backfill(reader: &mut Reader, node: &Node, vars: &IndexMap<String, VarDeclaration>) -> Option<BackfillConfig> {
+    let fields = reader.fields(node, "`backfill`", BACKFILL_KEYS)?;
+    let mut variable = |key: &str| -> Option<String> {
+        let node = fields.get(key)?;
+        let name = reader.text(node, &format!("`{key}`"))?;
+        let mistake = match vars.get(&name) {
+            None => reader
+                .source
+                .error("unknown-var", node.span.clone(), format!("there is no variable `{name}`"))
+                .with_hint_if(name::suggestion(&name, vars.keys().map(String::as_str), "variables")),
+            Some(declared) if declared.var_type != VarType::Date => {
+                let message = format!("the variable `{name}` is of type {}, not date", declared.var_type.word());
+                reader.source.error("bad-value", node.span.clone(), message)
+            }
+            Some(_) => return Some(name),
+        };
+        reader.report(mistake);
+        None
+    };
+    Some(BackfillConfig { first: variable("first"), last: variable("last") })
 }
 
 fn read_athena(reader: &mut Reader, node: &Node) -> Option<AthenaConfig> {

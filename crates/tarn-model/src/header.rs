@@ -3,9 +3,12 @@
 use std::ops::Range;
 
 use crate::audit::{self, Audit};
-use crate::config::LakeConfig;
-use crate::model::{Compression, MartMode, MartTarget, Materialization, MergeOrder, OnEmpty, Strategy};
+use crate::config::{LakeConfig, read_bytes};
+use crate::model::{
+    Compression, Format, MartMode, MartTarget, Materialization, MergeOrder, OnEmpty, SchemaChange, Strategy, TableType,
+};
 use crate::name;
+use crate::storage::{self, Storage};
 use crate::yaml::{Fields, Node, NodeValue, Reader, values};
 
 /// What a header says; all defaults where there is none.
@@ -15,6 +18,9 @@ pub(crate) struct Header {
     pub(crate) materialization: Materialization,
     pub(crate) partitioned_by: Vec<String>,
     pub(crate) compression: Compression,
+    pub(crate) storage: Storage,
+    pub(crate) on_schema_change: SchemaChange,
+    pub(crate) scan_limit_bytes: Option<u64>,
     pub(crate) tags: Vec<String>,
     pub(crate) on_empty: OnEmpty,
     pub(crate) audits: Vec<Audit>,
@@ -28,6 +34,9 @@ impl Default for Header {
             materialization: Materialization::Table,
             partitioned_by: Vec::new(),
             compression: Compression::default(),
+            storage: Storage::default(),
+            on_schema_change: SchemaChange::default(),
+            scan_limit_bytes: None,
             tags: Vec::new(),
             on_empty: OnEmpty::default(),
             audits: Vec::new(),
@@ -44,6 +53,11 @@ pub(crate) const HEADER_KEYS: &[&str] = &[
     "merge_order",
     "partitioned_by",
     "compression",
+    "format",
+    "table_type",
+    "bucketed_by",
+    "on_schema_change",
+    "scan_limit",
     "tags",
     "on_empty",
     "audits",
@@ -98,6 +112,11 @@ pub(crate) fn read(reader: &mut Reader, yaml: Range<usize>, config: &LakeConfig,
         let choices = [("zstd", Compression::Zstd), ("snappy", Compression::Snappy)];
         header.compression = reader.one_of(node, "`compression`", &choices).unwrap_or_default();
     }
+    header.storage = storage::read(reader, &fields, &header.partitioned_by, &header.materialization);
+    if let Some(node) = fields.get("on_schema_change") {
+        header.on_schema_change = read_schema_change(reader, &fields, node, &header.materialization);
+    }
+    header.scan_limit_bytes = fields.get("scan_limit").and_then(|node| read_bytes(reader, node));
     if let Some(node) = fields.get("on_empty") {
         let choices = [("publish", OnEmpty::Publish), ("fail", OnEmpty::Fail)];
         header.on_empty = reader.one_of(node, "`on_empty`", &choices).unwrap_or_default();
@@ -116,8 +135,48 @@ pub(crate) fn read(reader: &mut Reader, yaml: Range<usize>, config: &LakeConfig,
                 .with_hint("write `materialized: table`");
             reader.report(mistake);
         }
+        refuse_unloadable(reader, &fields, &header.storage);
     }
     header
+}
+
+/// A mart is loaded from the version's files, which must be Parquet and hold its rows and no others.
+fn refuse_unloadable(reader: &mut Reader, fields: &Fields<'_>, storage: &Storage) {
+    let (why, key) = if storage.format == Format::Orc {
+        ("a mart is loaded from Parquet files, not from ORC", "format")
+    } else if storage.table_type == TableType::Iceberg {
+        ("a mart is loaded from the table's files, and those of an Iceberg table hold deleted rows too", "table_type")
+    } else {
+        return;
+    };
+    let span = fields.key_span("mart").unwrap_or_else(|| fields.span());
+    let mistake = reader
+        .source
+        .error("bad-mart", span, why)
+        .with_hint(format!("take away `{key}`, or load the mart from a second model that reads this one"));
+    reader.report(mistake);
+}
+
+fn read_schema_change(
+    reader: &mut Reader,
+    fields: &Fields<'_>,
+    node: &Node,
+    materialization: &Materialization,
+) -> SchemaChange {
+    let choices = [
+        ("fail", SchemaChange::Fail),
+        ("append_new_columns", SchemaChange::AppendNewColumns),
+        ("sync", SchemaChange::Sync),
+    ];
+    if !matches!(materialization, Materialization::Incremental(_)) {
+        let span = fields.key_span("on_schema_change").unwrap_or_else(|| node.span.clone());
+        let mistake = reader
+            .source
+            .error("bad-strategy", span, "`on_schema_change` is for incremental models only")
+            .with_hint("take this key away: other models have the columns of their `select` after every run");
+        reader.report(mistake);
+    }
+    reader.one_of(node, "`on_schema_change`", &choices).unwrap_or_default()
 }
 
 fn read_names(reader: &mut Reader, fields: &Fields<'_>, key: &str) -> Vec<String> {
@@ -199,7 +258,9 @@ fn check_partitions(reader: &mut Reader, fields: &Fields<'_>, header: &Header) {
             reader.report(mistake);
         }
         Materialization::View => {
-            for key in ["partitioned_by", "compression", "on_empty"] {
+            for key in
+                ["partitioned_by", "compression", "on_empty", "format", "table_type", "bucketed_by", "scan_limit"]
+            {
                 if let Some(span) = fields.key_span(key) {
                     reader.error("bad-strategy", span, format!("a view has no files, so `{key}` means nothing"));
                 }

@@ -28,6 +28,7 @@ mod seed;
 mod selection;
 mod source;
 mod sql_text;
+mod storage;
 mod template;
 mod unit_test;
 mod value;
@@ -38,15 +39,15 @@ pub use audit::{AcceptedValue, Audit, AuditCheck};
 pub use column_type::{ColumnType, TypedColumns};
 pub use compile::{CompileContext, CompiledModel, QuotedNames, Relation, RelationKind, RelationNames};
 pub use config::{
-    AlertsConfig, AthenaConfig, AwsConfig, FlattenArrays, FlattenConfig, FlattenOverrides, LakeConfig, MartConfig,
-    Retention, RunConfig, Schedule, SlackConfig,
+    AlertsConfig, AthenaConfig, AwsConfig, BackfillConfig, FlattenArrays, FlattenConfig, FlattenOverrides, LakeConfig,
+    MartConfig, Retention, RunConfig, Schedule, SlackConfig,
 };
 pub use diagnostic::{Diagnostic, Diagnostics, Related, Severity};
 pub use graph::{Graph, NodeKind};
 pub use lake::{Lake, LakeFiles};
 pub use model::{
-    Compression, Dependency, DependencyKind, MartMode, MartTarget, Materialization, MergeOrder, Model, OnEmpty,
-    Strategy,
+    Bucketing, Compression, Dependency, DependencyKind, Format, MartMode, MartTarget, Materialization, MergeOrder,
+    Model, OnEmpty, SchemaChange, Strategy, TableType,
 };
 pub use plan::{Plan, PlannedModel};
 pub use schema::schemas;

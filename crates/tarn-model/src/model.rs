@@ -19,8 +19,18 @@ pub struct Model {
     pub materialization: Materialization,
     /// Partition columns: the last columns of the `SELECT`.
     pub partitioned_by: Vec<String>,
-    /// Compression of the Parquet files.
+    /// Compression of the files.
     pub compression: Compression,
+    /// What the files are.
+    pub format: Format,
+    /// Hive or Iceberg.
+    pub table_type: TableType,
+    /// The buckets of each partition.
+    pub bucketed_by: Option<Bucketing>,
+    /// What happens when an incremental model's columns are no longer those of its table.
+    pub on_schema_change: SchemaChange,
+    /// Bytes that one of the model's statements may scan; the lake's limit when none.
+    pub scan_limit_bytes: Option<u64>,
     /// For selection.
     pub tags: Vec<String>,
     /// What an empty result means.
@@ -96,7 +106,7 @@ pub struct MergeOrder {
     pub column: String,
 }
 
-/// Compression of Parquet files.
+/// Compression of a table's files.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Compression {
@@ -105,6 +115,51 @@ pub enum Compression {
     Zstd,
     /// Snappy.
     Snappy,
+}
+
+/// What the files of a table are on AWS. A laptop stores Parquet whatever is written here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Format {
+    /// Parquet.
+    #[default]
+    Parquet,
+    /// ORC.
+    Orc,
+}
+
+/// How a table keeps its files on AWS. A laptop keeps versions of its own in either case, with the same rows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum TableType {
+    /// Folders of files that the catalogue points to.
+    #[default]
+    Hive,
+    /// Apache Iceberg.
+    Iceberg,
+}
+
+/// The buckets of each partition of a table: rows with the same values lie in the same file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct Bucketing {
+    /// The columns whose values choose the bucket, at least one.
+    pub columns: Vec<String>,
+    /// How many buckets, 1 to 100.
+    pub count: u32,
+}
+
+/// What happens when an incremental model's columns are no longer those of its table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SchemaChange {
+    /// The run fails before the query is paid for.
+    #[default]
+    Fail,
+    /// New columns are added after the others, null in older rows; those that are gone stay, null in newer rows.
+    AppendNewColumns,
+    /// New columns are added and those that are gone are dropped.
+    Sync,
 }
 
 /// What an empty result means.

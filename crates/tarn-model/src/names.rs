@@ -8,6 +8,9 @@ use crate::name;
 use crate::source::SourceKind;
 use crate::template::Function;
 
+/// Tables that Tarn itself keeps in every lake.
+const RESERVED: [&str; 2] = ["tarn_queries", "tarn_runs"];
+
 /// Names of everything that was found, also of what could not be read: a broken source is still no missing one.
 #[derive(Debug, Default)]
 pub(crate) struct Names {
@@ -32,6 +35,12 @@ impl Names {
             let mistake = place
                 .error("bad-name", format!("{what} cannot be called `{name}`: {problem}"))
                 .with_hint_if(name::allowed_form(name).map(|form| format!("`{form}` would be allowed")));
+            diagnostics.push(mistake);
+        }
+        if RESERVED.contains(&name) {
+            let mistake = place
+                .error("bad-name", format!("{what} cannot be called `{name}`: that is Tarn's own table of runs"))
+                .with_hint("give it another name");
             diagnostics.push(mistake);
         }
         match self.places.get(name) {

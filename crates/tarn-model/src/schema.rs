@@ -6,12 +6,13 @@ use serde_json::{Map, Value, json};
 
 use crate::audit::{ACCEPTED_VALUES_KEYS, AUDIT_KEYS, RELATIONSHIPS_KEYS, ROW_COUNT_KEYS, SQL_KEYS};
 use crate::config::{
-    ALERTS_KEYS, ATHENA_KEYS, AWS_KEYS, CONFIG_KEYS, FLATTEN_KEYS, MART_KEYS, MART_SCHEMES, RETENTION_KEYS, RUN_KEYS,
-    SCHEDULE_KEYS, SLACK_KEYS,
+    ALERTS_KEYS, ATHENA_KEYS, AWS_KEYS, BACKFILL_KEYS, CONFIG_KEYS, FLATTEN_KEYS, MART_KEYS, MART_SCHEMES,
+    RETENTION_KEYS, RUN_KEYS, SCHEDULE_KEYS, SLACK_KEYS,
 };
 use crate::header::{self, HEADER_KEYS};
 use crate::seed::{SEED_COLUMN_KEYS, SEED_KEYS};
 use crate::source::{COLUMN_KEYS, SOURCE_KEYS};
+use crate::storage::BUCKET_KEYS;
 use crate::unit_test::{EXPECT_KEYS, UNIT_TEST_KEYS};
 use crate::variable::DECLARATION_KEYS;
 
@@ -90,15 +91,22 @@ fn texts(description: &str) -> Value {
 
 fn config() -> Value {
     object(CONFIG_KEYS, &["name"], |key| match key {
-        "name" => text("Name of the lake, and of the database of its tables"),
+        "name" => text("Name of the lake, and of what is deployed of it"),
         "description" => text("For people"),
         "timezone" => text("IANA name of the zone in which days begin and schedules fire; UTC unless written"),
         "vars" => described("Variables, read by `var('name')`", map_of(json!({"oneOf": [scalar(), variable()]}))),
         "marts" => described("Relational databases that models are loaded into", map_of(mart())),
         "retention" => object(RETENTION_KEYS, &[], |_| number("Old versions kept per model", 0)),
-        "run" => object(RUN_KEYS, &[], |_| number("Models built at the same time", 1)),
+        "run" => object(RUN_KEYS, &[], |key| match key {
+            "parallel" => number("Models built at the same time", 1),
+            _ => text("Data that all models of a run may scan together, like `1 TB`"),
+        }),
         "flatten" => flatten(),
         "schedules" => described("Runs that start by themselves once deployed", map_of(schedule())),
+        "backfill" => object(BACKFILL_KEYS, &[], |key| match key {
+            "first" => text("Variable of type date that gets the first day of a slice of a backfill"),
+            _ => text("Variable of type date that gets its last day"),
+        }),
         "athena" => athena(),
         "aws" => aws(),
         _ => object(ALERTS_KEYS, &[], |_| slack()),
@@ -139,7 +147,8 @@ fn schedule() -> Value {
 
 fn athena() -> Value {
     object(ATHENA_KEYS, &[], |key| match key {
-        "workgroup" => text("Workgroup that queries run in"),
+        "database" => text("Database of the lake's tables; `tarn_<name>` unless written"),
+        "workgroup" => text("Workgroup that queries run in; `tarn-<name>` unless written"),
         "scan_limit" => text("Data that one query may scan, like `100 GB`"),
         _ => text("Price of a scanned terabyte"),
     })
@@ -148,6 +157,7 @@ fn athena() -> Value {
 fn aws() -> Value {
     let aws = object(AWS_KEYS, &["bucket"], |key| match key {
         "bucket" => text("Bucket of everything Tarn makes"),
+        "state_machine" => text("State machine that runs models; `tarn-<name>-workflow` unless written"),
         _ => text("Bucket of everything that came in; the same one unless written"),
     });
     described("Where the lake is deployed", aws)
@@ -213,6 +223,16 @@ fn model() -> Value {
         "merge_order" => text("Of two rows of one key the one with the highest value here stays"),
         "partitioned_by" => texts("Partition columns: the last columns of the `select`"),
         "compression" => choice("Compression of the files", &["zstd", "snappy"]),
+        "format" => choice("What the files are on AWS", &["parquet", "orc"]),
+        "table_type" => choice("How the table is kept on AWS", &["hive", "iceberg"]),
+        "bucketed_by" => object(BUCKET_KEYS, BUCKET_KEYS, |key| match key {
+            "columns" => texts("Columns whose values choose the bucket"),
+            _ => number("Buckets of each partition", 1),
+        }),
+        "on_schema_change" => {
+            choice("When an incremental model's columns change", &["fail", "append_new_columns", "sync"])
+        }
+        "scan_limit" => text("Data that one statement of the model may scan, like `50 GB`"),
         "tags" => texts("For selection"),
         "on_empty" => choice("What an empty result means", &["publish", "fail"]),
         "audits" => described("Checks before readers see a version", list_of(audit())),

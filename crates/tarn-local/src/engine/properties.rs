@@ -1,4 +1,7 @@
 //! The `WITH (…)` of a `CREATE TABLE … AS`.
+//!
+//! Athena has more ways to keep a table than the laptop: ORC, buckets, Iceberg. They change how rows are found and not which rows
+//! there are, so the laptop takes them and keeps Parquet.
 
 use std::collections::BTreeMap;
 
@@ -28,14 +31,25 @@ pub(super) fn read(written: BTreeMap<String, PropertyValue>) -> Result<Propertie
     let mut level = None;
     for (name, value) in written {
         match (name.as_str(), value) {
-            ("format", PropertyValue::Text(format)) if format.eq_ignore_ascii_case("parquet") => {}
+            ("format", PropertyValue::Text(format)) if is_one_of(&format, &["parquet", "orc"]) => {}
             ("format", PropertyValue::Text(format)) => {
                 return Err(with_hint(
                     format!("the laptop does not write the format `{format}`"),
                     "use `format = 'PARQUET'`",
                 ));
             }
-            ("external_location", PropertyValue::Text(location)) => properties.external_location = Some(location),
+            ("external_location" | "location", PropertyValue::Text(location)) => {
+                properties.external_location = Some(location);
+            }
+            ("partitioning", PropertyValue::Array(keys)) => {
+                if let Some(computed) = keys.iter().find(|key| key.contains('(')) {
+                    return Err(with_hint(
+                        format!("the laptop does not partition by `{computed}`"),
+                        "compute it in a column of its own, and partition by that",
+                    ));
+                }
+                properties.partitioned_by = keys.iter().map(|key| key.to_lowercase()).collect();
+            }
             ("partitioned_by", PropertyValue::Array(keys)) => {
                 properties.partitioned_by = keys.iter().map(|key| key.to_lowercase()).collect();
             }
@@ -43,18 +57,16 @@ pub(super) fn read(written: BTreeMap<String, PropertyValue>) -> Result<Propertie
                 properties.compression = compression(&codec)?;
             }
             ("compression_level", PropertyValue::Number(number)) => level = Some(read_level(&number)?),
-            ("is_external", PropertyValue::Boolean(true)) => {}
-            ("table_type", PropertyValue::Text(kind)) if kind.eq_ignore_ascii_case("hive") => {}
-            ("bucketed_by" | "bucket_count" | "table_type" | "is_external", _) => {
-                return Err(with_hint(
-                    format!("the laptop does not write tables with `{name}`"),
-                    "leave the property out",
-                ));
-            }
+            ("table_type", PropertyValue::Text(kind)) if is_one_of(&kind, &["hive", "iceberg"]) => {}
+            ("is_external", PropertyValue::Boolean(_))
+            | ("bucketed_by", PropertyValue::Array(_))
+            | ("bucket_count", PropertyValue::Number(_)) => {}
             _ => {
                 return Err(with_hint(
                     format!("table property `{name}` does not exist, or has a value of another kind"),
-                    "known are `format`, `external_location`, `partitioned_by`, `write_compression`, `compression_level`",
+                    "known are `format`, `external_location`, `partitioned_by`, `write_compression`, `compression_level`, \
+                     and for Athena's sake `table_type`, `is_external`, `location`, `partitioning`, `bucketed_by`, \
+                     `bucket_count`",
                 ));
             }
         }
@@ -63,6 +75,10 @@ pub(super) fn read(written: BTreeMap<String, PropertyValue>) -> Result<Propertie
         *chosen = level;
     }
     Ok(properties)
+}
+
+fn is_one_of(word: &str, known: &[&str]) -> bool {
+    known.iter().any(|known| word.eq_ignore_ascii_case(known))
 }
 
 fn compression(codec: &str) -> Result<Compression, EngineError> {
@@ -110,12 +126,29 @@ mod tests {
     }
 
     #[test]
+    fn what_only_athena_does_changes_no_row() {
+        let properties = read(BTreeMap::from([
+            ("format".to_owned(), text("ORC")),
+            ("table_type".to_owned(), text("ICEBERG")),
+            ("is_external".to_owned(), PropertyValue::Boolean(false)),
+            ("location".to_owned(), text("/x/")),
+            ("partitioning".to_owned(), PropertyValue::Array(vec!["day".to_owned()])),
+            ("bucketed_by".to_owned(), PropertyValue::Array(vec!["id".to_owned()])),
+            ("bucket_count".to_owned(), PropertyValue::Number("8".to_owned())),
+        ]));
+        let properties = properties.unwrap();
+        assert_eq!(properties.external_location.as_deref(), Some("/x/"));
+        assert_eq!(properties.partitioned_by, ["day"]);
+    }
+
+    #[test]
     fn what_the_laptop_cannot_do_is_refused_by_name() {
         for (name, value, word) in [
-            ("format", text("ORC"), "ORC"),
+            ("format", text("AVRO"), "AVRO"),
             ("write_compression", text("GZIP"), "GZIP"),
-            ("bucketed_by", PropertyValue::Array(vec![]), "bucketed_by"),
-            ("table_type", text("ICEBERG"), "table_type"),
+            ("bucketed_by", text("id"), "bucketed_by"),
+            ("table_type", text("DELTA"), "table_type"),
+            ("partitioning", PropertyValue::Array(vec!["bucket(id, 4)".to_owned()]), "bucket(id, 4)"),
             ("partitioned_by", text("day"), "partitioned_by"),
             ("colour", text("red"), "colour"),
             ("compression_level", PropertyValue::Number("99".to_owned()), "99"),
