@@ -1,9 +1,14 @@
 //! What a model's columns must be like before its query is paid for.
 
+mod change;
+
 use tarn_model::Model;
 
 use crate::error::StepError;
-use crate::ports::{Column, TableEntry};
+use crate::ports::Column;
+
+pub(crate) use change::sql_type;
+pub use change::{Decision, TableChange, decide, onto};
 
 /// What Athena would refuse after the query was paid for is refused before it.
 pub fn check(model: &Model, columns: &[Column]) -> Result<(), StepError> {
@@ -31,6 +36,14 @@ pub fn check(model: &Model, columns: &[Column]) -> Result<(), StepError> {
         ))
         .with_hint("put the partition columns last in the `select`, in the same order: Athena takes them from there"));
     }
+    if let Some(bucketing) = &model.bucketed_by
+        && let Some(missing) = bucketing.columns.iter().find(|name| columns.iter().all(|column| column.name != **name))
+    {
+        return Err(StepError::permanent(format!(
+            "model `{}` has buckets by `{missing}`, but yields no such column",
+            model.name
+        )));
+    }
     if columns.len() == partitions.len() {
         return Err(StepError::permanent(format!(
             "model `{}` has no column besides its partition columns",
@@ -38,28 +51,4 @@ pub fn check(model: &Model, columns: &[Column]) -> Result<(), StepError> {
         )));
     }
     Ok(())
-}
-
-/// An incremental version must have the columns of the table it joins.
-pub fn check_same(model: &Model, onto: &TableEntry, columns: &[Column]) -> Result<(), StepError> {
-    let published: Vec<(&str, &str)> =
-        onto.all_columns().map(|column| (column.name.as_str(), column.column_type.as_str())).collect();
-    let new: Vec<(&str, &str)> =
-        columns.iter().map(|column| (column.name.as_str(), column.column_type.as_str())).collect();
-    if published == new {
-        return Ok(());
-    }
-    let missing =
-        published.iter().filter(|column| !new.contains(column)).map(|(name, kind)| format!("- {name} {kind}"));
-    let added = new.iter().filter(|column| !published.contains(column)).map(|(name, kind)| format!("+ {name} {kind}"));
-    let mut changes: Vec<String> = missing.chain(added).collect();
-    if changes.is_empty() {
-        changes.push("their order".to_owned());
-    }
-    Err(StepError::permanent(format!(
-        "the columns of incremental model `{}` differ from its published table:\n  {}",
-        model.name,
-        changes.join("\n  ")
-    ))
-    .with_hint("compute it anew from all its input with `--full-refresh`"))
 }

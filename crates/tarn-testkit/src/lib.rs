@@ -18,7 +18,7 @@ use anyhow::{Context, Result, bail};
 use tempfile::TempDir;
 
 pub use account::Account;
-pub use moto::Moto;
+pub use moto::{Moto, python};
 pub use runtime_api::{Reply, RuntimeApi};
 pub use services::{REGION, Services};
 

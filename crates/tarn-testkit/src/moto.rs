@@ -40,11 +40,7 @@ impl Moto {
     /// # Errors
     /// When it is not installed (`tests/set-up` does that) or does not start.
     pub fn start() -> Result<Self> {
-        let python = cache()?.join("venv/bin/python");
-        if !python.is_file() {
-            bail!("there is no `{}`; run the tests with `make test`", python.display());
-        }
-        let mut process = Command::new(python)
+        let mut process = Command::new(python()?)
             .args(["-I", "-c", SCRIPT])
             .env("MOTO_CALL_RESET_API", "false")
             .stdin(Stdio::piped())
@@ -79,6 +75,18 @@ impl Drop for Moto {
         let _ = self.process.kill();
         let _ = self.process.wait();
     }
+}
+
+/// Python with what the tests need.
+///
+/// # Errors
+/// When it is not installed: `tests/set-up` does that.
+pub fn python() -> Result<std::path::PathBuf> {
+    let python = cache()?.join("venv/bin/python");
+    if python.is_file() {
+        return Ok(python);
+    }
+    bail!("there is no `{}`; run the tests with `make test`", python.display())
 }
 
 /// Where `tests/set-up` installs what the tests need.

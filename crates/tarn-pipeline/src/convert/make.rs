@@ -8,13 +8,17 @@ use crate::error::StepError;
 use crate::layout;
 use crate::manifest::{Manifest, State};
 use crate::ports::{Column, NewTable, QueryOutcome, TableEntry, TableKind};
-use crate::prepare::{self, Merge, Statement, TableProperties};
+use crate::prepare::{self, Merge, Rows, Statement, TableProperties};
 use crate::publish::Replaces;
 
 /// What prepare found out.
 struct Prepared {
     compiled: CompiledModel,
+    /// The model's query with its columns as the table has them.
+    rows: Rows,
     columns: Vec<Column>,
+    /// Columns that the published table does not have yet.
+    added: Vec<String>,
     /// The published entry that this version adds to or changes; none for a full refresh.
     onto: Option<TableEntry>,
 }
@@ -61,10 +65,13 @@ impl ModelStep {
             .await
             .map_err(|error| self.sql_error(&compiled, error, 0))?;
         columns::check(&self.model, &columns)?;
-        if let Some(onto) = &onto {
-            columns::check_same(&self.model, onto, &columns)?;
+        let mut prepared = Prepared { rows: Rows::of(&compiled.sql), compiled, columns, added: Vec::new(), onto };
+        if let Some(onto) = &prepared.onto {
+            let change = columns::onto(&self.model, onto, &prepared.columns)?;
+            prepared.rows = change.arrange(&prepared.compiled.sql);
+            (prepared.columns, prepared.added) = (change.columns, change.added);
         }
-        Ok(Prepared { compiled, columns, onto })
+        Ok(prepared)
     }
 
     /// Whether the version is made onto what is published, and not anew.
@@ -102,7 +109,7 @@ impl ModelStep {
 
     async fn make_table(&mut self, prepared: &Prepared, version: &mut Version) -> Result<(), StepError> {
         let table = self.version_table();
-        let statement = self.create_table_as(&table, &prepared.compiled.sql);
+        let statement = self.create_table_as(&table, &prepared.rows.sql).below(prepared.rows.lines_before);
         let outcome = self.execute(&statement, Some(table), Some(&prepared.compiled)).await?;
         self.count(&outcome);
         self.finish_version(statement, version).await
@@ -124,21 +131,18 @@ impl ModelStep {
         let run = &self.context.settings.run;
         let delta = NewTable { name: self.delta_table(), folder: layout::delta(&self.model.name, run) };
         let statement = prepare::create_table_as(
-            TableProperties {
-                table: &delta.name,
-                location: &delta.folder,
-                partitioned_by: &[],
-                compression: self.model.compression,
-            },
-            &prepared.compiled.sql,
+            TableProperties::passing(&self.model, &delta.name, &delta.folder),
+            &prepared.rows.sql,
             self.context.ports.objects.as_ref(),
-        );
+        )
+        .below(prepared.rows.lines_before);
         self.execute(&statement, Some(delta.clone()), Some(&prepared.compiled)).await?;
         self.refuse_unmergeable(&delta.name, &unique_key, order).await?;
         let merged = prepare::merged_rows(Merge {
             published: &onto.name,
             delta: &delta.name,
             columns: &prepared.columns,
+            added: &prepared.added,
             key: &unique_key,
             order,
         });
@@ -170,12 +174,7 @@ impl ModelStep {
     }
 
     fn create_table_as(&self, table: &NewTable, query: &str) -> Statement {
-        let properties = TableProperties {
-            table: &table.name,
-            location: &table.folder,
-            partitioned_by: &self.model.partitioned_by,
-            compression: self.model.compression,
-        };
+        let properties = TableProperties::of(&self.model, &table.name, &table.folder);
         prepare::create_table_as(properties, query, self.context.ports.objects.as_ref())
     }
 

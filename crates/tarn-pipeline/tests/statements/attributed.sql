@@ -1,0 +1,14 @@
+create table visits__r1 with (
+  format = 'PARQUET',
+  write_compression = 'ZSTD',
+  external_location = 'memory://model/visits/run=r1/',
+  partitioned_by = array['day', 'region']
+) as
+with visits as (
+  select visitor, day, region, amount
+  from site_events -- all of them
+)
+select visitor, sum(amount) as amount, day, region
+from visits
+group by visitor, day, region
+-- tarn: {"run":"r1","model":"\u8a2a\u554f","purpose":"convert","user":"arn:aws:sts::1:assumed-role/a\u003bb/*/ --"}

@@ -1,0 +1,13 @@
+insert into visits__r1
+with version as (
+with visits as (
+  select visitor, day, region, amount
+  from site_events -- all of them
+)
+select visitor, sum(amount) as amount, day, region
+from visits
+group by visitor, day, region
+)
+select *
+from version
+where (day = date '2026-02-17' and region = 'west' or day = date '2026-02-18' and region in ('east', 'west') or day = date '2026-02-19' and region in ('east', 'west') or day = date '2026-02-20' and region in ('east', 'west') or day = date '2026-02-21' and region in ('east', 'west') or day = date '2026-02-22' and region in ('east', 'west') or day = date '2026-02-23' and region in ('east', 'west') or day = date '2026-02-24' and region in ('east', 'west') or day = date '2026-02-25' and region in ('east', 'west') or day = date '2026-02-26' and region in ('east', 'west') or day = date '2026-02-27' and region in ('east', 'west') or day = date '2026-02-28' and region in ('east', 'west') or day = date '2026-03-01' and region in ('east', 'west') or day = date '2026-03-02' and region in ('east', 'west') or day = date '2026-03-03' and region in ('east', 'west') or day = date '2026-03-04' and region in ('east', 'west') or day = date '2026-03-05' and region in ('east', 'west') or day = date '2026-03-06' and region in ('east', 'west') or day = date '2026-03-07' and region in ('east', 'west') or day = date '2026-03-08' and region in ('east', 'west') or day = date '2026-03-09' and region in ('east', 'west') or day = date '2026-03-10' and region in ('east', 'west') or day = date '2026-03-11' and region in ('east', 'west') or day = date '2026-03-12' and region in ('east', 'west') or day = date '2026-03-13' and region in ('east', 'west') or day = date '2026-03-14' and region in ('east', 'west') or day = date '2026-03-15' and region in ('east', 'west') or day = date '2026-03-16' and region in ('east', 'west') or day = date '2026-03-17' and region in ('east', 'west') or day = date '2026-03-18' and region in ('east', 'west') or day = date '2026-03-19' and region in ('east', 'west') or day = date '2026-03-20' and region in ('east', 'west') or day = date '2026-03-21' and region in ('east', 'west') or day = date '2026-03-22' and region in ('east', 'west') or day = date '2026-03-23' and region in ('east', 'west') or day = date '2026-03-24' and region in ('east', 'west') or day = date '2026-03-25' and region in ('east', 'west') or day = date '2026-03-26' and region in ('east', 'west') or day = date '2026-03-27' and region in ('east', 'west') or day = date '2026-03-28' and region in ('east', 'west') or day = date '2026-03-29' and region in ('east', 'west') or day = date '2026-03-30' and region in ('east', 'west') or day = date '2026-03-31' and region in ('east', 'west'))

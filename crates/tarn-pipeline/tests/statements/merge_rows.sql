@@ -1,0 +1,16 @@
+select
+  visitor,
+  "order",
+  seen
+from visits__r1__delta
+union all
+select
+  published.visitor,
+  published."order",
+  published.seen
+from visits as published
+where not exists (
+  select 1
+  from visits__r1__delta as delta
+  where delta.visitor = published.visitor
+)

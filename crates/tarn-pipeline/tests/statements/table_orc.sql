@@ -1,0 +1,13 @@
+create table visits__r1 with (
+  format = 'ORC',
+  write_compression = 'SNAPPY',
+  external_location = 'memory://model/visits/run=r1/',
+  partitioned_by = array['day', 'region']
+) as
+with visits as (
+  select visitor, day, region, amount
+  from site_events -- all of them
+)
+select visitor, sum(amount) as amount, day, region
+from visits
+group by visitor, day, region
