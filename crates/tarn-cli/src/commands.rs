@@ -5,6 +5,7 @@ pub(crate) mod clean;
 pub(crate) mod compile;
 pub(crate) mod completions;
 pub(crate) mod diff;
+pub(crate) mod cost;
 pub(crate) mod graph;
 pub(crate) mod ingest;
 pub(crate) mod init;
@@ -38,6 +39,7 @@ pub(crate) async fn run(arguments: Arguments, terminal: &Terminal) -> anyhow::Re
         Command::Graph(args) => graph::run(&args, &global, *terminal),
         Command::Runs(args) => runs::run(&args, &global, *terminal).await,
         Command::Show(args) => show::run(&args, &global, *terminal).await,
+        Command::Cost(args) => cost::run(&args, &global, *terminal).await,
         Command::Rollback(args) => rollback::run(&args, &global, *terminal).await,
         Command::Replay(args) => replay::run(&args, &global, *terminal).await,
         Command::Push(args) => push::run(&args, &global, *terminal).await,

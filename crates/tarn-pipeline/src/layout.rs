@@ -17,6 +17,7 @@
 //! work/<run>/<model>/record.json                  how far the model came
 //! work/shape/…                                    tables without rows, made to learn columns
 //! catalogue/<table>/<hash>.json                   the parts of a table, named by its entry in Glue
+//! runs/tables/<table>/<id>-….parquet              the same as rows of `tarn_runs` and `tarn_queries`
 //! project/<hash>.json                             the lake's own files as they were pushed once
 //! project/current.json                            which of them is the present one
 //! ```
@@ -123,6 +124,11 @@ pub fn shapes() -> Key {
 /// The parts of a table of Glue, by the hash of their text.
 pub fn catalogued(table: &str, hash: &str) -> Key {
     Key::new(format!("catalogue/{table}/{hash}.json"))
+}
+
+/// The folder of a table of run records.
+pub fn run_table(table: &str) -> Key {
+    runs().join(&format!("tables/{table}/"))
 }
 
 /// The folder of the lake's own files.

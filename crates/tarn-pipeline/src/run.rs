@@ -13,9 +13,10 @@ use crate::context::RunContext;
 use crate::convert;
 use crate::error::StepError;
 use crate::layout;
-use crate::names::RunId;
+use crate::names::{Key, RunId};
 use crate::ports::{Event, ObjectError, ObjectStore};
 use crate::record::{ModelRecord, RunRecord, Status};
+use crate::run_tables;
 
 /// Runs the selected models and returns the run's record, which is also kept in the bucket.
 ///
@@ -159,6 +160,9 @@ impl Run {
         self.record.finished = Some(self.context.ports.clock.now());
         self.record.status = Some(overall(&self.record.models));
         self.write_record().await?;
+        let RunContext { lake, ports, .. } = &self.context;
+        run_tables::register(ports.catalogue.as_ref()).await?;
+        run_tables::write(&self.record, &lake.config, ports.objects.as_ref()).await?;
         Ok(self.record)
     }
 
@@ -207,10 +211,14 @@ pub async fn find(run: &RunId, objects: &dyn ObjectStore) -> Result<Option<RunRe
     }
 }
 
+fn is_record(key: &Key) -> bool {
+    key.as_str().ends_with(".json")
+}
+
 /// All runs, newest first.
 pub async fn all(objects: &dyn ObjectStore) -> Result<Vec<RunRecord>, StepError> {
     let mut runs = Vec::new();
-    for object in objects.list(&layout::runs()).await? {
+    for object in objects.list(&layout::runs()).await?.into_iter().filter(|object| is_record(&object.key)) {
         let bytes = objects.get(&object.key).await?;
         let record: RunRecord = serde_json::from_slice(&bytes)
             .map_err(|error| StepError::permanent(format!("the run record `{}` is damaged: {error}", object.key)))?;

@@ -71,6 +71,7 @@ pub(crate) async fn run(args: &Args, global: &GlobalArguments, terminal: Termina
         None => {
             let opened = place.open(Arc::new(Silent), &lake)?;
             tarn_pipeline::sources::register_all(&lake, opened.ports.catalogue.as_ref()).await?;
+            tarn_pipeline::run_tables::register(opened.ports.catalogue.as_ref()).await?;
             Some(ask_lake(&opened.local, &sql, limit, writer.as_mut()).await?)
         }
     };
