@@ -1,5 +1,6 @@
 //! What a Parquet file holds, by its footer.
 
+use std::collections::BTreeMap;
 use std::io;
 
 use arrow::datatypes::{DataType, TimeUnit};
@@ -38,6 +39,23 @@ pub fn parquet_columns(size: u64, read: &ReadAt<'_>) -> ParquetResult<(Vec<Parqu
         Ok(ParquetColumn { name: field.name().to_lowercase(), hive_type })
     });
     Ok((columns.collect::<ParquetResult<_>>()?, rows))
+}
+
+/// The stored bytes of each column of a Parquet file of `size` bytes, under the names of the table's columns; only the footer is
+/// read. A nested column has the bytes of all its leaves.
+///
+/// # Errors
+///
+/// When the file is no Parquet file or is cut off.
+pub fn parquet_column_bytes(size: u64, read: &ReadAt<'_>) -> ParquetResult<BTreeMap<String, u64>> {
+    let file = RandomAccess { size, read };
+    let metadata = ParquetMetaDataReader::new().parse_and_finish(&file)?;
+    let mut columns = BTreeMap::new();
+    for chunk in metadata.row_groups().iter().flat_map(|group| group.columns()) {
+        let name = chunk.column_path().parts().first().map(|name| name.to_lowercase()).unwrap_or_default();
+        *columns.entry(name).or_default() += u64::try_from(chunk.compressed_size()).unwrap_or_default();
+    }
+    Ok(columns)
 }
 
 /// Hive's name of an Arrow type; `None` where Hive has none.

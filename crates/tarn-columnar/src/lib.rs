@@ -24,7 +24,7 @@ pub use column::{AddedColumns, schema};
 pub use discovered::DiscoveredFiles;
 pub use error::ColumnarError;
 pub use files::ParquetFiles;
-pub use inspect::{ParquetColumn, ReadAt, parquet_columns};
+pub use inspect::{ParquetColumn, ReadAt, parquet_column_bytes, parquet_columns};
 pub use open_file::{FileFactory, FinishedFile, MemoryFiles, NewFile};
 pub use partition::{DayOf, LastDay, Partition, PartitionRule, PartitionSource};
 pub use settings::{Compression, ParquetSettings};

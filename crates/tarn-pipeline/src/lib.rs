@@ -27,6 +27,7 @@ pub mod retention;
 pub mod rollback;
 pub mod run;
 pub mod run_tables;
+pub mod scan;
 pub mod seeds;
 pub mod sources;
 mod sql_error;
