@@ -88,6 +88,8 @@ pub(crate) enum Command {
     Runs(commands::runs::Args),
     /// Show one run: models, audits with failing rows, errors.
     Show(commands::show::Args),
+    /// Make models again for a range of days, slice by slice.
+    Backfill(commands::backfill::Args),
     /// Tell what queries cost, by model, run, user or day.
     Cost(commands::cost::Args),
     /// Publish an older version of a model again.

@@ -1,5 +1,6 @@
 //! The verbs.
 
+pub(crate) mod backfill;
 pub(crate) mod check;
 pub(crate) mod clean;
 pub(crate) mod compile;
@@ -39,6 +40,7 @@ pub(crate) async fn run(arguments: Arguments, terminal: &Terminal) -> anyhow::Re
         Command::Graph(args) => graph::run(&args, &global, *terminal),
         Command::Runs(args) => runs::run(&args, &global, *terminal).await,
         Command::Show(args) => show::run(&args, &global, *terminal).await,
+        Command::Backfill(args) => backfill::run(&args, &global, *terminal).await,
         Command::Cost(args) => cost::run(&args, &global, *terminal).await,
         Command::Rollback(args) => rollback::run(&args, &global, *terminal).await,
         Command::Replay(args) => replay::run(&args, &global, *terminal).await,

@@ -18,6 +18,7 @@
 //! work/shape/…                                    tables without rows, made to learn columns
 //! catalogue/<table>/<hash>.json                   the parts of a table, named by its entry in Glue
 //! runs/tables/<table>/<id>-….parquet              the same as rows of `tarn_runs` and `tarn_queries`
+//! backfills/<id>.json                             how far a backfill came
 //! project/<hash>.json                             the lake's own files as they were pushed once
 //! project/current.json                            which of them is the present one
 //! ```
@@ -129,6 +130,16 @@ pub fn catalogued(table: &str, hash: &str) -> Key {
 /// The folder of a table of run records.
 pub fn run_table(table: &str) -> Key {
     runs().join(&format!("tables/{table}/"))
+}
+
+/// The folder of the records of backfills.
+pub fn backfills() -> Key {
+    Key::new("backfills/")
+}
+
+/// The record of a backfill.
+pub fn backfill(id: &str) -> Key {
+    backfills().join(&format!("{id}.json"))
 }
 
 /// The folder of the lake's own files.

@@ -5,6 +5,7 @@
 //! functions on AWS.
 
 pub mod audit;
+pub mod backfill;
 pub mod check;
 pub mod columns;
 pub mod context;

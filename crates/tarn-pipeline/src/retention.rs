@@ -11,6 +11,9 @@ use crate::manifest::{Manifest, State};
 use crate::names::{Key, RunId};
 use crate::ports::{Catalogue, ObjectStore, TableEntry};
 
+/// Versions to keep where none may be removed: several runs of one model are under way.
+pub const KEEP_ALL: u32 = u32::MAX;
+
 /// What retention removed.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Removed {
@@ -44,6 +47,9 @@ pub async fn retain(
     catalogue: &dyn Catalogue,
     objects: &dyn ObjectStore,
 ) -> Result<Removed, StepError> {
+    if keep >= KEEP_ALL as usize {
+        return Ok(Removed::default());
+    }
     let Some(current) = catalogue.get(model).await? else {
         return Ok(Removed::default());
     };

@@ -103,7 +103,7 @@ pub(crate) async fn run(args: &Args, global: &GlobalArguments, terminal: Termina
 }
 
 /// Completes at Ctrl-C, or when the process is asked to end.
-async fn interrupted() {
+pub(super) async fn interrupted() {
     let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()).ok();
     let asked = async {
         match terminate.as_mut() {
@@ -142,7 +142,7 @@ fn settings(
 }
 
 /// Tells two runs of one millisecond apart.
-fn distinction() -> anyhow::Result<u16> {
+pub(super) fn distinction() -> anyhow::Result<u16> {
     let random =
         getrandom::u32().map_err(|error| Refusal::new(format!("the system gives no random numbers: {error}")))?;
     Ok(u16::try_from(random & 0xffff)?)
