@@ -136,3 +136,26 @@ fn foreign_objects_stay_and_old_versions_go() -> Result<()> {
     }
     Ok(())
 }
+
+#[test]
+fn more_partitions_than_one_statement_writes() -> Result<()> {
+    let model = "/*
+partitioned_by: [day]
+*/
+select n, date_add('day', n, date '2026-01-01') as day
+from unnest(sequence(0, 249)) as t (n)
+";
+    let world =
+        World::own("many", &[("models/days.sql", model), ("models/orc.sql", "/*\nformat: orc\n*/\nselect 1 as a\n")])?;
+    // The second insert fails after half of its files: they must not be read beside those of the next try.
+    world.account.fault(&serde_json::json!({"statement": "insert into days__", "at": "half", "skip": 1}))?;
+    let mut record = world.run(&[])?;
+    let days =
+        record["models"].as_array_mut().and_then(|models| models.iter_mut().find(|model| model["model"] == "days"));
+    let days = days.map(serde_json::Value::take).unwrap_or_default();
+    assert_eq!(days["partitions"], 250);
+    assert_eq!(world.rows("select count(*), count(distinct day), sum(n) from days")?, ["250,250,31125"]);
+    assert_eq!(world.table("days")?["Parameters"]["projection.day.range"], "2026-01-01,2026-09-07");
+    assert_eq!(world.rows("select a from orc")?, ["1"]);
+    Ok(())
+}

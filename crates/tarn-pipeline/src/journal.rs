@@ -52,10 +52,13 @@ struct Journal {
 }
 
 /// One statement.
-#[derive(Debug, Default, Serialize, Deserialize)]
+#[derive(Debug, Default, Clone, Serialize, Deserialize)]
 struct Entry {
     /// The query under way, or the last one.
     id: Option<String>,
+    /// Whether what an earlier try left was removed, so that what is there now is of the present one.
+    #[serde(default)]
+    cleared: bool,
     /// Queries that have ended badly before it.
     #[serde(default)]
     failed: Vec<QueryTry>,
@@ -140,7 +143,13 @@ impl JournalledEngine {
             let id = match &entry.id {
                 Some(id) => id.clone(),
                 None => {
-                    let id = self.send(request, &statement, &token).await?;
+                    if !entry.cleared {
+                        self.clear_for(request, !entry.failed.is_empty()).await?;
+                        // Noted before the start: from then on what lies there may be of a query that goes on.
+                        entry.cleared = true;
+                        self.note_copy(name, entry).await?;
+                    }
+                    let id = self.ports.service.start(&statement, &token).await?;
                     entry.id = Some(id.clone());
                     self.note_copy(name, entry).await?;
                     id
@@ -156,7 +165,7 @@ impl JournalledEngine {
                     let again = error.retryable && entry.failed.len() + 1 < TRIES;
                     entry.failed.extend(error.tries.iter().cloned());
                     match again {
-                        true => entry.id = None,
+                        true => (entry.id, entry.cleared) = (None, false),
                         // It has been sent often enough: the same statement is not to be sent again in this run.
                         false => entry.ended = Some(Ended::Failed(Box::new(EngineError { retryable: false, ..error }))),
                     }
@@ -173,11 +182,15 @@ impl JournalledEngine {
         Ok(QueryOutcome { files_written: files.len() as u64, bytes_written, ..outcome })
     }
 
-    async fn send(&self, request: &QueryRequest, statement: &str, token: &str) -> Result<String, EngineError> {
+    /// Removes what earlier tries left.
+    async fn clear_for(&self, request: &QueryRequest, has_failed: bool) -> Result<(), EngineError> {
         if let Some(table) = &request.makes {
             clear(table, self.ports.catalogue.as_ref(), self.ports.objects.as_ref()).await?;
         }
-        self.ports.service.start(statement, token).await
+        for folder in request.writes_to.iter().filter(|_| has_failed) {
+            empty(folder, self.ports.objects.as_ref()).await?;
+        }
+        Ok(())
     }
 
     /// How far a query is; waits for its end if there is patience for it.
@@ -195,8 +208,7 @@ impl JournalledEngine {
     }
 
     async fn note_copy(&self, name: &str, entry: &Entry) -> Result<(), EngineError> {
-        let copy = Entry { id: entry.id.clone(), failed: entry.failed.clone(), ended: entry.ended.clone() };
-        self.note(name, copy).await
+        self.note(name, entry.clone()).await
     }
 }
 
@@ -226,11 +238,8 @@ impl QueryEngine for JournalledEngine {
         let table = shape_table(query, &self.scratch, attribution);
         let uri = self.ports.objects.uri(&table.folder);
         let attribution = Attribution { purpose: "prepare".to_owned(), ..attribution.clone() };
-        let request = QueryRequest {
-            statement: prepare::shape(&table.name, &uri, query),
-            attribution,
-            makes: Some(table.clone()),
-        };
+        let statement = prepare::shape(&table.name, &uri, query);
+        let request = QueryRequest { makes: Some(table.clone()), ..QueryRequest::new(statement, attribution) };
         let mut outcome = self.execute(&request).await.map_err(|error| before_query(error, prepare::SHAPE_LINES))?;
         if outcome.columns.is_empty() {
             let entry = self.ports.catalogue.get(&table.name).await.map_err(from_catalogue)?;
@@ -256,7 +265,11 @@ impl QueryEngine for JournalledEngine {
 /// As catalogue and store have them.
 pub async fn clear(table: &NewTable, catalogue: &dyn Catalogue, objects: &dyn ObjectStore) -> Result<(), EngineError> {
     catalogue.remove(&table.name).await.map_err(from_catalogue)?;
-    let left = objects.list(&table.folder).await.map_err(from_objects)?;
+    empty(&table.folder, objects).await
+}
+
+async fn empty(folder: &Key, objects: &dyn ObjectStore) -> Result<(), EngineError> {
+    let left = objects.list(folder).await.map_err(from_objects)?;
     let keys: Vec<Key> = left.into_iter().map(|object| object.key).collect();
     if keys.is_empty() {
         return Ok(());

@@ -42,6 +42,16 @@ pub fn delta(model: &str, run: &RunId) -> Key {
     Key::new(format!("model/{model}/delta={run}/"))
 }
 
+/// The folder of rows on their way into partitions that one statement cannot write.
+pub fn passing(model: &str, run: &RunId) -> Key {
+    Key::new(format!("model/{model}/passing={run}/"))
+}
+
+/// The catalogue's name of those rows.
+pub fn passing_table(model: &str, run: &RunId) -> String {
+    format!("{model}__{run}__passing")
+}
+
 /// The folder of the manifests of a model's versions.
 pub fn manifests(model: &str) -> Key {
     Key::new(format!("model/{model}/_tarn/"))

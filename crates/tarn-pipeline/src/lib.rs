@@ -12,6 +12,7 @@ pub mod context;
 pub mod convert;
 pub mod cost;
 pub mod error;
+pub mod hive;
 pub mod ingest;
 pub mod journal;
 pub mod layout;

@@ -16,7 +16,7 @@ mod table;
 mod values;
 
 pub use attribution::{ATTRIBUTION_ROOM, attributed, attribution_of};
-pub use batches::{WRITER_LIMIT, batched, batches};
+pub use batches::{Batch, WRITER_LIMIT, batched, batches};
 pub use merge::{MERGE_COLUMN_LIMIT, Merge, merge_into, merged_rows, unmergeable_keys};
 pub use names::{identifier, literal};
 pub use partitions::{PartitionRows, partitions, read_partitions};

@@ -75,6 +75,7 @@ fn batched(header: &str, values: &[Vec<Option<String>>]) -> Result<Vec<Statement
     let location = location();
     let properties = TableProperties::of(&model, "visits__r1", &location);
     prepare::batched(properties, QUERY, &keys(), values, Bucket::new().as_ref())
+        .map(|batches| batches.into_iter().map(|batch| batch.statement).collect())
         .map_err(|error| format!("{error}; {}", error.hint.as_deref().unwrap_or_default()))
 }
 

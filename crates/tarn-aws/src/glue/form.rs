@@ -11,6 +11,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use tarn_pipeline::hive::NULL_PARTITION as NULL;
 use tarn_pipeline::names::Key;
 use tarn_pipeline::ports::{Column, Part, TableEntry, TableKind};
 
@@ -18,8 +19,6 @@ use tarn_pipeline::ports::{Column, Part, TableEntry, TableKind};
 pub(super) const HIDDEN: &str = "__parts";
 /// The partition key of a hidden table that holds the label.
 pub(super) const LABEL: &str = "_tarn_label";
-/// The partition value that Hive writes for SQL null.
-pub(super) const NULL: &str = "__HIVE_DEFAULT_PARTITION__";
 /// The first day of a source whose days are not known: nothing has come in before.
 const FIRST_DAY: &str = "2015-01-01";
 /// Glue takes parameters up to 512,000 bytes; a list of values stays well below.

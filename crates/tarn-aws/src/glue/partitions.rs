@@ -4,9 +4,9 @@
 use std::collections::BTreeMap;
 
 use aws_sdk_glue::types::{BatchUpdatePartitionRequestEntry, PartitionError, PartitionInput, PartitionValueList};
-use tarn_pipeline::ports::{CatalogueError, Column};
+use tarn_pipeline::ports::CatalogueError;
 
-use super::table::storage;
+use super::table::{Files, storage};
 use super::{Glue, glue_error, io_error};
 
 /// Partitions of one call that creates or changes some.
@@ -38,7 +38,7 @@ impl Glue {
     pub(super) async fn make_registered(
         &self,
         table: &str,
-        columns: &[Column],
+        files: Files<'_>,
         wanted: &Locations,
     ) -> Result<(), CatalogueError> {
         let found = self.registered(table).await?;
@@ -50,9 +50,9 @@ impl Glue {
         let changed: Vec<_> = wanted.iter().filter(differs).collect();
         let gone: Vec<_> = found.keys().filter(|values| !wanted.contains_key(*values)).cloned().collect();
         for chunk in changed.chunks(CHANGES) {
-            self.change(table, columns, chunk).await?;
+            self.change(table, files, chunk).await?;
         }
-        self.create_registered(table, columns, &created).await?;
+        self.create_registered(table, files, &created).await?;
         self.delete_registered(table, &gone).await
     }
 
@@ -60,12 +60,12 @@ impl Glue {
     pub(super) async fn create_registered(
         &self,
         table: &str,
-        columns: &[Column],
+        files: Files<'_>,
         created: &Locations,
     ) -> Result<(), CatalogueError> {
         let created: Vec<_> = created.iter().collect();
         for chunk in created.chunks(CHANGES) {
-            self.create(table, columns, chunk).await?;
+            self.create(table, files, chunk).await?;
         }
         Ok(())
     }
@@ -73,10 +73,10 @@ impl Glue {
     async fn create(
         &self,
         table: &str,
-        columns: &[Column],
+        files: Files<'_>,
         chunk: &[(&Vec<String>, &String)],
     ) -> Result<(), CatalogueError> {
-        let inputs = chunk.iter().map(|(values, location)| partition(columns, values, location));
+        let inputs = chunk.iter().map(|(values, location)| partition(files, values, location));
         let inputs = inputs.collect::<Result<Vec<_>, _>>()?;
         let call = self.aws.glue().await.batch_create_partition().database_name(self.database.as_ref());
         let answer = call.table_name(table).set_partition_input_list(Some(inputs)).send().await;
@@ -90,13 +90,13 @@ impl Glue {
     async fn change(
         &self,
         table: &str,
-        columns: &[Column],
+        files: Files<'_>,
         chunk: &[(&Vec<String>, &String)],
     ) -> Result<(), CatalogueError> {
         let entries = chunk.iter().map(|(values, location)| {
             BatchUpdatePartitionRequestEntry::builder()
                 .set_partition_value_list(Some((*values).clone()))
-                .partition_input(partition(columns, values, location)?)
+                .partition_input(partition(files, values, location)?)
                 .build()
                 .map_err(|error| io_error("written", error.to_string(), std::io::ErrorKind::InvalidInput))
         });
@@ -137,8 +137,8 @@ impl Glue {
     }
 }
 
-fn partition(columns: &[Column], values: &[String], location: &str) -> Result<PartitionInput, CatalogueError> {
-    let storage = storage(columns, location)?;
+fn partition(files: Files<'_>, values: &[String], location: &str) -> Result<PartitionInput, CatalogueError> {
+    let storage = storage(files, location)?;
     Ok(PartitionInput::builder().set_values(Some(values.to_vec())).storage_descriptor(storage).build())
 }
 

@@ -5,13 +5,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use aws_sdk_glue::error::ProvideErrorMetadata;
 use aws_sdk_glue::types::{Table, TableInput};
 use bytes::Bytes;
+use tarn_pipeline::hive::NULL_PARTITION as NULL;
 use tarn_pipeline::layout;
 use tarn_pipeline::names::Key;
 use tarn_pipeline::ports::{CatalogueError, Column, Part, TableEntry};
 use xxhash_rust::xxh3::xxh3_128;
 
-use super::form::{self, Form, HIDDEN, NULL};
+use super::form::{self, Form, HIDDEN};
 use super::partitions::Locations;
+use super::table::Files;
 use super::{ENTRY, Glue, NEXT, glue_error, io_error, version};
 
 impl Glue {
@@ -108,7 +110,7 @@ impl Glue {
             self.write(self.input(&widened, &Form::Registered, &notes)?, Some(found)).await?;
             at = self.again(&entry.name).await?;
         }
-        self.make_registered(&entry.name, &entry.columns, &self.locations(entry.parts())).await?;
+        self.make_registered(&entry.name, Files::of(entry), &self.locations(entry.parts())).await?;
         self.write(self.input(entry, &Form::Registered, &[(ENTRY, key)])?, Some(&at)).await
     }
 
@@ -129,7 +131,7 @@ impl Glue {
         let labels: BTreeSet<String> = labelled.keys().filter_map(|values| values.first().cloned()).collect();
         let missing: Locations =
             labelled.iter().filter(|(values, _)| !registered.contains_key(*values)).map(owned).collect();
-        self.create_registered(&hidden, &entry.columns, &missing).await?;
+        self.create_registered(&hidden, Files::of(entry), &missing).await?;
         let form = Form::Appended(labels.iter().cloned().collect());
         let at = self.write(self.input(entry, &form, &[(ENTRY, key)])?, found).await?;
         let gone: Vec<_> = registered.into_keys().filter(|values| !labelled.contains_key(values)).collect();
@@ -185,7 +187,7 @@ impl Glue {
         entry: TableEntry,
     ) -> Result<TableEntry, CatalogueError> {
         let kept = self.kept(&entry.name, begun).await?;
-        self.make_registered(&entry.name, &kept.columns, &self.locations(kept.parts())).await?;
+        self.make_registered(&entry.name, Files::of(&kept), &self.locations(kept.parts())).await?;
         self.write(self.input(&kept, &Form::Registered, &[(ENTRY, begun)])?, table).await?;
         let found = self.present(&entry.name).await?;
         Err(CatalogueError::Conflict { name: entry.name, expected: entry.version, found })

@@ -4,8 +4,8 @@ use aws_sdk_glue::types::{Column as GlueColumn, Table};
 use serde_json::from_slice;
 use tarn_pipeline::ports::{CatalogueError, Column, ObjectError, Part, TableEntry, TableKind};
 
-use super::form::NULL;
 use super::{ENTRY, Glue, io_error, version, view};
+use tarn_pipeline::hive::NULL_PARTITION as NULL;
 use tarn_pipeline::names::Key;
 
 impl Glue {

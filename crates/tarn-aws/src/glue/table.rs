@@ -11,6 +11,26 @@ use super::{Glue, io_error, view};
 const PARQUET_INPUT: &str = "org.apache.hadoop.hive.ql.io.parquet.MapredParquetInputFormat";
 const PARQUET_OUTPUT: &str = "org.apache.hadoop.hive.ql.io.parquet.MapredParquetOutputFormat";
 const PARQUET_SERDE: &str = "org.apache.hadoop.hive.ql.io.parquet.serde.ParquetHiveSerDe";
+const ORC_INPUT: &str = "org.apache.hadoop.hive.ql.io.orc.OrcInputFormat";
+const ORC_OUTPUT: &str = "org.apache.hadoop.hive.ql.io.orc.OrcOutputFormat";
+const ORC_SERDE: &str = "org.apache.hadoop.hive.ql.io.orc.OrcSerde";
+
+/// What the files of a table are.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Files<'a> {
+    pub(super) columns: &'a [Column],
+    pub(super) are_orc: bool,
+}
+
+impl<'a> Files<'a> {
+    /// The files of an entry.
+    pub(super) fn of(entry: &'a TableEntry) -> Self {
+        Self {
+            columns: &entry.columns,
+            are_orc: entry.parameters.get("tarn.format").is_some_and(|format| format == "orc"),
+        }
+    }
+}
 
 /// Properties of Tarn's own, of a table or view.
 pub(super) type Notes<'a> = &'a [(&'static str, &'a str)];
@@ -62,10 +82,11 @@ impl Glue {
         parameters: &mut HashMap<String, String>,
     ) -> Result<aws_sdk_glue::types::builders::TableInputBuilder, CatalogueError> {
         parameters.insert("EXTERNAL".to_owned(), "TRUE".to_owned());
-        parameters.insert("classification".to_owned(), "parquet".to_owned());
+        let classification = if Files::of(entry).are_orc { "orc" } else { "parquet" };
+        parameters.insert("classification".to_owned(), classification.to_owned());
         Ok(input
             .table_type("EXTERNAL_TABLE")
-            .storage_descriptor(storage(&entry.columns, location)?)
+            .storage_descriptor(storage(Files::of(entry), location)?)
             .set_partition_keys(Some(columns(&entry.partition_keys)?)))
     }
 
@@ -108,15 +129,18 @@ fn appended_sql(entry: &TableEntry, labels: &[String]) -> String {
     format!("select\n  {}\nfrom {hidden}\nwhere {those}", columns.join(",\n  "))
 }
 
-/// Parquet files with these columns at a place.
-pub(super) fn storage(of: &[Column], location: &str) -> Result<StorageDescriptor, CatalogueError> {
-    let serde =
-        SerDeInfo::builder().serialization_library(PARQUET_SERDE).parameters("serialization.format", "1").build();
+/// Files at a place.
+pub(super) fn storage(files: Files<'_>, location: &str) -> Result<StorageDescriptor, CatalogueError> {
+    let (input, output, library) = match files.are_orc {
+        true => (ORC_INPUT, ORC_OUTPUT, ORC_SERDE),
+        false => (PARQUET_INPUT, PARQUET_OUTPUT, PARQUET_SERDE),
+    };
+    let serde = SerDeInfo::builder().serialization_library(library).parameters("serialization.format", "1").build();
     Ok(StorageDescriptor::builder()
-        .set_columns(Some(columns(of)?))
+        .set_columns(Some(columns(files.columns)?))
         .location(location)
-        .input_format(PARQUET_INPUT)
-        .output_format(PARQUET_OUTPUT)
+        .input_format(input)
+        .output_format(output)
         .serde_info(serde)
         .build())
 }

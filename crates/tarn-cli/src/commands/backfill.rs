@@ -128,7 +128,8 @@ pub(crate) async fn run(args: &Args, global: &GlobalArguments, terminal: Termina
         user: crate::cloud::user(),
     };
     let bar = progress(&record, terminal);
-    let watcher = |unit: &Unit, ended: Option<&RunRecord>| watch(unit, ended, &bar, terminal);
+    let shown = bar.clone();
+    let watcher = move |unit: &Unit, ended: Option<&RunRecord>| watch(unit, ended, &shown, terminal);
     let record =
         pipeline_backfill::execute(record, Arc::clone(&lake), &ports, &settings, &watcher, interrupted()).await?;
     bar.finish_and_clear();

@@ -9,10 +9,9 @@ use arrow::error::ArrowError;
 use arrow::util::display::FormatOptions;
 use datafusion::common::ScalarValue;
 
-use super::schema::TIMESTAMP;
+use tarn_pipeline::hive::NULL_PARTITION;
 
-/// Stands for null in a folder's name (Hive, `hive.exec.default.partition.name`).
-pub(crate) const NULL_PARTITION: &str = "__HIVE_DEFAULT_PARTITION__";
+use super::schema::TIMESTAMP;
 
 /// Whether a partition key can have this type.
 pub(crate) fn is_key_type(data_type: &DataType) -> bool {
@@ -73,26 +72,6 @@ fn hive_timestamp(time: chrono::NaiveDateTime) -> String {
     if trimmed.ends_with('.') { format!("{trimmed}0") } else { trimmed.to_owned() }
 }
 
-/// A folder's name for a value: `day=2026-10-01`.
-pub(crate) fn folder_name(key: &str, value: Option<&str>) -> String {
-    format!("{}={}", escape(key), value.map_or_else(|| NULL_PARTITION.to_owned(), escape))
-}
-
-/// Hive's escaping of folder names (`FileUtils.escapePathName`): letters of all scripts and spaces stay.
-pub(crate) fn escape(text: &str) -> String {
-    let mut escaped = String::with_capacity(text.len());
-    for letter in text.chars() {
-        let special = letter.is_ascii_control()
-            || matches!(letter, '"' | '#' | '%' | '\'' | '*' | '/' | ':' | '=' | '?' | '\\' | '{' | '[' | ']' | '^');
-        if special {
-            escaped.push_str(&format!("%{:02X}", u32::from(letter)));
-        } else {
-            escaped.push(letter);
-        }
-    }
-    escaped
-}
-
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, reason = "a failed test may panic")]
@@ -134,12 +113,5 @@ mod tests {
         assert!(format(&floats, 0).is_err());
         let empty: ArrayRef = Arc::new(StringArray::from(vec![""]));
         assert_eq!(format(&empty, 0).unwrap(), None);
-    }
-
-    #[test]
-    fn folders_are_named_as_hive_names_them() {
-        assert_eq!(folder_name("day", Some("2026-10-01")), "day=2026-10-01");
-        assert_eq!(folder_name("区", Some("a b/c:d=e%")), "区=a b%2Fc%3Ad%3De%25");
-        assert_eq!(folder_name("day", None), "day=__HIVE_DEFAULT_PARTITION__");
     }
 }

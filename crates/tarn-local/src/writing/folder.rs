@@ -16,7 +16,6 @@ use super::encoder::{ClosedFile, Encoder};
 use super::partitions::{Splitter, Values};
 use super::{Target, WriteError};
 use crate::disk;
-use crate::tables::values;
 
 /// Bytes that one thread's unfinished row groups may hold together.
 const MEMORY: usize = 96 << 20;
@@ -135,7 +134,7 @@ impl FolderWriter {
         let keys = &self.target.schema.fields()[self.target.column_count()..];
         let named = keys.iter().zip(values);
         named.fold(self.target.location.clone(), |folder, (key, value)| {
-            folder.join(&format!("{}/", values::folder_name(key.name(), value.as_deref())))
+            folder.join(&format!("{}/", tarn_pipeline::hive::folder_name(key.name(), value.as_deref())))
         })
     }
 

@@ -1,14 +1,17 @@
 //! The first half of a model's way: prepare its query, and make a version that nobody sees yet.
 
-use tarn_model::{CompiledModel, Materialization, Model, Strategy};
+use std::sync::Arc;
+
+use tarn_model::{CompiledModel, Format, Materialization, Model, Strategy, TableType};
 
 use super::{AtStep, Halt, ModelStep, Version};
 use crate::columns;
 use crate::error::StepError;
+use crate::hive;
 use crate::layout;
 use crate::manifest::{Manifest, State};
-use crate::ports::{Column, NewTable, QueryOutcome, TableEntry, TableKind};
-use crate::prepare::{self, Merge, Rows, Statement, TableProperties};
+use crate::ports::{Column, NewTable, QueryOutcome, QueryRequest, TableEntry, TableKind};
+use crate::prepare::{self, Batch, Merge, Rows, Statement, TableProperties};
 use crate::publish::Replaces;
 
 /// What prepare found out.
@@ -54,6 +57,10 @@ impl ModelStep {
     }
 
     async fn prepare(&mut self, published: Option<TableEntry>) -> Result<Prepared, StepError> {
+        if self.model.table_type == TableType::Iceberg && self.context.ports.engine.writers().is_some() {
+            return Err(StepError::permanent("`table_type: iceberg` is not made on AWS yet")
+                .with_hint("leave it out: versions of Hive tables are published and rolled back by Tarn itself"));
+        }
         let onto = published.filter(|entry| self.is_incremental(entry));
         let compiled = self.compile(onto.is_some())?;
         let attribution = self.attribution("prepare");
@@ -90,6 +97,8 @@ impl ModelStep {
             }
             _ => vec![layout::version(&self.model.name, run)],
         };
+        let passing = self.may_need_batches().then(|| layout::passing(&self.model.name, run));
+        let folders = folders.into_iter().chain(passing).collect();
         Manifest {
             model: self.model.name.clone(),
             run: run.clone(),
@@ -101,6 +110,11 @@ impl ModelStep {
         }
     }
 
+    /// Whether a version may have more partitions than one statement writes.
+    fn may_need_batches(&self) -> bool {
+        self.context.ports.engine.writers().is_some() && !self.model.partitioned_by.is_empty()
+    }
+
     async fn make_view(&mut self, prepared: &Prepared, version: &mut Version) -> Result<(), StepError> {
         let statement = prepare::create_view(&self.staging_table(), &prepared.compiled.sql);
         self.execute(&statement, None, Some(&prepared.compiled)).await?;
@@ -108,11 +122,67 @@ impl ModelStep {
     }
 
     async fn make_table(&mut self, prepared: &Prepared, version: &mut Version) -> Result<(), StepError> {
-        let table = self.version_table();
-        let statement = self.create_table_as(&table, &prepared.rows.sql).below(prepared.rows.lines_before);
-        let outcome = self.execute(&statement, Some(table), Some(&prepared.compiled)).await?;
-        self.count(&outcome);
+        let statement = self.write_version(prepared, &prepared.rows, Some(&prepared.compiled)).await?;
         self.finish_version(statement, version).await
+    }
+
+    /// Writes the rows of a query as the version: by one statement, or by as many as its partitions need.
+    async fn write_version(
+        &mut self,
+        prepared: &Prepared,
+        rows: &Rows,
+        user_sql: Option<&CompiledModel>,
+    ) -> Result<Statement, StepError> {
+        let model = self.model.clone();
+        let table = self.version_table();
+        let values = self.partitions(rows).await?;
+        let keys = prepared.columns.get(prepared.columns.len() - model.partitioned_by.len()..).unwrap_or_default();
+        let properties = TableProperties::of(&model, &table.name, &table.folder);
+        let objects = Arc::clone(&self.context.ports.objects);
+        let batches = prepare::batched(properties, &rows.sql, keys, &values, objects.as_ref())?;
+        if let [whole] = batches.as_slice() {
+            let statement = whole.statement.clone().below(rows.lines_before);
+            let outcome = self.execute(&statement, Some(table), user_sql).await?;
+            self.count(&outcome);
+            return Ok(statement);
+        }
+        // Each batch would compute the query anew, and might get other rows: it is computed once, into a plain table.
+        let passing = self.passing_table();
+        let properties_passing = TableProperties::passing(&model, &passing.name, &passing.folder);
+        let statement =
+            prepare::create_table_as(properties_passing, &rows.sql, objects.as_ref()).below(rows.lines_before);
+        self.execute(&statement, Some(passing.clone()), user_sql).await?;
+        let all_rows = format!("select *\nfrom {}", prepare::identifier(&passing.name));
+        let batches = prepare::batched(properties, &all_rows, keys, &values, objects.as_ref())?;
+        for (number, batch) in batches.iter().enumerate() {
+            let outcome = match number {
+                0 => self.execute(&batch.statement, Some(table.clone()), None).await?,
+                _ => self.insert(batch, keys, &table).await?,
+            };
+            self.count(&outcome);
+        }
+        self.context.ports.catalogue.remove(&passing.name).await?;
+        Ok(statement)
+    }
+
+    /// An insert of some partitions. Nothing else writes to their folders, so a failed one can be sent again once they are empty.
+    async fn insert(&mut self, batch: &Batch, keys: &[Column], table: &NewTable) -> Result<QueryOutcome, StepError> {
+        let folders = batch.partitions.iter().map(|values| table.folder.join(&hive::folder(keys, values)));
+        let request = QueryRequest {
+            writes_to: folders.collect(),
+            ..QueryRequest::new(batch.statement.text.clone(), self.attribution("convert"))
+        };
+        Ok(self.send(request).await?)
+    }
+
+    /// The partition values of the rows, asked before the statement is paid for; none where the engine has no limit of writers.
+    async fn partitions(&mut self, rows: &Rows) -> Result<Vec<Vec<Option<String>>>, StepError> {
+        if !self.may_need_batches() {
+            return Ok(Vec::new());
+        }
+        let outcome = self.query(prepare::partitions(&rows.sql, &self.model.partitioned_by), "prepare").await?;
+        let partitions = prepare::read_partitions(&outcome.rows)?;
+        Ok(partitions.into_iter().map(|partition| partition.values).collect())
     }
 
     /// A merge in two statements: the new rows are computed once, checked for keys that cannot be placed, and then merged with
@@ -146,10 +216,7 @@ impl ModelStep {
             key: &unique_key,
             order,
         });
-        let table = self.version_table();
-        let statement = self.create_table_as(&table, &merged);
-        let outcome = self.execute(&statement, Some(table), None).await?;
-        self.count(&outcome);
+        let statement = self.write_version(prepared, &Rows::of(&merged), None).await?;
         self.finish_version(statement, version).await
     }
 
@@ -173,9 +240,10 @@ impl ModelStep {
         NewTable { name: self.staging_table(), folder }
     }
 
-    fn create_table_as(&self, table: &NewTable, query: &str) -> Statement {
-        let properties = TableProperties::of(&self.model, &table.name, &table.folder);
-        prepare::create_table_as(properties, query, self.context.ports.objects.as_ref())
+    /// A table for rows on their way into partitions that one statement cannot write.
+    fn passing_table(&self) -> NewTable {
+        let run = &self.context.settings.run;
+        NewTable { name: layout::passing_table(&self.model.name, run), folder: layout::passing(&self.model.name, run) }
     }
 
     fn count(&mut self, outcome: &QueryOutcome) {
@@ -192,7 +260,7 @@ impl ModelStep {
             ports.catalogue.get(&table).await?.ok_or_else(|| {
                 StepError::permanent(format!("`{table}` is not in the catalogue after it was created"))
             })?;
-        if version.manifest.folders.len() > 1 {
+        if matches!(self.model.materialization, Materialization::Incremental(Strategy::Merge { .. })) {
             ports.catalogue.remove(&self.delta_table()).await?;
         }
         self.record.partitions = match entry.partition_keys.is_empty() {
@@ -201,6 +269,10 @@ impl ModelStep {
         };
         version.manifest.statement = statement.text;
         version.manifest.rows = self.record.rows;
+        let mut entry = entry;
+        if self.model.format == Format::Orc && self.context.ports.engine.writers().is_some() {
+            entry.parameters.insert("tarn.format".to_owned(), "orc".to_owned());
+        }
         version.entry = Some(entry);
         Ok(())
     }

@@ -38,12 +38,15 @@ pub struct QueryRequest {
     pub attribution: Attribution,
     /// What it makes. What an earlier try of the same statement left of it is removed before a new one starts: nobody has seen it.
     pub makes: Option<NewTable>,
+    /// Folders that nothing but this statement writes to, in a table that is there. What a failed try left in them is removed before
+    /// the next one.
+    pub writes_to: Vec<Key>,
 }
 
 impl QueryRequest {
     /// A statement that makes no table.
     pub fn new(statement: impl Into<String>, attribution: Attribution) -> Self {
-        Self { statement: statement.into(), attribution, makes: None }
+        Self { statement: statement.into(), attribution, makes: None, writes_to: Vec::new() }
     }
 }
 

@@ -21,6 +21,15 @@ pub const WRITER_LIMIT: usize = 100;
 /// One value for each partition column; `None` is SQL null.
 type Combination = Vec<Option<String>>;
 
+/// A statement and the partitions that it writes, and no other does.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Batch {
+    /// The statement.
+    pub statement: Statement,
+    /// The values of its partitions.
+    pub partitions: Vec<Combination>,
+}
+
 /// Partition values in batches: each value in exactly one, none with more writers than Athena takes, none whose predicate has
 /// more than `longest_predicate` bytes. Values stand in order; the same values make the same batches in whatever order they come.
 ///
@@ -74,11 +83,12 @@ pub fn batched(
     keys: &[Column],
     values: &[Combination],
     objects: &dyn ObjectStore,
-) -> Result<Vec<Statement>, StepError> {
+) -> Result<Vec<Batch>, StepError> {
     let buckets = properties.buckets();
     let fits = values.len().max(1).saturating_mul(buckets) <= WRITER_LIMIT;
     if keys.is_empty() || fits {
-        return refuse_long(create_table_as(properties, query, objects)).map(|whole| vec![whole]);
+        let statement = refuse_long(create_table_as(properties, query, objects))?;
+        return Ok(vec![Batch { statement, partitions: values.to_vec() }]);
     }
     // What a statement is without its predicate; an insert is shorter than the statement that creates the table.
     let around = refuse_long(create_table_as(properties, &batch_rows(query, ""), objects))?.text.len();
@@ -93,7 +103,8 @@ pub fn batched(
             0 => create_table_as(properties, &rows, objects),
             _ => insert_into(properties.table, &rows),
         };
-        refuse_long(statement.below(LINES_BEFORE_QUERY))
+        let statement = refuse_long(statement.below(LINES_BEFORE_QUERY))?;
+        Ok(Batch { statement, partitions: batch.clone() })
     };
     batches.iter().enumerate().map(statement).collect()
 }
