@@ -1,7 +1,9 @@
 //! The whole of Tarn on a laptop: the program as its user runs it, real files, real databases.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a failed test may panic")]
 
+mod backfill;
 mod bad_input;
+mod costs;
 mod first_lake;
 mod github;
 mod incremental;
@@ -9,5 +11,6 @@ mod ingest;
 mod interruption;
 mod quarantine;
 mod rollback;
+mod schema_changes;
 mod shop;
 mod tables;

@@ -16,8 +16,9 @@ use tarn_model::{CompileContext, DependencyKind, Materialization, Model};
 use crate::context::RunContext;
 use crate::convert::CatalogueNames;
 use crate::error::StepError;
+use crate::layout;
 use crate::names::Key;
-use crate::ports::{Object, ObjectStore, TableEntry, TableKind};
+use crate::ports::{Object, ObjectError, ObjectStore, TableEntry, TableKind};
 
 pub use bounds::Bounds;
 use words::Words;
@@ -100,10 +101,13 @@ fn column_bytes(file: &Object, columns: &BTreeSet<String>, objects: &dyn ObjectS
 }
 
 /// Refuses a query that would read more than the model's limit, or the lake's where the model has none. Without a limit nothing is
-/// looked at.
+/// looked at. A model that this run began before is let go on: its statements may have been paid for.
 pub async fn check(context: &RunContext, model: &Model, sql: &str) -> Result<(), StepError> {
     let config = &context.lake.config;
     let Some(limit) = model.scan_limit_bytes.or(config.athena.scan_limit_bytes) else { return Ok(()) };
+    if model.materialization == Materialization::View || has_begun(context, model).await? {
+        return Ok(());
+    }
     let reads = of_query(context, model, sql, Some(limit)).await?;
     if reads <= limit {
         return Ok(());
@@ -145,6 +149,15 @@ pub async fn check_run(context: &RunContext, models: &[String]) -> Result<(), St
         amount(limit)
     ))
     .with_hint("select fewer models, or raise the limit"))
+}
+
+/// Whether this run has prepared the model before: then its manifest is there.
+async fn has_begun(context: &RunContext, model: &Model) -> Result<bool, StepError> {
+    match context.ports.objects.get(&layout::manifest(&model.name, &context.settings.run)).await {
+        Ok(_) => Ok(true),
+        Err(ObjectError::NotFound(_)) => Ok(false),
+        Err(error) => Err(error.into()),
+    }
 }
 
 fn compile_context(context: &RunContext, incremental: bool) -> CompileContext<'static> {

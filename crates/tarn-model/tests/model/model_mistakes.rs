@@ -758,3 +758,44 @@ fn any_depth_of_a_template_is_taken_or_refused_without_a_crash() {
         assert!(diagnostics.iter().all(|mistake| mistake.file == "models/deep.sql"), "{diagnostics}");
     }
 }
+
+#[test]
+fn how_a_table_is_kept() {
+    for (header, told) in [
+        ("format: avro", "possible values: `parquet`, `orc`"),
+        ("table_type: delta", "possible values: `hive`, `iceberg`"),
+        ("bucketed_by: [day]", "`bucketed_by`"),
+        ("bucketed_by: {columns: [day]}", "`bucketed_by` needs the key `count`"),
+        ("bucketed_by: {columns: [day], count: 101}", "`count` is a whole number from 1 to 100"),
+        ("bucketed_by: {columns: [], count: 1}", "`columns` needs at least one column"),
+        ("partitioned_by: [day]\nbucketed_by: {columns: [day], count: 8}", "`day` is a partition column"),
+        ("table_type: iceberg\nbucketed_by: {columns: [day], count: 8}", "an Iceberg table has no buckets"),
+        (
+            "materialized: incremental\nstrategy: append\nbucketed_by: {columns: [day], count: 8}",
+            "`append` adds files to partitions",
+        ),
+        ("materialized: view\nformat: orc", "a view has no files, so `format` means nothing"),
+        ("materialized: view\nscan_limit: 1 GB", "a view has no files, so `scan_limit` means nothing"),
+        ("format: orc\nmart: {to: reporting}", "a mart is loaded from Parquet files"),
+        ("table_type: iceberg\nmart: {to: reporting}", "those of an Iceberg table hold deleted rows too"),
+        ("on_schema_change: sync", "`on_schema_change` is for incremental models only"),
+        ("materialized: incremental\nstrategy: append\non_schema_change: ignore", "`append_new_columns`, `sync`"),
+        ("scan_limit: much", "an amount of data is a number and a unit"),
+    ] {
+        let mistakes = mistakes_in("models/kpi.sql", &format!("/*\n{header}\n*/\nselect 1 as one, 2 as day\n"));
+        assert!(mistakes.contains(told), "{header}: {mistakes}");
+    }
+}
+
+#[test]
+fn what_a_header_says_of_its_table() {
+    let header = "materialized: incremental\nstrategy: insert_overwrite\npartitioned_by: [day]\nformat: orc\n\
+                  bucketed_by: {columns: [one], count: 8}\non_schema_change: append_new_columns\nscan_limit: 50 GB";
+    let text = format!("/*\n{header}\n*/\nselect 1 as one, 2 as day\n");
+    let lake = load(&shop_with(&[("models/kept.sql", Some(&text))]));
+    let model = &lake.models["kept"];
+    assert_eq!((model.format, model.table_type), (tarn_model::Format::Orc, tarn_model::TableType::Hive));
+    assert_eq!(model.bucketed_by.as_ref().map(|buckets| buckets.count), Some(8));
+    assert_eq!(model.on_schema_change, tarn_model::SchemaChange::AppendNewColumns);
+    assert_eq!(model.scan_limit_bytes, Some(50_000_000_000));
+}

@@ -13,6 +13,7 @@ use crate::manifest::{Manifest, State};
 use crate::ports::{Column, NewTable, QueryOutcome, QueryRequest, TableEntry, TableKind};
 use crate::prepare::{self, Batch, Merge, Rows, Statement, TableProperties};
 use crate::publish::Replaces;
+use crate::scan;
 
 /// What prepare found out.
 struct Prepared {
@@ -78,6 +79,7 @@ impl ModelStep {
             prepared.rows = change.arrange(&prepared.compiled.sql);
             (prepared.columns, prepared.added) = (change.columns, change.added);
         }
+        scan::check(&self.context, &self.model, &prepared.compiled.sql).await?;
         Ok(prepared)
     }
 
