@@ -22,6 +22,7 @@ use crate::ports::{Clock, ObjectError, ObjectStore, PendingQuery};
 use crate::project::Project;
 use crate::record::{LoadedRecord, ModelRecord, RunRecord, Status};
 use crate::run;
+use crate::run_tables;
 
 /// What is asked for: by a schedule, or by a person.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -235,6 +236,7 @@ pub async fn finish(
     record.finished = Some(clock.now());
     record.status = Some(run::overall(&record.models));
     run::write(&record, objects).await?;
+    run_tables::write(&record, &lake.config, objects).await?;
     Ok(record)
 }
 
