@@ -1,5 +1,6 @@
 """The HTTP server: a side API for tests, the journal and faults of calls, and behind them moto."""
 import json
+import logging
 import os
 import threading
 from typing import Any, Callable, Iterable
@@ -32,6 +33,10 @@ class Server:
                 if verbose:
                     super().log(type, message, *arguments)
 
+        if not verbose:
+            # Statements and machines that fail are a test's business; what it wants to know it asks.
+            for name in ("moto", "sqlglot"):
+                logging.getLogger(name).setLevel(logging.CRITICAL)
         application = Account(DomainDispatcherApplication(create_backend_app))
         self._server = make_server("127.0.0.1", port, application, threaded=True, request_handler=Handler)
         self.port: int = self._server.server_port
@@ -82,7 +87,7 @@ class Account:
 
 
 def _side_api(request: Request, path: str) -> Response:
-    """`faults` (GET, POST, DELETE), `journal` (GET, DELETE), `slack` (GET, POST, DELETE), `deliveries` (GET)."""
+    """`faults` (GET, POST, DELETE), `journal` (GET, DELETE), `slack` (GET, POST, DELETE)."""
     from account import calls, faults, slack
 
     parts = path.strip("/").split("/")

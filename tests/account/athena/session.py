@@ -129,11 +129,15 @@ class Session:
         """Runs a translated query; the connection, whose rows can be fetched."""
         return self._engine(sql)
 
-    def _engine(self, sql: str) -> Any:
+    def arrow(self, sql: str) -> Any:
+        """The rows of a translated query as a table of Arrow."""
+        return self._engine(sql, lambda: self.connection.sql(sql).to_arrow_table())
+
+    def _engine(self, sql: str, ask: Any = None) -> Any:
         if self.is_cancelled:
             raise Cancelled("Query cancelled!")
         try:
-            return self.connection.execute(sql)
+            return ask() if ask else self.connection.execute(sql)
         except duckdb.InterruptException:
             raise Cancelled("Query cancelled!") from None
         except duckdb.Error as error:

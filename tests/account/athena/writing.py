@@ -96,7 +96,7 @@ def write(session: Session, sql: str, target: Target, query_id: str, fault: faul
     columns = [*target.columns, *target.partition_columns]
     casts = ", ".join(f'CAST(c{i} AS {_engine_type(column)}) AS "{column.name}"' for i, column in enumerate(columns))
     names = ", ".join(f"c{i}" for i in range(len(columns)))
-    rows = session.run(f"SELECT {casts} FROM ({sql}) AS result({names})").to_arrow_table()
+    rows = session.arrow(f"SELECT {casts} FROM ({sql}) AS result({names})")
     written = Written(rows=rows.num_rows)
     groups = _groups(rows, target)
     if len(groups) > OPEN_WRITERS:
