@@ -12,6 +12,7 @@ A fault is posted as JSON to `/tarn-account/faults` and is used up by what it st
 `skip` lets so many pass before the first is struck. `at` is one of `start` (nothing was written), `half` (half of the files),
 `files` (all files, but no table and no partition) and `end` (everything is done, and yet it says it failed).
 `after` lets a call do its work and then answers with the error. `unprocessed` makes BatchGetPartition leave so many keys out.
+With `error`, a statement fails for good with this code; without, with one that a second try may get past.
 A statement's fault may carry `scanned`, bytes that the statement then says it read, instead of `at`.
 """
 import json

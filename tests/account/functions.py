@@ -17,8 +17,10 @@ import zipfile
 from typing import Any
 
 from account import leftovers
+from account.clock import CLOCK
 
 _ASYNCHRONOUS_PAUSE = 0.2
+_START = 30.0
 
 
 class Sandbox:
@@ -29,6 +31,7 @@ class Sandbox:
         self.code = function.code_sha_256
         self.environment = dict(function.environment_vars)
         self._events: queue.Queue[tuple[str, bytes]] = queue.Queue()
+        self._taken: float | None = None
         self._answers: dict[str, queue.Queue[tuple[str, str | None]]] = {}
         self._folder = leftovers.folder("function")
         zipfile.ZipFile(io.BytesIO(function.code_bytes)).extractall(self._folder)
@@ -65,7 +68,8 @@ class Sandbox:
         request, timeout, before = str(uuid.uuid4()), int(self.function.timeout), self._log.stat().st_size
         self._answers[request] = queue.Queue()
         self._events.put((request, event))
-        end = time.monotonic() + timeout
+        # A first start has time of its own; the function's begins when it has taken the event.
+        self._taken, waiting_until = None, time.monotonic() + _START
         while True:
             try:
                 answer, error = self._answers[request].get(timeout=0.05)
@@ -76,7 +80,7 @@ class Sandbox:
                     said = f"signal: {-status}" if status < 0 else f"exit status {status}"
                     answer, error = _error("Runtime.ExitError", f"RequestId: {request} Error: Runtime exited with error: {said}"), "Unhandled"
                     break
-                if time.monotonic() > end:
+                if time.monotonic() > (waiting_until if self._taken is None else self._taken + timeout):
                     self.stop()
                     stamp = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime())
                     answer, error = _error("Sandbox.Timedout", f"{stamp}.000Z {request} Task timed out after {timeout}.00 seconds"), "Unhandled"
@@ -101,6 +105,7 @@ class Sandbox:
 
             def do_GET(self) -> None:
                 request, event = sandbox._events.get()
+                sandbox._taken = time.monotonic()
                 function = sandbox.function
                 self._answer(200, event, {
                     "content-type": "application/json", "lambda-runtime-aws-request-id": request,
@@ -198,7 +203,7 @@ def _invoke_later(function: Any, event: Any) -> None:
     error, answer = None, ""
     for attempt in range(attempts):
         if attempt:
-            time.sleep(_ASYNCHRONOUS_PAUSE)
+            CLOCK.sleep(_ASYNCHRONOUS_PAUSE)
         answer, error, _ = invoke(function, event)
         if error is None:
             return

@@ -5,6 +5,7 @@ import json
 import math
 import random
 import threading
+import time
 import types
 import uuid
 from typing import Any, Callable
@@ -179,6 +180,33 @@ def _mend_names() -> None:
     StateTaskService._normalise_response = response
 
 
+def _mend_time() -> None:
+    """Times as texts in the context, waits by the account's clock, and children that are looked after more often."""
+    import moto.stepfunctions.parser.asl.component.common.retry.retrier_decl as retries
+    import moto.stepfunctions.parser.asl.component.state.exec.state_task.service.state_task_service_callback as callbacks
+    from moto.stepfunctions.parser.asl.component.state.wait.wait_function.wait_function import WaitFunction
+    from moto.stepfunctions.parser.backend.execution import Execution
+
+    from account.clock import CLOCK
+
+    details = Execution.get_start_execution_details
+
+    def with_text(self: Any) -> Any:
+        said = details(self)
+        said.start_time = _iso(said.start_time)
+        return said
+
+    def wait(self: Any, env: Any, wait_seconds: int) -> None:
+        end = time.monotonic() + wait_seconds / CLOCK.speed
+        while env.is_running() and time.monotonic() < end:
+            env.program_state_event.wait(max(end - time.monotonic(), 0))
+
+    Execution.get_start_execution_details = with_text
+    WaitFunction._wait_interval = wait
+    retries.time = types.SimpleNamespace(sleep=CLOCK.sleep)
+    callbacks._DELAY_SECONDS_SYNC_CONDITION_CHECK = 0.1
+
+
 def mend() -> None:
     """Turns the interpreter on and completes it."""
     import moto.stepfunctions.parser.asl.component.state.exec.state_task.state_task_factory as factory
@@ -210,3 +238,4 @@ def mend() -> None:
     known, athena = factory.state_task_service_for, _athena()
     factory.state_task_service_for = lambda service_name: athena() if service_name == "athena" else known(service_name)
     _mend_names()
+    _mend_time()

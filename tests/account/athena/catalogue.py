@@ -102,7 +102,7 @@ class Catalogue:
         table = self.find(database, name)
         if table is None:
             raise QueryError(
-                "TABLE_NOT_FOUND", f"line 1:15: Table 'awsdatacatalog.{database}.{name}' does not exist", kind=1003
+                "TABLE_NOT_FOUND", f"line 1:15: Table 'awsdatacatalog.{database}.{name}' does not exist", kind=1003, about=name
             )
         return table
 

@@ -74,8 +74,8 @@ class CreateView(Statement):
         return Outcome()
 
     def _query(self) -> str:
-        """The query as it was written."""
-        found = re.search(r"\bview\b.*?\bas\b(.*)\Z", self.text, re.IGNORECASE | re.DOTALL)
+        """The query as it was written, without the comments that follow it."""
+        found = re.search(r"\bview\b.*?\bas\b(.*?)(?:\n\s*--[^\n]*|\s)*\Z", self.text, re.IGNORECASE | re.DOTALL)
         return found[1].strip().rstrip(";").strip() if found else self.parsed.expression.sql("trino")
 
 

@@ -89,11 +89,12 @@ class Execution:
             self.outcome = getattr(error, "outcome", self.outcome)
             self._end("CANCELLED", str(error))
         except QueryError as error:
-            self.error = {"ErrorCategory": error.category, "ErrorType": error.kind, "Retryable": error.category == 1, "ErrorMessage": str(error)}
-            self._end("FAILED", str(error))
+            reason = error.placed(self.query)
+            self.error = {"ErrorCategory": error.category, "ErrorType": error.kind, "Retryable": error.category == 1, "ErrorMessage": reason}
+            self._end("FAILED", reason)
         except Exception as error:  # whatever happens in a thread has to reach whoever asks
             traceback.print_exc()
-            message = f"GENERIC_INTERNAL_ERROR: {type(error).__name__}: {getattr(error, 'message', None) or error}"
+            message = f"STAND_IN_ERROR: {type(error).__name__}: {getattr(error, 'message', None) or error}"
             self.error = {"ErrorCategory": 1, "ErrorType": 233, "Retryable": False, "ErrorMessage": message}
             self._end("FAILED", message)
         finally:

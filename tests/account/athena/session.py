@@ -180,13 +180,13 @@ def _columns_of(scan: dict[str, Any], bound: BoundTable) -> set[str]:
 def _as_trino(error: Exception) -> QueryError:
     """The engine's error by Trino's codes, where they correspond."""
     message = str(error).split("\n\n")[0].strip()
-    code = "GENERIC_INTERNAL_ERROR"
+    code = "GENERIC_USER_ERROR"
     unknown = re.search(r'(?:Function|Macro) with name "?(\w+)"? does not exist', message)
     if unknown:
-        return QueryError("FUNCTION_NOT_FOUND", f"line 1:8: Function '{unknown[1]}' not registered", kind=1006)
+        return QueryError("FUNCTION_NOT_FOUND", f"line 1:8: Function '{unknown[1].removeprefix('trino_')}' not registered", kind=1006, about=unknown[1].removeprefix("trino_"))
     missing = re.search(r'(?:Referenced column|column named) "([^"]+)"', message)
     if missing:
-        return QueryError("COLUMN_NOT_FOUND", f"line 1:8: Column '{missing[1]}' cannot be resolved", kind=1006)
+        return QueryError("COLUMN_NOT_FOUND", f"line 1:8: Column '{missing[1]}' cannot be resolved", kind=1006, about=missing[1].split(".")[-1])
     for pattern, known in _CODES:
         if re.search(pattern, message, re.IGNORECASE):
             code = known

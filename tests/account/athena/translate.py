@@ -27,7 +27,9 @@ def _syntax_error(error: Exception) -> str:
     described = getattr(error, "errors", None)
     if described:
         first = described[0]
-        return f"line {first.get('line')}:{first.get('col')}: mismatched input '{first.get('highlight')}': {first.get('description')}"
+        # sqlglot tells where the word ends.
+        column = max(int(first.get("col") or 1) - len(first.get("highlight") or "") + 1, 1)
+        return f"line {first.get('line')}:{column}: mismatched input '{first.get('highlight')}': {first.get('description')}"
     return f"line 1:1: mismatched input: {error}"
 
 

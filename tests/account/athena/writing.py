@@ -124,6 +124,8 @@ def write(session: Session, sql: str, target: Target, query_id: str, fault: faul
 def fail(fault: faults.Fault | None, *stages: str) -> None:
     """Ends the statement where the test wants it to."""
     if fault is not None and fault.at in stages:
+        if fault.error:
+            raise QueryError(fault.error, fault.message)
         raise QueryError("GENERIC_INTERNAL_ERROR", fault.message, category=1, kind=233)
 
 

@@ -38,6 +38,11 @@ class Statements(Lake):
         self.assertEqual(self.keys("tables/"), [])
         self.assertEqual(self.rows("select count(*) from empty"), [["0"]])
 
+    def test_ctas_with_no_data_leaves_the_columns(self) -> None:
+        location = f"s3://{self.bucket}/tables/shape/"
+        self.query(f"create table shape with (\n  format = 'PARQUET',\n  external_location = '{location}'\n) as\nselect 1 as id\nwith no data\n-- tarn: {{}}")
+        self.assertEqual((self.keys("tables/"), self.rows("select count(*) from shape")), ([], [["0"]]))
+
     def test_ctas_refuses_what_athena_refuses(self) -> None:
         self.ctas("taken", "select 1 as id")
         self.fails("create table taken as select 1 as id", "TABLE_ALREADY_EXISTS")
@@ -65,14 +70,14 @@ class Statements(Lake):
     def test_views_are_kept_as_presto_keeps_them(self) -> None:
         self.ctas("sales", "select 1 as id, 10 as amount")
         self.query("create or replace view doubled as\nselect id, amount * 2 as amount from sales")
-        self.query("create or replace view doubled as\nselect id, amount * 4 as amount from sales")
+        self.query("create or replace view doubled as\nselect id, amount * 4 as amount from sales\n\n-- tarn: {}")
         stored = self.glue.get_table(DatabaseName=self.database, Name="doubled")["Table"]
         self.assertEqual(stored["TableType"], "VIRTUAL_VIEW")
         said = stored["ViewOriginalText"].removeprefix("/* Presto View: ").removesuffix(" */")
         self.assertEqual(json.loads(base64.b64decode(said))["originalSql"], "select id, amount * 4 as amount from sales")
         self.assertEqual(self.rows(f'select amount from "{self.database}"."doubled"'), [["40"]])
         self.query("drop view doubled")
-        self.fails("select * from doubled", "TABLE_NOT_FOUND")
+        self.fails("select *\nfrom doubled", "TABLE_NOT_FOUND: line 2:6")
 
     def test_drop_leaves_the_files(self) -> None:
         self.ctas("sales", "select 1 as id")
@@ -87,7 +92,8 @@ class Statements(Lake):
     def test_explain_and_show(self) -> None:
         self.ctas("sales", "select 1 as id")
         self.query("explain (type validate) select id from sales")
-        self.fails("explain (type validate) select nothing from sales", "COLUMN_NOT_FOUND")
+        self.fails("explain (type validate) select nothing from sales", "COLUMN_NOT_FOUND: line 1:32")
+        self.fails("select id,\n  no_such_function(id) from sales", "FUNCTION_NOT_FOUND: line 2:3")
         query_id = self.query("explain (type io, format json) select id from sales")["QueryExecutionId"]
         rows = self.athena.get_query_results(QueryExecutionId=query_id)["ResultSet"]["Rows"]
         plan = json.loads("\n".join(row["Data"][0].get("VarCharValue", "") for row in rows))
