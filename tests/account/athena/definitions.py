@@ -6,9 +6,10 @@ from typing import Any
 
 from sqlglot import exp
 
-from account.athena.catalogue import VIEW_PREFIX, VIEW_SUFFIX, Table
+from account.athena.catalogue import VIEW_PREFIX, VIEW_SUFFIX
 from account.athena.errors import QueryError
-from account.athena.statements import Outcome, Run, Statement, properties
+from account.athena.properties import properties
+from account.athena.statements import Outcome, Run, Statement
 from account.athena.types import of_hive
 from account.athena.writing import Target
 from account.buckets import Place
@@ -27,9 +28,7 @@ def understood(parsed: exp.Expression, text: str) -> Statement | None:
     if isinstance(parsed, exp.Alter) and all(isinstance(action, exp.AddPartition) for action in parsed.args["actions"]):
         return AddPartitions(parsed, text)
     if isinstance(parsed, (exp.Merge, exp.Update, exp.Delete)):
-        from account.athena import iceberg
-
-        return iceberg.Change(parsed, text)
+        return Change(parsed, text)
     return None
 
 
@@ -119,9 +118,7 @@ class CreateTable(Statement):
         if "location" not in said:
             raise QueryError("GENERIC_USER_ERROR", "FAILED: SemanticException table does not have a location")
         if said.get("table_type", "").upper() == "ICEBERG":
-            from account.athena import iceberg
-
-            return iceberg.create(run, self.parsed, said, database, name)
+            raise QueryError("NOT_SUPPORTED", f"the stand-in has no Iceberg tables: {database}.{name}")
         partitioned = self.parsed.find(exp.PartitionedByProperty)
         partition_columns = _columns(partitioned.this.expressions) if partitioned else []
         form = str(said.get("format", "PARQUET")).upper()
@@ -159,8 +156,6 @@ class Drop(Statement):
             raise QueryError("TABLE_NOT_FOUND", f"FAILED: SemanticException [Error 10001]: Table not found {database}.{name}", kind=1003)
         if table.is_view != (self.parsed.kind == "VIEW"):
             raise QueryError("GENERIC_USER_ERROR", f"FAILED: SemanticException: {name} is {'a view' if table.is_view else 'not a view'}")
-        if table.is_iceberg:
-            _remove_files(run, table)
         session.catalogue.glue.delete_table(database, name)
         return Outcome()
 
@@ -173,13 +168,6 @@ class Drop(Statement):
         elif not self.parsed.args.get("exists"):
             raise QueryError("GENERIC_USER_ERROR", f"Database does not exist: {name}", kind=1003)
         return Outcome()
-
-
-def _remove_files(run: Run, table: Table) -> None:
-    """Athena removes what an Iceberg table holds."""
-    place = Place.of(table.location).folder()
-    for key in run.session.buckets.objects(place):
-        run.session.buckets.delete(Place(place.bucket, key.name))
 
 
 class AddPartitions(Statement):
@@ -206,3 +194,13 @@ class AddPartitions(Statement):
                 raise QueryError("GENERIC_USER_ERROR", f"FAILED: AlreadyExistsException: Partition already exists: {values}", kind=1301)
             stored.create_partition({"Values": values, "StorageDescriptor": {**table.storage, "Location": where}, "Parameters": {}})
         return Outcome()
+
+
+class Change(Statement):
+    """MERGE, UPDATE and DELETE: Athena does them on Iceberg tables only."""
+
+    detail = "MERGE"
+
+    def run(self, run: Run) -> Outcome:
+        run.session.catalogue.get(*run.session.name_of(self.parsed.this))
+        raise QueryError("NOT_SUPPORTED", "Modifying Hive table rows is only supported for transactional tables")

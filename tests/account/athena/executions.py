@@ -77,9 +77,10 @@ class Execution:
             run = Run(
                 self._session, self.id, self.output, configured.get("BytesScannedCutoffPerQuery"), fault, self.asked.get("ExecutionParameters") or []
             )
-            from account.athena import writing
+            from account.athena import functions, writing
 
             writing.fail(fault, "start")
+            functions.check(self.query)
             outcome = self.statement.run(run)
             self.outcome = outcome
             writing.fail(fault, "half", "files", "end")

@@ -3,7 +3,6 @@ import json
 import re
 import shutil
 import threading
-from pathlib import Path
 from typing import Any, Iterator
 
 import duckdb
@@ -44,6 +43,7 @@ class Session:
         self.connection = _connection()
         self._folder = _LINKS / query_id
         self._bound: dict[tuple[str, str], str] = {}
+        self._columns: dict[str, dict[str, types.Type]] = {}
         self.tables: list[BoundTable] = []
         self._binding: list[Table] = []
         self._plans: dict[str, list[dict[str, Any]]] = {}
@@ -73,7 +73,7 @@ class Session:
     def translated(self, query: exp.Expression) -> str:
         """The query as the engine's SQL, all its tables bound."""
         self.with_path = self.with_path or any(column.name == "$path" for column in query.find_all(exp.Column))
-        return translate.for_duckdb(query, self._bind)
+        return translate.for_duckdb(query, self._bind, self._columns)
 
     def _bind(self, mentioned: exp.Table) -> str:
         database, name = self.name_of(mentioned)
@@ -83,13 +83,12 @@ class Session:
             select = self._view(table) if table.is_view else self._files(table)
             self._engine(f'CREATE OR REPLACE TEMP VIEW "{view}" AS {select}')
             self._bound[database, name] = view
+            self._columns[view] = {column: kind for column, kind in self.describe(f'SELECT * FROM "{view}"') if column != "$path"}
         return self._bound[database, name]
 
     def _files(self, table: Table) -> str:
         if table.is_iceberg:
-            from account.athena import iceberg
-
-            return iceberg.select(self, table)
+            raise QueryError("NOT_SUPPORTED", f"the stand-in has no Iceberg tables: {table.database}.{table.name}")
         found = files.of_table(table, self.catalogue, self.buckets)
         bound = BoundTable(table, found, self._folder / str(len(self.tables)), self.connection, self.buckets)
         self.tables.append(bound)

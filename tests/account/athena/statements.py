@@ -10,6 +10,7 @@ from account import faults
 from account.athena import results, translate, writing
 from account.athena.catalogue import Column, Table
 from account.athena.errors import Cancelled, QueryError, Refused
+from account.athena.properties import place_of, properties, refuse_zones, target_of
 from account.athena.session import Session
 from account.athena.types import Type, may_become
 from account.athena.writing import Target
@@ -137,57 +138,6 @@ def _position(node: exp.Expression) -> tuple[int, ...]:
     return tuple(reversed(path))
 
 
-def properties(parsed: exp.Expression) -> dict[str, Any]:
-    """The `WITH (…)` of a statement: texts, numbers, lists of texts."""
-    found: dict[str, Any] = {}
-    listed = parsed.args.get("properties")
-    for item in listed.expressions if listed else []:
-        if isinstance(item, exp.FileFormatProperty):
-            found["format"] = item.name
-        elif isinstance(item, exp.PartitionedByProperty):
-            found["partitioned_by"] = [each.name for each in item.this.expressions]
-        elif isinstance(item, exp.LocationProperty):
-            found["location"] = item.this.name
-        elif isinstance(item, exp.Property) and type(item) is exp.Property:
-            value = item.args["value"]
-            found[item.name.lower()] = [each.name for each in value.expressions] if isinstance(value, exp.Array) else value.name
-    return found
-
-
-_KNOWN_PROPERTIES = {
-    "format", "write_compression", "external_location", "partitioned_by", "bucketed_by", "bucket_count", "field_delimiter", "is_external",
-    "table_type", "location", "parquet_compression", "orc_compression", "compression_level", "partitioning", "compression",
-}  # fmt: skip
-
-
-def target_of(said: dict[str, Any], location: Place, described: list[tuple[str, Type]]) -> Target:
-    """The target that the properties of a CTAS or UNLOAD describe."""
-    for name in said:
-        if name not in _KNOWN_PROPERTIES:
-            raise QueryError("INVALID_TABLE_PROPERTY", f"line 1:1: Catalog 'awsdatacatalog' table property '{name}' does not exist")
-    columns, partition_columns = writing.columns_of(described, [name.lower() for name in said.get("partitioned_by", [])])
-    form = said.get("format", "PARQUET").upper()
-    default = "GZIP"
-    compression = (said.get("write_compression") or said.get("compression") or said.get("parquet_compression") or default).upper()
-    if compression not in ("NONE", "SNAPPY", "GZIP", "ZSTD", "LZ4", "ZLIB"):
-        raise QueryError("INVALID_TABLE_PROPERTY", f"Invalid value for write_compression: {compression}")
-    bucketed_by, count = [name.lower() for name in said.get("bucketed_by", [])], int(said.get("bucket_count", 0))
-    if bool(bucketed_by) != bool(count):
-        raise QueryError("INVALID_TABLE_PROPERTY", "Must specify both 'bucket_count' and 'bucketed_by' properties")
-    return Target(location, columns, partition_columns, form, compression, bucketed_by, count)
-
-
-def refuse_zones(query: exp.Expression) -> None:
-    """A time at a zone's clock cannot be stored. The engine has it as a time without zone, so this looks at the expression."""
-    selected = query
-    while isinstance(selected, (exp.SetOperation, exp.Subquery)):
-        selected = selected.this
-    for column in selected.expressions if isinstance(selected, exp.Select) else []:
-        value = column.this if isinstance(column, exp.Alias) else column
-        if isinstance(value, exp.AtTimeZone) or (isinstance(value, exp.Anonymous) and value.name.lower() in ("at_timezone", "with_timezone")):
-            raise QueryError("NOT_SUPPORTED", f"Unsupported Hive type: timestamp(3) with time zone (column {column.alias_or_name})")
-
-
 class CreateTableAsSelect(Statement):
     """CREATE TABLE … AS SELECT."""
 
@@ -203,11 +153,9 @@ class CreateTableAsSelect(Statement):
                 return Outcome()
             raise QueryError("TABLE_ALREADY_EXISTS", f"line 1:1: Destination table 'awsdatacatalog.{database}.{name}' already exists", kind=1301)
         if str(said.get("table_type", "HIVE")).upper() == "ICEBERG":
-            from account.athena import iceberg
-
-            return iceberg.create_as_select(run, self.parsed, said, database, name)
+            raise QueryError("NOT_SUPPORTED", f"the stand-in has no Iceberg tables: {database}.{name}")
         location = said.get("external_location") or f"{run.output.rstrip('/')}/tables/{run.query_id}"
-        place = _place(location)
+        place = place_of(location)
         refuse_zones(self.parsed.expression)
         sql = session.translated(_with_parameters(self.parsed.expression, run.parameters))
         target, outcome = target_of(said, place, session.describe(sql)), Outcome()
@@ -242,13 +190,6 @@ class CreateTableAsSelect(Statement):
         }  # fmt: skip
 
 
-def _place(location: str) -> Place:
-    try:
-        return Place.of(location)
-    except ValueError:
-        raise QueryError("INVALID_TABLE_PROPERTY", f"External location is not a valid file system URI: {location}") from None
-
-
 class Insert(Statement):
     """INSERT INTO … SELECT or VALUES."""
 
@@ -260,18 +201,16 @@ class Insert(Statement):
         table = session.catalogue.get(database, name)
         if table.is_view:
             raise QueryError("NOT_SUPPORTED", "line 1:1: Inserting into views is not supported")
+        if table.is_iceberg:
+            raise QueryError("NOT_SUPPORTED", f"the stand-in has no Iceberg tables: {database}.{name}")
         sql = session.translated(_with_parameters(self.parsed.expression, run.parameters))
         columns = [*table.columns, *table.partition_columns]
         sql = self._in_order(session, sql, columns, mentioned)
-        if table.is_iceberg:
-            from account.athena import iceberg
-
-            return iceberg.insert(run, table, sql)
         if table.storage.get("BucketColumns"):
             raise QueryError("NOT_SUPPORTED", f"INSERT into bucketed tables is not supported: {database}.{name}")
         library = (table.storage.get("SerdeInfo") or {}).get("SerializationLibrary", "").lower()
         target = Target(
-            _place(table.location), table.columns, table.partition_columns, "ORC" if "orc" in library else "PARQUET",
+            place_of(table.location), table.columns, table.partition_columns, "ORC" if "orc" in library else "PARQUET",
             _compression_of(table), known_partitions=_known(session, table),
         )  # fmt: skip
         outcome = Outcome()
@@ -331,7 +270,7 @@ class Unload(Statement):
         return cls(translate.parse(query), text, location, properties(table))
 
     def run(self, run: Run) -> Outcome:
-        session, place = run.session, _place(self.location)
+        session, place = run.session, place_of(self.location)
         if "format" not in self.said:
             raise QueryError("INVALID_TABLE_PROPERTY", "UNLOAD needs the property format")
         sql = session.translated(_with_parameters(self.parsed, run.parameters))

@@ -6,8 +6,9 @@ import sqlglot
 from sqlglot import exp
 from sqlglot.errors import ParseError, TokenError
 
-from account.athena import mends
+from account.athena import decimals, mends
 from account.athena.errors import Refused
+from account.athena.types import Type
 
 UNNAMED = "__unnamed_"
 
@@ -33,8 +34,8 @@ def _syntax_error(error: Exception) -> str:
     return f"line 1:1: mismatched input: {error}"
 
 
-def for_duckdb(query: exp.Expression, bind: Callable[[exp.Table], str]) -> str:
-    """A query as DuckDB's SQL; `bind` names the view that stands for each table of the catalogue."""
+def for_duckdb(query: exp.Expression, bind: Callable[[exp.Table], str], columns: dict[str, dict[str, Type]] | None = None) -> str:
+    """A query as DuckDB's SQL; `bind` names the view that stands for each table of the catalogue, and fills in its columns' types."""
     query = query.copy()
     _name_outputs(query)
     for table in list(query.find_all(exp.Table)):
@@ -47,6 +48,7 @@ def for_duckdb(query: exp.Expression, bind: Callable[[exp.Table], str]) -> str:
             table.set("db", None)
             table.set("catalog", None)
             table.set("alias", alias)
+    decimals.restore(query, columns or {})
     return mends.mend(query).sql(dialect="duckdb", identify=True, comments=False)
 
 

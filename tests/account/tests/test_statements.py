@@ -101,6 +101,10 @@ class Statements(Lake):
         self.query("show tables")
         self.query("describe sales")
 
+    def test_functions_of_the_engine_alone_are_refused(self) -> None:
+        self.fails("select\n  strptime('2026', '%Y')", "FUNCTION_NOT_FOUND: line 2:3: Function 'strptime' not registered")
+        self.assertEqual(self.rows("with t(a, b) as (select 1, 2) select a + b from t -- strptime('x')"), [["3"]])
+
     def test_faults_leave_what_a_crash_leaves(self) -> None:
         select = "select x as id, x as part from unnest(sequence(1, 10)) as t(x)"
         for stage, files in (("start", 0), ("half", 5), ("files", 10)):
@@ -109,3 +113,12 @@ class Statements(Lake):
             self.fails(f"create table {stage}_x with (external_location = '{location}', partitioned_by = array['part']) as {select}", "injected")
             self.assertEqual(len(self.keys(f"tables/{stage}_x/")), files)
             self.fails(f"select * from {stage}_x", "TABLE_NOT_FOUND")
+
+    def test_quotients_and_averages_of_decimals_are_decimals(self) -> None:
+        self.ctas("sales", "select cast(10 as decimal(12, 2)) as amount, bigint '3' as pieces")
+        self.query("create view totals as select sum(amount) as total, count(*) as sales from sales")
+        self.ctas("figures", "select avg(amount) as mean, sum(amount) / sum(pieces) as price, cast(1 as double) / 3 as share from sales")
+        kinds = [each["Type"] for each in self.glue.get_table(DatabaseName=self.database, Name="figures")["Table"]["StorageDescriptor"]["Columns"]]
+        self.assertEqual(kinds, ["decimal(12,2)", "decimal(38,2)", "double"])
+        self.assertEqual(self.rows("select price, mean from figures"), [["3.33", "10.00"]])
+        self.assertEqual(self.rows("select total / (sales + 2), total / 3.000, avg(total) over () from totals"), [["3.33", "3.333", "10.00"]])
