@@ -31,6 +31,8 @@ class Call:
             operation = target.rsplit(".", 1)[-1]
         elif service == "s3":
             operation = _s3_operation(method, path, query, environ)
+        elif service == "lambda" and path.endswith("/invocations"):
+            operation = "Invoke"
         else:
             operation = query.get("Action", [f"{method} {path}"])[0]
         return cls(service, operation, region, path, time.time())

@@ -169,6 +169,11 @@ def update_work_group(self: Any) -> str:
     return "{}"
 
 
+def list_tags_for_resource(self: Any) -> str:
+    """A resource's tags; moto takes one without any for one that there is not."""
+    return json.dumps(self.athena_backend.list_tags_for_resource(self._get_param("ResourceARN")) or {"Tags": []})
+
+
 def delete_named_query(self: Any) -> str:
     """Forgets it."""
     self.athena_backend.named_queries.pop(self._get_param("NamedQueryId"), None)
@@ -187,6 +192,6 @@ def install() -> None:
 
     for call in (
         start_query_execution, get_query_execution, batch_get_query_execution, list_query_executions, get_query_results, stop_query_execution,
-        get_query_runtime_statistics, update_work_group, delete_named_query, delete_prepared_statement,
+        get_query_runtime_statistics, update_work_group, list_tags_for_resource, delete_named_query, delete_prepared_statement,
     ):  # fmt: skip
         setattr(AthenaResponse, call.__name__, call)

@@ -44,6 +44,8 @@ class Session:
         self._folder = _LINKS / query_id
         self._bound: dict[tuple[str, str], str] = {}
         self._columns: dict[str, dict[str, types.Type]] = {}
+        # The columns that conditions compare with values.
+        self._named: set[str] = set()
         self.tables: list[BoundTable] = []
         self._binding: list[Table] = []
         self._plans: dict[str, list[dict[str, Any]]] = {}
@@ -73,6 +75,8 @@ class Session:
     def translated(self, query: exp.Expression) -> str:
         """The query as the engine's SQL, all its tables bound."""
         self.with_path = self.with_path or any(column.name == "$path" for column in query.find_all(exp.Column))
+        for condition in query.find_all(exp.EQ, exp.In):
+            self._named.update(column.name.lower() for column in condition.find_all(exp.Column))
         return translate.for_duckdb(query, self._bind, self._columns)
 
     def _bind(self, mentioned: exp.Table) -> str:
@@ -89,6 +93,7 @@ class Session:
     def _files(self, table: Table) -> str:
         if table.is_iceberg:
             raise QueryError("NOT_SUPPORTED", f"the stand-in has no Iceberg tables: {table.database}.{table.name}")
+        _check_injected(table, self._named)
         found = files.of_table(table, self.catalogue, self.buckets)
         bound = BoundTable(table, found, self._folder / str(len(self.tables)), self.connection, self.buckets)
         self.tables.append(bound)
@@ -165,6 +170,15 @@ def _scans(nodes: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
         if "PARQUET" in node["name"]:
             yield node.get("extra_info", {})
         yield from _scans(node.get("children", []))
+
+
+def _check_injected(table: Table, named: set[str]) -> None:
+    """Projection cannot list the values of an injected column: the query has to name them."""
+    for column in table.partition_columns:
+        injected = table.parameters.get("projection.enabled", "").lower() == "true" and table.parameters.get(f"projection.{column.name}.type") == "injected"
+        if injected and column.name not in named:
+            raise QueryError("CONSTRAINT_VIOLATION", f"For the injected projected partition column {column.name}, the WHERE clause must contain only static "
+                             "equality conditions, and at least one such condition must be present.")  # fmt: skip
 
 
 def _columns_of(scan: dict[str, Any], bound: BoundTable) -> set[str]:

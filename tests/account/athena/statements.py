@@ -7,7 +7,7 @@ from typing import Any
 from sqlglot import exp
 
 from account import faults
-from account.athena import results, translate, writing
+from account.athena import files, results, translate, writing
 from account.athena.catalogue import Column, Table
 from account.athena.errors import Cancelled, QueryError, Refused
 from account.athena.properties import place_of, properties, refuse_zones, target_of
@@ -211,12 +211,12 @@ class Insert(Statement):
         library = (table.storage.get("SerdeInfo") or {}).get("SerializationLibrary", "").lower()
         target = Target(
             place_of(table.location), table.columns, table.partition_columns, "ORC" if "orc" in library else "PARQUET",
-            _compression_of(table), known_partitions=_known(session, table),
+            _compression_of(table), known_partitions=_known(session, table), template=files.template(table) if _is_projected(table) else None,
         )  # fmt: skip
         outcome = Outcome()
         measure(run, sql, outcome)
         written = writing.write(session, sql, target, run.query_id, run.fault)
-        if table.parameters.get("projection.enabled", "").lower() != "true":
+        if not _is_projected(table):
             writing.register_partitions(session, table, target, written)
         outcome.update_count = outcome.output_rows = written.rows
         outcome.output_bytes, outcome.manifest = written.size, written.files
@@ -243,8 +243,12 @@ def _compression_of(table: Table) -> str:
     return (said or "GZIP").upper()
 
 
+def _is_projected(table: Table) -> bool:
+    return bool(table.partition_columns) and table.parameters.get("projection.enabled", "").lower() == "true"
+
+
 def _known(session: Session, table: Table) -> dict[tuple[str, ...], str]:
-    if table.parameters.get("projection.enabled", "").lower() == "true":
+    if _is_projected(table):
         return {}
     return {tuple(each["Values"]): (each.get("StorageDescriptor") or {}).get("Location", "") for each in session.catalogue.partitions(table)}
 

@@ -38,6 +38,8 @@ class Target:
     bucket_count: int = 0
     # Where each partition goes that exists already, by its values.
     known_partitions: dict[tuple[str, ...], str] = field(default_factory=dict)
+    # Where partition projection looks for a partition, with `${column}` in place of its values.
+    template: str | None = None
 
     def storage(self, location: str) -> dict[str, Any]:
         """The StorageDescriptor of the table or of a partition."""
@@ -149,6 +151,11 @@ def _stamp(query_id: str) -> str:
 def _folder(target: Target, values: tuple[str, ...]) -> Place:
     if values in target.known_partitions:
         return Place.of(target.known_partitions[values]).folder()
+    if target.template:
+        said = target.template
+        for column, value in zip(target.partition_columns, values):
+            said = said.replace(f"${{{column.name}}}", value if value == files.NULL_PARTITION else escaped(value))
+        return Place.of(said).folder()
     place = target.location.folder()
     for column, value in zip(target.partition_columns, values):
         place = (place / f"{escaped(column.name)}={value if value == files.NULL_PARTITION else escaped(value)}").folder()

@@ -53,3 +53,39 @@ class Tables(Lake):
         self.files("t/", "select 'text' as id")
         self.table("t", f"s3://{self.bucket}/t/")
         self.fails("select id from t", "HIVE_BAD_DATA: Field id's type")
+
+    def test_an_injected_column_has_to_be_named(self) -> None:
+        self.files("v/one/", "select 1 as id")
+        parameters = {
+            "projection.enabled": "true", "projection.version.type": "injected", "storage.location.template": f"s3://{self.bucket}/v/${{version}}/",
+        }  # fmt: skip
+        self.table("t", f"s3://{self.bucket}/v/", [{"Name": "version", "Type": "string"}], parameters)
+        self.assertEqual(self.rows("select id from t where version = 'one'"), [["1"]])
+        self.fails("select id from t", "CONSTRAINT_VIOLATION")
+        self.query("insert into t select 2, 'note', 'two'")
+        self.assertEqual(len(self.keys("v/two/")), 1)
+        self.assertEqual(self.rows("select id, note from t where version in ('one', 'two') order by id"), [["1", None], ["2", "note"]])
+
+    def test_text_is_read_by_its_serde(self) -> None:
+        self.s3.put_object(Bucket=self.bucket, Key="json/a", Body=b'{"id": 1, "note": "a \\"b\\""}\n{"id": 2}\n')
+        self.s3.put_object(Bucket=self.bucket, Key="csv/a", Body=b'id,note\n"1","x, y"\n2,z\n')
+        for name, library, more in (
+            ("json", "org.openx.data.jsonserde.JsonSerDe", {}), ("csv", "org.apache.hadoop.hive.serde2.OpenCSVSerde", {"skip.header.line.count": "1"}),
+        ):  # fmt: skip
+            columns = [{"Name": "id", "Type": "bigint"}, {"Name": "note", "Type": "string"}]
+            storage = {"Location": f"s3://{self.bucket}/{name}/", "Columns": columns, "SerdeInfo": {"SerializationLibrary": library}}
+            self.glue.create_table(DatabaseName=self.database, TableInput={"Name": f"{name}_rows", "Parameters": more, "StorageDescriptor": storage})
+        self.assertEqual(self.rows("select id, note from json_rows order by id"), [["1", 'a "b"'], ["2", None]])
+        self.assertEqual(self.rows("select id, note from csv_rows order by id"), [["1", "x, y"], ["2", "z"]])
+
+    def test_what_is_written_is_read_back(self) -> None:
+        values = {
+            "a": "tinyint '1'", "b": "cast(2.5 as real)", "c": "decimal '12345678901234567890.12'", "d": "timestamp '2026-10-31 12:34:56.789'",
+            "e": "date '0001-01-01'", "f": "array[1, null]", "g": "map(array['k'], array[1.5])", "h": "cast(row(1, 'x') as row(n bigint, s varchar))",
+            "i": "x'00ff'", "j": "true", "k": "cast(null as varchar)", "l": "'漢字 😀'", "m": "timestamp '1969-12-31 23:59:59.999'",
+        }  # fmt: skip
+        select = "select " + ", ".join(f"{value} as {name}" for name, value in values.items())
+        for form in ("PARQUET", "ORC"):
+            location = f"s3://{self.bucket}/back/{form}/"
+            self.query(f"create table t_{form} with (format = '{form}', write_compression = 'ZSTD', external_location = '{location}') as {select}")
+            self.assertEqual(self.rows(f"select * from t_{form}"), self.rows(select), form)
