@@ -3,6 +3,8 @@
 //! An object's key is its path below the folder, letter for letter: Hive's `day=2026-10-01%3A00` stays as it is, so that a file
 //! can be found by looking. Unfinished objects lie in [`UNFINISHED`], which no listing shows.
 
+mod direct;
+mod keeping;
 mod listing;
 mod reader;
 mod writer;
@@ -15,10 +17,11 @@ use std::sync::{Arc, OnceLock};
 use async_trait::async_trait;
 use bytes::Bytes;
 use tarn_pipeline::names::Key;
-use tarn_pipeline::ports::{Object, ObjectError, ObjectReader, ObjectStore, ObjectWriter};
+use tarn_pipeline::ports::{ContentName, KeepError, Object, ObjectError, ObjectReader, ObjectStore, ObjectWriter};
 
 use crate::disk;
 use crate::scratch::Scratch;
+use keeping::CopyError;
 pub(crate) use listing::list_files;
 use reader::LocalReader;
 pub(crate) use reader::read_at;
@@ -155,13 +158,18 @@ impl ObjectStore for LocalObjects {
         Ok(Box::new(writer))
     }
 
-    fn put_file(&self, key: &Key, path: &Path) -> Result<(), ObjectError> {
-        let copy = || {
-            let mut writer = self.start(key)?;
-            writer.append_file(path)?;
-            writer.finish_in_place()
-        };
-        copy().map_err(|error| self.failed(key, "written", error))
+    fn keep_file(&self, folder: &Key, path: &Path, name: &mut dyn ContentName) -> Result<Key, KeepError> {
+        let unwritten = |key: &Key, error| KeepError::Object(self.failed(key, "written", error));
+        // Under the folder's name until its own is known.
+        let mut writer = self.start(&folder.join("new")).map_err(|error| unwritten(folder, error))?;
+        writer.copy_file(path, name).map_err(|error| match error {
+            CopyError::Reading(error) => KeepError::Source(error),
+            CopyError::Writing(error) => unwritten(folder, error),
+        })?;
+        let key = folder.join(&name.name());
+        let target = self.path(&key).map_err(|error| unwritten(&key, error))?;
+        writer.finish_at(&target).map_err(|error| unwritten(&key, error))?;
+        Ok(key)
     }
 
     fn open(&self, key: &Key) -> Result<Box<dyn ObjectReader>, ObjectError> {

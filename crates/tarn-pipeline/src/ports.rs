@@ -15,8 +15,8 @@ pub use catalogue::{Catalogue, CatalogueError, Column, Part, TableEntry, TableKi
 pub use delivery_stream::{DeliveryError, DeliveryStream};
 pub use engine::{Attribution, EngineError, NewTable, PendingQuery, QueryEngine, QueryOutcome, QueryRequest, QueryTry};
 pub use mart::{Load, LoadMode, LoadOutcome, Mart, MartError, VersionFile};
-pub(crate) use objects::may_pass;
-pub use objects::{Object, ObjectError, ObjectReader, ObjectStore, ObjectWriter};
+pub use objects::{ContentName, KeepError, Object, ObjectError, ObjectReader, ObjectStore, ObjectWriter};
+pub(crate) use objects::{look_at, may_pass};
 pub use observer::{Event, Observer, Silent};
 pub use query_service::{QueryService, QueryState};
 

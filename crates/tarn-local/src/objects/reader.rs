@@ -3,16 +3,21 @@
 use std::fs::File;
 use std::io;
 use std::path::Path;
+use std::sync::OnceLock;
 
 use bytes::Bytes;
 use tarn_pipeline::names::Key;
 use tarn_pipeline::ports::{ObjectError, ObjectReader};
+
+use super::direct::{DirectFile, aligned_length};
 
 /// Reads by position, so that several threads may share it.
 pub(super) struct LocalReader {
     key: Key,
     file: File,
     size: u64,
+    /// Opened with the first read that could go past the page cache.
+    direct: OnceLock<Option<DirectFile>>,
 }
 
 impl LocalReader {
@@ -22,7 +27,20 @@ impl LocalReader {
         if !metadata.is_file() {
             return Err(io::Error::from(io::ErrorKind::NotFound));
         }
-        Ok(Self { key, file, size: metadata.len() })
+        Ok(Self { key, file, size: metadata.len(), direct: OnceLock::new() })
+    }
+
+    /// Fills memory that the caller keeps: past the page cache if it was made for that.
+    fn fill(&self, offset: u64, target: &mut [u8]) -> io::Result<()> {
+        if aligned_length(target, offset) == 0 {
+            return fill_at(&self.file, target, offset);
+        }
+        let direct = self.direct.get_or_init(|| self.file.try_clone().ok().map(DirectFile::reading));
+        let Some(direct) = direct else { return fill_at(&self.file, target, offset) };
+        match direct.read_at(target, offset)? == target.len() {
+            true => Ok(()),
+            false => Err(io::Error::from(io::ErrorKind::UnexpectedEof)),
+        }
     }
 
     fn failure(&self, source: io::Error) -> ObjectError {
@@ -40,7 +58,7 @@ impl ObjectReader for LocalReader {
     }
 
     fn read_into(&self, offset: u64, target: &mut [u8]) -> Result<(), ObjectError> {
-        fill_at(&self.file, target, offset).map_err(|source| self.failure(source))
+        self.fill(offset, target).map_err(|source| self.failure(source))
     }
 }
 

@@ -1,14 +1,14 @@
 //! An object being written.
 
-use std::fs::File;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use tarn_pipeline::names::Key;
-use tarn_pipeline::ports::{ObjectError, ObjectWriter};
+use tarn_pipeline::ports::{ContentName, ObjectError, ObjectWriter};
 use tempfile::{NamedTempFile, TempPath};
 
 use super::LocalObjects;
+use super::keeping::{self, CopyError};
 use crate::disk;
 
 /// Writes to a temporary file, which dropping removes and finishing renames.
@@ -30,9 +30,14 @@ impl LocalWriter {
         disk::put_in_place(self.file, &self.target)
     }
 
-    /// Appends a file, by the kernel alone where it can.
-    pub(super) fn append_file(&mut self, path: &Path) -> io::Result<()> {
-        io::copy(&mut File::open(path)?, self.file.as_file_mut()).map(|_| ())
+    /// Fills the empty object with a file, which is shown to `name`.
+    pub(super) fn copy_file(&mut self, path: &Path, name: &mut dyn ContentName) -> Result<(), CopyError> {
+        keeping::copy(path, self.file.as_file(), name)
+    }
+
+    /// Finishes under a name that was not known at the start.
+    pub(super) fn finish_at(self, target: &Path) -> io::Result<()> {
+        disk::put_in_place(self.file, target)
     }
 
     /// Bytes written so far.

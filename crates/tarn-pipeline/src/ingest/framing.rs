@@ -15,7 +15,12 @@ use crate::ports::{ObjectError, ObjectReader, ObjectStore};
 /// Bytes of a unit.
 pub(crate) const UNIT: u64 = 128 << 20;
 /// How much is read at a time.
-const BLOCK: usize = 256 << 10;
+const BLOCK: usize = 1 << 20;
+/// Room before a block for the beginning of a line that ends in it.
+const ROOM: usize = 64 << 10;
+/// Objects are read from multiples of this, into memory that begins at one: so the disk can write to it by itself.
+const PAGE: u64 = 4096;
+const PAGE_BYTES: usize = 4096;
 /// The largest file that is read as one JSON text.
 const LARGEST_JSON: u64 = 256 << 20;
 
@@ -130,6 +135,8 @@ pub(crate) struct Lines {
     key: Key,
     bytes: Box<dyn Read>,
     buffer: Vec<u8>,
+    /// Where blocks are read to: after room for the beginning of a line whose end is in the block.
+    base: usize,
     /// Where the next line begins in the buffer.
     start: usize,
     /// Where what was read ends in the buffer.
@@ -151,14 +158,26 @@ impl Lines {
         if from == 0 {
             return Ok(Self::over(key, Box::new(ObjectBytes::new(object, 0)), 0));
         }
-        // A line begins at `from` if a line ends just before it.
-        let mut lines = Self::over(key, Box::new(ObjectBytes::new(object, from - 1)), from - 1);
+        // A line begins at `from` if a line ends just before it. Whole pages are read all the same.
+        let page = (from - 1) / PAGE * PAGE;
+        let mut lines = Self::over(key, Box::new(ObjectBytes::new(object, page)), page);
+        lines.skip(from - 1 - page)?;
         lines.next()?;
         Ok(lines)
     }
 
     fn over(key: &Key, bytes: Box<dyn Read>, offset: u64) -> Self {
-        Self { key: key.clone(), bytes, buffer: vec![0; 2 * BLOCK], start: 0, end: 0, offset, at_end: false }
+        let buffer = vec![0; ROOM + PAGE_BYTES + BLOCK];
+        let base = ROOM + to_page(&buffer, ROOM);
+        Self { key: key.clone(), bytes, buffer, base, start: base, end: base, offset, at_end: false }
+    }
+
+    /// Passes over so many bytes at the beginning, which one block has.
+    fn skip(&mut self, length: u64) -> Result<(), StepError> {
+        self.fill()?;
+        self.start = self.start.saturating_add(usize::try_from(length).unwrap_or(usize::MAX)).min(self.end);
+        self.offset += length;
+        Ok(())
     }
 
     /// The place of the next line in the (unpacked) object.
@@ -182,8 +201,9 @@ impl Lines {
             if self.at_end {
                 return Ok((self.start < self.end).then(|| self.take(self.end, 0)));
             }
-            searched = self.end - self.start;
+            let unfinished = self.end - self.start;
             self.fill()?;
+            searched = self.start + unfinished;
         }
     }
 
@@ -196,18 +216,95 @@ impl Lines {
         (offset, line.strip_suffix(b"\r").unwrap_or(line))
     }
 
-    /// Moves what is left to the front and reads more behind it; a line longer than the buffer makes it grow.
+    /// Reads a block behind what is left of the one before.
     fn fill(&mut self) -> Result<(), StepError> {
-        self.buffer.copy_within(self.start..self.end, 0);
-        self.end -= self.start;
-        self.start = 0;
-        if self.buffer.len() - self.end < BLOCK {
-            self.buffer.resize(self.buffer.len() * 2, 0);
-        }
-        let free = self.buffer.get_mut(self.end..).unwrap_or_default();
+        self.make_room();
+        let free = self.buffer.get_mut(self.end..self.end + BLOCK).unwrap_or_default();
         let length = self.bytes.read(free).map_err(|error| unreadable(&self.key, &error))?;
         self.end += length;
         self.at_end = length == 0;
         Ok(())
+    }
+
+    /// Places what is left so that a block has room behind it, where a page begins.
+    fn make_room(&mut self) {
+        let left = self.end - self.start;
+        if left <= ROOM {
+            // The usual case: the beginning of a line goes before the place of the block.
+            let start = self.base - left;
+            self.buffer.copy_within(self.start..self.end, start);
+            (self.start, self.end) = (start, self.base);
+        } else if self.buffer.len() - self.end < BLOCK {
+            // A line longer than the buffer makes it grow twofold, so that it is moved a few times only.
+            let mut larger = vec![0; (2 * left).max(ROOM) + PAGE_BYTES + 2 * BLOCK];
+            let end = left + to_page(&larger, left);
+            let rest = self.buffer.get(self.start..self.end).unwrap_or_default();
+            larger.get_mut(end - left..end).unwrap_or_default().copy_from_slice(rest);
+            self.base = ROOM + to_page(&larger, ROOM);
+            self.buffer = larger;
+            (self.start, self.end) = (end - left, end);
+        }
+    }
+}
+
+/// How far it is from a position of the buffer to the next one where a page of memory begins.
+fn to_page(buffer: &[u8], position: usize) -> usize {
+    let address = buffer.as_ptr().addr() + position;
+    address.next_multiple_of(PAGE_BYTES) - address
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a failed test may panic")]
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// Bytes that come in pieces of these lengths, over and over.
+    struct Pieces(Vec<u8>, Vec<usize>, usize);
+
+    impl Read for Pieces {
+        fn read(&mut self, target: &mut [u8]) -> io::Result<usize> {
+            let wanted = self.1[self.2 % self.1.len()].min(target.len()).min(self.0.len());
+            self.2 += 1;
+            let rest = self.0.split_off(wanted);
+            target[..wanted].copy_from_slice(&self.0);
+            self.0 = rest;
+            Ok(wanted)
+        }
+    }
+
+    fn lines_of(text: &[u8], pieces: Vec<usize>) -> Vec<(u64, Vec<u8>)> {
+        let mut lines = Lines::over(&Key::new("k"), Box::new(Pieces(text.to_vec(), pieces, 0)), 0);
+        let mut found = Vec::new();
+        while let Some((offset, line)) = lines.next().unwrap() {
+            found.push((offset, line.to_vec()));
+        }
+        assert!(lines.is_at_end());
+        found
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(48))]
+
+        /// Lines of all lengths, read in pieces of all lengths, are those that the text has, at their places.
+        #[test]
+        fn lines_are_those_of_the_text(
+            lengths in prop::collection::vec(prop_oneof![8 => 0..300usize, 2 => 0..3 * ROOM, 1 => 0..4 * BLOCK], 0..12),
+            pieces in prop::collection::vec(prop_oneof![1..5_000usize, Just(BLOCK)], 1..4),
+            ends in any::<bool>(),
+        ) {
+            let mut text = Vec::new();
+            let mut expected = Vec::new();
+            for (number, length) in lengths.iter().enumerate() {
+                expected.push((text.len() as u64, vec![b'a' + u8::try_from(number).unwrap(); *length]));
+                text.extend_from_slice(&expected[number].1);
+                text.push(b'\n');
+            }
+            if !ends && lengths.last().is_some_and(|length| *length > 0) {
+                text.pop();
+            }
+            prop_assert_eq!(lines_of(&text, pieces), expected);
+        }
     }
 }

@@ -3,8 +3,7 @@
 //! A raw object's name is the hash of its bytes, so a file that comes in twice is one object, and everything made from it lies
 //! under the same keys: bringing a file in again changes nothing.
 
-use std::fmt::Write as _;
-use std::io::Read;
+use std::io;
 use std::path::Path;
 
 use chrono::NaiveDate;
@@ -13,12 +12,10 @@ use xxhash_rust::xxh3::{Xxh3Default, xxh3_128};
 use crate::error::StepError;
 use crate::layout;
 use crate::names::Key;
-use crate::ports::ObjectStore;
+use crate::ports::{self, ContentName, KeepError, Object, ObjectStore};
 
 /// Begins the names of what capture refused.
 pub(crate) const CAPTURE_REFUSED: &str = "capture";
-/// How much is read at a time.
-const BLOCK: usize = 1 << 20;
 
 /// An object of the raw zone.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -69,27 +66,63 @@ pub(crate) async fn admit(
     today: NaiveDate,
     objects: &dyn ObjectStore,
 ) -> Result<RawObject, StepError> {
-    let unreadable = |error: std::io::Error| {
+    let unreadable = |error: io::Error| {
         StepError::permanent(format!("`{}` cannot be read: {error}", path.display()))
             .with_hint("name a file that exists and that you may read")
     };
-    let (hash, size) = hash(path).map_err(unreadable)?;
-    let name = format!("{hash}{}", ending(path));
     let folder = layout::raw(source);
-    for object in objects.list(&folder).await? {
-        if object.key.file_name() == name
-            && object.size == size
-            && let Some(day) = arrival_day(&object.key)
-        {
-            return Ok(RawObject { key: object.key, hash, day, size });
+    let size = std::fs::metadata(path).map_err(unreadable)?.len();
+    let alike: Vec<Object> = objects.list(&folder).await?.into_iter().filter(|object| object.size == size).collect();
+    // Nothing of this length, nothing of these bytes: the file can be read, named and copied in one go.
+    if !alike.is_empty() {
+        let mut content = Content::of(path);
+        ports::look_at(path, &mut content).map_err(unreadable)?;
+        let name = content.name();
+        for object in alike {
+            if object.key.file_name() == name
+                && object.size == content.size
+                && let Some(day) = arrival_day(&object.key)
+            {
+                return Ok(RawObject { key: object.key, hash: content.hash(), day, size: content.size });
+            }
         }
     }
-    let key = folder.join(&format!("day={today}/{name}"));
-    objects.put_file(&key, path).map_err(|error| {
-        StepError::from(error)
-            .with_hint("nothing of it was interpreted; make room or mend the data folder, then bring it in again")
+    let mut content = Content::of(path);
+    let key = objects.keep_file(&folder.join(&format!("day={today}/")), path, &mut content);
+    let key = key.map_err(|error| match error {
+        KeepError::Source(error) => unreadable(error),
+        KeepError::Object(error) => StepError::from(error)
+            .with_hint("nothing of it was interpreted; make room or mend the data folder, then bring it in again"),
     })?;
-    Ok(RawObject { key, hash, day: today, size })
+    Ok(RawObject { key, hash: content.hash(), day: today, size: content.size })
+}
+
+/// The bytes of a file, as far as they were seen.
+struct Content {
+    ending: String,
+    hasher: Xxh3Default,
+    size: u64,
+}
+
+impl Content {
+    fn of(path: &Path) -> Self {
+        Self { ending: ending(path), hasher: Xxh3Default::new(), size: 0 }
+    }
+
+    fn hash(&self) -> String {
+        format!("{:032x}", self.hasher.digest128())
+    }
+}
+
+impl ContentName for Content {
+    fn look(&mut self, bytes: &[u8]) {
+        self.hasher.update(bytes);
+        self.size += bytes.len() as u64;
+    }
+
+    fn name(&self) -> String {
+        format!("{}{}", self.hash(), self.ending)
+    }
 }
 
 /// The day in a raw object's key.
@@ -107,33 +140,6 @@ fn ending(path: &Path) -> String {
     };
     let plain = known.into_iter().find(|ending| stem.ends_with(ending)).unwrap_or(".ndjson");
     format!("{plain}{zipped}")
-}
-
-fn hash(path: &Path) -> std::io::Result<(String, u64)> {
-    let mut hasher = Xxh3Default::new();
-    let mut size = 0;
-    for_each_block(path, |block| {
-        hasher.update(block);
-        size += block.len() as u64;
-        Ok(())
-    })?;
-    let mut text = String::with_capacity(32);
-    for byte in hasher.digest128().to_be_bytes() {
-        // Writing into a text cannot fail.
-        let _ = write!(text, "{byte:02x}");
-    }
-    Ok((text, size))
-}
-
-fn for_each_block(path: &Path, mut each: impl FnMut(&[u8]) -> std::io::Result<()>) -> std::io::Result<()> {
-    let mut file = std::fs::File::open(path)?;
-    let mut block = vec![0; BLOCK];
-    loop {
-        match file.read(&mut block)? {
-            0 => return Ok(()),
-            length => each(block.get(..length).unwrap_or_default())?,
-        }
-    }
 }
 
 #[cfg(test)]

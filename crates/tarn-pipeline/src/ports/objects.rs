@@ -1,6 +1,7 @@
 //! The bucket: whole objects under keys, visible at once or not at all.
 
-use std::io::{self, Write};
+use std::fs::File;
+use std::io::{self, Read, Write};
 use std::path::Path;
 
 use async_trait::async_trait;
@@ -82,6 +83,39 @@ pub trait ObjectReader: Send + Sync {
     }
 }
 
+/// Finds the name of an object in its bytes.
+pub trait ContentName: Send {
+    /// Sees the next bytes.
+    fn look(&mut self, bytes: &[u8]);
+
+    /// The name of what was seen, without a folder.
+    fn name(&self) -> String;
+}
+
+/// Why a file could not be kept.
+#[derive(Debug, thiserror::Error)]
+pub enum KeepError {
+    /// The file cannot be read.
+    #[error("the file cannot be read: {0}")]
+    Source(#[source] io::Error),
+    /// The object cannot be written.
+    #[error(transparent)]
+    Object(#[from] ObjectError),
+}
+
+/// Shows all bytes of a file of the local disk.
+pub(crate) fn look_at(path: &Path, name: &mut dyn ContentName) -> io::Result<()> {
+    const BLOCK: usize = 1 << 20;
+    let mut file = File::open(path)?;
+    let mut block = vec![0; BLOCK];
+    loop {
+        match file.read(&mut block)? {
+            0 => return Ok(()),
+            length => name.look(block.get(..length).unwrap_or_default()),
+        }
+    }
+}
+
 /// The lake's bucket.
 #[async_trait]
 pub trait ObjectStore: Send + Sync {
@@ -100,12 +134,15 @@ pub trait ObjectStore: Send + Sync {
     /// Starts an object that is written in pieces, from a thread that may block.
     fn create(&self, key: &Key) -> Result<Box<dyn ObjectWriter>, ObjectError>;
 
-    /// Writes an object from a file of the local disk, from a thread that may block.
-    fn put_file(&self, key: &Key, path: &Path) -> Result<(), ObjectError> {
+    /// Keeps a file of the local disk as an object of a folder, under the name that its bytes give; from a thread that may block.
+    fn keep_file(&self, folder: &Key, path: &Path, name: &mut dyn ContentName) -> Result<Key, KeepError> {
+        look_at(path, name).map_err(KeepError::Source)?;
+        let key = folder.join(&name.name());
         let failed = |source| ObjectError::Io { key: key.clone(), action: "written", source };
-        let mut writer = self.create(key)?;
-        std::fs::File::open(path).and_then(|mut file| io::copy(&mut file, &mut writer)).map_err(failed)?;
-        writer.finish()
+        let mut writer = self.create(&key)?;
+        File::open(path).and_then(|mut file| io::copy(&mut file, &mut writer)).map_err(failed)?;
+        writer.finish()?;
+        Ok(key)
     }
 
     /// Opens an object for reading in pieces, from a thread that may block.
