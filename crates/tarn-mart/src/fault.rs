@@ -1,6 +1,7 @@
 //! How a refusal is written: what is wrong, and what to do about it.
 
 use tarn_pipeline::ports::MartError;
+use tokio::task::JoinError;
 
 /// A load that will fail in the same way again.
 pub(crate) fn refused(message: impl Into<String>) -> MartError {
@@ -18,4 +19,17 @@ impl WithHint for MartError {
         self.hint = Some(hint.into());
         self
     }
+}
+
+/// The thread ended without a result: a file damaged in a way that its reader did not foresee, or a runtime that shuts down.
+pub(crate) fn broken_off(error: JoinError) -> MartError {
+    let reason = match error.try_into_panic() {
+        Ok(panic) => match (panic.downcast_ref::<&str>(), panic.downcast_ref::<String>()) {
+            (Some(text), _) => (*text).to_owned(),
+            (_, Some(text)) => text.clone(),
+            _ => "unknown reason".to_owned(),
+        },
+        Err(error) => error.to_string(),
+    };
+    refused(format!("the load broke off and changed nothing: {reason}"))
 }

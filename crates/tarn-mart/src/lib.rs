@@ -2,11 +2,16 @@
 //!
 //! What is common to all databases comes first: [`open`] reads a URL, a version's types and names are checked, its Parquet files
 //! are read as typed values batch by batch, and the ledger decides whether there is anything to do. What a database is asked,
-//! and in which notation values reach it, is a module of its own per database; `sqlite` is the one there is.
+//! and in which notation values reach it, is a module of its own per database: `sqlite`, `mysql` and `postgres`; `server` has what
+//! the latter two share.
 
 mod fault;
 mod ledger;
+mod mysql;
+mod postgres;
+mod refusal;
 mod rows;
+mod server;
 mod sqlite;
 mod types;
 mod url;
@@ -15,20 +20,42 @@ mod version;
 
 use std::ops::ControlFlow;
 use std::path::Path;
+use std::sync::Arc;
 
-use tarn_pipeline::ports::{Mart, MartError};
+use tarn_pipeline::ports::{Mart, MartError, Passwords, StagedMart};
 
+use crate::fault::refused;
+use crate::mysql::MysqlServer;
+use crate::postgres::PostgresServer;
+pub use crate::server::with_variables;
+use crate::server::ServerMart;
 use crate::sqlite::SqliteMart;
 use crate::url::Location;
 
-/// Opens the mart behind a URL, e.g. `sqlite:reporting.db`; a relative path starts at `base`. The database is made when first loaded.
+/// Opens the mart behind a URL, e.g. `sqlite:reporting.db` or `mysql://tarn@db.example.com/reporting`; a relative path starts at
+/// `base`. Nobody is connected to yet; a SQLite database is made when first loaded.
 ///
 /// # Errors
 /// A URL that names no database this program can load; the message never holds more of the URL than its scheme.
 pub fn open(url: &str, base: &Path) -> Result<Box<dyn Mart>, MartError> {
-    match url::parse(url, base)? {
-        Location::Sqlite(path) => Ok(Box::new(SqliteMart::new(path))),
-    }
+    Ok(match url::parse(url, base)? {
+        Location::Sqlite(path) => Box::new(SqliteMart::new(path)),
+        Location::Mysql(address) => Box::new(ServerMart::new(MysqlServer::new(address)?, None)),
+        Location::Postgres(address) => Box::new(ServerMart::new(PostgresServer::new(address)?, None)),
+    })
+}
+
+/// Opens the mart of a server, into which several processes can load one version. Passwords come from `passwords` when it is
+/// given, else from the URL.
+///
+/// # Errors
+/// As for [`open`], and a URL that names no server.
+pub fn open_server(url: &str, passwords: Option<Arc<dyn Passwords>>) -> Result<Box<dyn StagedMart>, MartError> {
+    Ok(match url::parse(url, Path::new(""))? {
+        Location::Mysql(address) => Box::new(ServerMart::new(MysqlServer::new(address)?, passwords)),
+        Location::Postgres(address) => Box::new(ServerMart::new(PostgresServer::new(address)?, passwords)),
+        Location::Sqlite(_) => return Err(refused("a SQLite mart is a file, and is loaded by one process")),
+    })
 }
 
 /// Rows of a mart as text.
@@ -64,5 +91,7 @@ pub type RowReceiver<'a> = dyn FnMut(&[String], &[Option<String>]) -> ControlFlo
 pub fn query_each(url: &str, base: &Path, sql: &str, receive: &mut RowReceiver<'_>) -> Result<Vec<String>, MartError> {
     match url::parse(url, base)? {
         Location::Sqlite(path) => sqlite::query(&path, sql, receive),
+        Location::Mysql(address) => mysql::query(address, sql, receive),
+        Location::Postgres(address) => postgres::query(address, sql, receive),
     }
 }

@@ -7,6 +7,8 @@ mod columns;
 mod json;
 mod objects;
 
+use std::fmt::Write as _;
+use std::ops::Range;
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, RecordBatch, StringArray, new_empty_array};
@@ -72,6 +74,95 @@ impl VersionRows<'_> {
     }
 }
 
+/// Some row groups of some files: what is loaded at once, and what is loaded again when a connection is lost.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Slice {
+    pub(crate) pieces: Vec<Piece>,
+    /// Rows that the files say they have.
+    pub(crate) rows: u64,
+}
+
+/// Neighbouring row groups of one file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Piece {
+    /// The place of the file among the version's.
+    pub(crate) file: usize,
+    pub(crate) groups: Range<usize>,
+    /// Rows of the file before these groups.
+    pub(crate) first_row: u64,
+}
+
+impl Slice {
+    /// A name that other rows do not have: it depends on the files, their groups and how many rows they hold.
+    pub(crate) fn name(&self, files: &[VersionFile]) -> String {
+        let mut text = self.rows.to_string();
+        for piece in &self.pieces {
+            let key = files.get(piece.file).map_or("", |file| file.key.as_str());
+            // Writing to a String cannot fail.
+            let _ = write!(text, "|{key}|{}..{}", piece.groups.start, piece.groups.end);
+        }
+        format!("{:032x}", xxhash_rust::xxh3::xxh3_128(text.as_bytes()))
+    }
+}
+
+impl VersionRows<'_> {
+    /// Cuts the version into slices of at least `rows` rows each, but for the last; a row group is never cut. Blocks.
+    ///
+    /// # Errors
+    /// A file that cannot be read.
+    pub(crate) fn slices(&self, rows: u64) -> Result<Vec<Slice>, MartError> {
+        let (mut slices, mut slice) = (Vec::new(), Slice { pieces: Vec::new(), rows: 0 });
+        for (index, file) in self.files.iter().enumerate() {
+            let object = self.objects.open(&file.key).map_err(|error| unreadable_object(&error))?;
+            let metadata = metadata(&ParquetObject::new(object)).map_err(|error| damaged(&file.key, &error))?;
+            let (mut piece, mut first_row) = (Piece { file: index, groups: 0..0, first_row: 0 }, 0);
+            for group in metadata.metadata().row_groups() {
+                let group_rows = u64::try_from(group.num_rows()).unwrap_or(0);
+                piece.groups.end += 1;
+                first_row += group_rows;
+                slice.rows += group_rows;
+                if slice.rows >= rows {
+                    let next = Piece { file: index, groups: piece.groups.end..piece.groups.end, first_row };
+                    slice.pieces.push(std::mem::replace(&mut piece, next));
+                    slices.push(std::mem::replace(&mut slice, Slice { pieces: Vec::new(), rows: 0 }));
+                }
+            }
+            if !piece.groups.is_empty() {
+                slice.pieces.push(piece);
+            }
+        }
+        if !slice.pieces.is_empty() {
+            slices.push(slice);
+        }
+        Ok(slices)
+    }
+
+    /// Reads the rows of a slice. Blocks.
+    ///
+    /// # Errors
+    /// As for [`VersionRows::visit`], and a file that holds other rows than when it was cut.
+    pub(crate) fn visit_slice(
+        &self,
+        slice: &Slice,
+        mut visit: impl FnMut(&RowBatch<'_>) -> Result<(), MartError>,
+    ) -> Result<(), MartError> {
+        let mut rows = 0;
+        for piece in &slice.pieces {
+            let Some(file) = self.files.get(piece.file) else { continue };
+            let mut source = FileSource::open_groups(self, file, Some(piece))?;
+            while let Some(batch) = source.next()? {
+                rows += batch.rows as u64;
+                visit(&batch)?;
+            }
+        }
+        if rows == slice.rows {
+            return Ok(());
+        }
+        Err(refused(format!("the files of the version hold {rows} rows where they held {} before", slice.rows))
+            .hint("something other than tarn writes to the lake's bucket; run the model again"))
+    }
+}
+
 struct FileSource<'a> {
     version: &'a VersionRows<'a>,
     file: &'a VersionFile,
@@ -83,6 +174,14 @@ struct FileSource<'a> {
 
 impl<'a> FileSource<'a> {
     fn open(version: &'a VersionRows<'a>, file: &'a VersionFile) -> Result<Self, MartError> {
+        Self::open_groups(version, file, None)
+    }
+
+    fn open_groups(
+        version: &'a VersionRows<'a>,
+        file: &'a VersionFile,
+        piece: Option<&Piece>,
+    ) -> Result<Self, MartError> {
         let object = version.objects.open(&file.key).map_err(|error| unreadable_object(&error))?;
         let object = ParquetObject::new(object);
         let damaged = |error| damaged(&file.key, &error);
@@ -94,10 +193,14 @@ impl<'a> FileSource<'a> {
                 check_type(column, schema.field(*place), &file.key)?;
             }
         }
-        let builder = ParquetRecordBatchReaderBuilder::new_with_metadata(object, metadata);
+        let mut builder = ParquetRecordBatchReaderBuilder::new_with_metadata(object, metadata);
         let mask = ProjectionMask::roots(builder.parquet_schema(), wanted.iter().flatten().copied());
+        if let Some(piece) = piece {
+            let there = builder.metadata().num_row_groups();
+            builder = builder.with_row_groups(piece.groups.clone().filter(|group| *group < there).collect());
+        }
         let reader = builder.with_projection(mask).with_batch_size(BATCH_ROWS).build().map_err(damaged)?;
-        Ok(Self { version, file, reader, places: places_in_projection(&wanted), rows_read: 0 })
+        Ok(Self { version, file, reader, places: places_in_projection(&wanted), rows_read: piece.map_or(0, |piece| piece.first_row) })
     }
 
     fn next(&mut self) -> Result<Option<RowBatch<'a>>, MartError> {

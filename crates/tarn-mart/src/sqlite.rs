@@ -21,10 +21,10 @@ use async_trait::async_trait;
 use tarn_pipeline::names::RunId;
 use tarn_pipeline::ports::{Load, LoadOutcome, Mart, MartError, ObjectStore};
 use tokio::sync::watch;
-use tokio::task::{JoinError, spawn_blocking};
+use tokio::task::spawn_blocking;
 
 use self::control::{CancelOnDrop, Control};
-use crate::fault::refused;
+use crate::fault::broken_off;
 
 pub(crate) use self::query::query;
 
@@ -77,19 +77,6 @@ impl Mart for SqliteMart {
         outcome.milliseconds = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
         Ok(outcome)
     }
-}
-
-/// The thread ended without a result: a file damaged in a way that its reader did not foresee, or a runtime that shuts down.
-fn broken_off(error: JoinError) -> MartError {
-    let reason = match error.try_into_panic() {
-        Ok(panic) => match (panic.downcast_ref::<&str>(), panic.downcast_ref::<String>()) {
-            (Some(text), _) => (*text).to_owned(),
-            (_, Some(text)) => text.clone(),
-            _ => "unknown reason".to_owned(),
-        },
-        Err(error) => error.to_string(),
-    };
-    refused(format!("the load broke off and changed nothing: {reason}"))
 }
 
 #[cfg(test)]

@@ -32,11 +32,16 @@ pub(crate) enum ValueType {
         scale: u8,
     },
     /// `string`, `varchar(n)`, `char(n)`.
-    Text,
+    Text {
+        /// The most characters, where the type says so.
+        length: Option<u32>,
+    },
     /// A calendar day.
     Date,
     /// A point in time, in UTC where the file says so.
     Timestamp,
+    /// `timestamp with time zone`: a point in time in UTC.
+    ZonedTimestamp,
     /// Bytes.
     Binary,
     /// `array`, `map`, `struct` and `row`: one JSON value as text.
@@ -47,6 +52,9 @@ impl ValueType {
     /// Reads a Hive (or Athena) type name in any case.
     pub(crate) fn parse(written: &str) -> Option<Self> {
         let lower = written.trim().to_ascii_lowercase();
+        if lower.starts_with("timestamp") && lower.ends_with(" time zone") {
+            return Some(Self::ZonedTimestamp);
+        }
         let (name, rest) = match lower.find(['(', '<']) {
             Some(at) => (lower[..at].trim_end(), &lower[at..]),
             None => (lower.as_str(), ""),
@@ -60,8 +68,11 @@ impl ValueType {
             ("float" | "real", "") => Some(Self::Real),
             ("double", "") => Some(Self::Double),
             ("decimal", _) => decimal(rest),
-            ("string" | "json" | "varchar", "") => Some(Self::Text),
-            ("varchar" | "char", length) if length.starts_with('(') => Some(Self::Text),
+            ("string" | "json" | "varchar", "") => Some(Self::Text { length: None }),
+            ("varchar" | "char", length) => {
+                let length = length.strip_prefix('(')?.strip_suffix(')')?.trim().parse().ok()?;
+                Some(Self::Text { length: Some(length) })
+            }
             ("date", "") => Some(Self::Date),
             ("timestamp", _) if !rest.starts_with('<') => Some(Self::Timestamp),
             ("binary" | "varbinary", "") => Some(Self::Binary),
@@ -86,9 +97,9 @@ impl ValueType {
             Self::Real => DataType::Float32,
             Self::Double => DataType::Float64,
             Self::Decimal { precision, scale } => DataType::Decimal128(precision, i8::try_from(scale).ok()?),
-            Self::Text => DataType::Utf8,
+            Self::Text { .. } => DataType::Utf8,
             Self::Date => DataType::Date32,
-            Self::Timestamp => DataType::Timestamp(TimeUnit::Microsecond, None),
+            Self::Timestamp | Self::ZonedTimestamp => DataType::Timestamp(TimeUnit::Microsecond, None),
             Self::Binary | Self::Json => return None,
         })
     }
@@ -142,7 +153,9 @@ mod tests {
             ("Decimal(38, 2)", ValueType::Decimal { precision: 38, scale: 2 }),
             ("decimal(5)", ValueType::Decimal { precision: 5, scale: 0 }),
             ("decimal", ValueType::Decimal { precision: 10, scale: 0 }),
-            ("varchar(20)", ValueType::Text),
+            ("string", ValueType::Text { length: None }),
+            ("varchar(20)", ValueType::Text { length: Some(20) }),
+            ("timestamp(3) with time zone", ValueType::ZonedTimestamp),
             ("timestamp(3)", ValueType::Timestamp),
             ("array<int>", ValueType::Json),
             ("map<string,array<int>>", ValueType::Json),
@@ -155,7 +168,7 @@ mod tests {
 
     #[test]
     fn what_is_no_type_is_none() {
-        for written in ["", "interval", "int(3)", "decimal(39,0)", "decimal(3,4)", "decimal(a)", "array", "decimal(2"] {
+        for written in ["", "interval", "int(3)", "decimal(39,0)", "decimal(3,4)", "decimal(a)", "array", "decimal(2", "char"] {
             assert_eq!(ValueType::parse(written), None, "{written}");
         }
     }

@@ -7,17 +7,24 @@ use std::path::{Path, PathBuf};
 use tarn_pipeline::ports::MartError;
 
 use crate::fault::{WithHint, refused};
+use crate::server::Address;
+use crate::{mysql, postgres};
 
 /// A database that can be opened.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Location {
     /// A SQLite database file.
     Sqlite(PathBuf),
+    /// A database of MySQL or MariaDB.
+    Mysql(Address),
+    /// A database of PostgreSQL.
+    Postgres(Address),
 }
 
-/// Reads `sqlite:path`; a relative path starts at `base`. `sqlite://path` is the same, `sqlite:///path` is absolute.
+/// Reads a URL; the relative path in `sqlite:path` starts at `base`. `sqlite://path` is the same, `sqlite:///path` is absolute.
 pub(crate) fn parse(url: &str, base: &Path) -> Result<Location, MartError> {
-    const FORM: &str = "write `sqlite:` and the path of the database file, for example `sqlite:reporting.db`";
+    const FORM: &str =
+        "write `sqlite:reporting.db`, `mysql://user@host:3306/database` or `postgresql://user@host:5432/database`";
     let Some((scheme, rest)) = url.trim().split_once(':') else {
         return Err(refused("the url of the mart has no scheme").hint(FORM));
     };
@@ -32,9 +39,8 @@ pub(crate) fn parse(url: &str, base: &Path) -> Result<Location, MartError> {
             }
             Ok(Location::Sqlite(base.join(path)))
         }
-        "mysql" | "mariadb" | "postgres" | "postgresql" => {
-            Err(refused(format!("marts with `{scheme}:` urls are not supported by this program")).hint(FORM))
-        }
+        "mysql" | "mariadb" => Ok(Location::Mysql(Address::parse(url, mysql::PORT)?)),
+        "postgres" | "postgresql" => Ok(Location::Postgres(Address::parse(url, postgres::PORT)?)),
         _ if is_scheme(scheme) => Err(refused(format!("`{scheme}:` is no kind of mart")).hint(FORM)),
         _ => Err(refused("the url of the mart has no known scheme").hint(FORM)),
     }
@@ -50,8 +56,10 @@ mod tests {
     use super::*;
 
     fn path(url: &str) -> PathBuf {
-        let Location::Sqlite(path) = parse(url, Path::new("/lake/.tarn")).unwrap();
-        path
+        match parse(url, Path::new("/lake/.tarn")).unwrap() {
+            Location::Sqlite(path) => path,
+            other => panic!("{other:?}"),
+        }
     }
 
     #[test]
@@ -65,8 +73,8 @@ mod tests {
     #[test]
     fn what_cannot_be_opened_is_refused_without_its_secret() {
         for url in [
-            "mysql://tarn:hunter2@db/reporting",
-            "postgres://tarn:hunter2@db/reporting",
+            "mysql:tarn:hunter2@db/reporting",
+            "postgres://tarn:hunter2@/reporting",
             "oracle://tarn:hunter2@db/reporting",
             "tarn hunter2:x",
             "hunter2",
@@ -77,7 +85,7 @@ mod tests {
             let error = parse(url, Path::new("/lake")).unwrap_err();
             let hint = error.hint.unwrap();
             assert!(!error.message.contains("hunter2") && !hint.contains("hunter2"), "{}", error.message);
-            assert!(hint.contains("sqlite:"), "{hint}");
+            assert!(hint.contains("sqlite:") || hint.contains("database"), "{hint}");
             assert!(!error.retryable);
         }
     }

@@ -4,7 +4,7 @@
 
 use std::collections::HashSet;
 
-use tarn_pipeline::ports::{Load, LoadMode, MartError, ObjectStore};
+use tarn_pipeline::ports::{GoneRows, Load, LoadMode, MartError, ObjectStore};
 
 use crate::fault::{WithHint, refused};
 use crate::ledger;
@@ -39,6 +39,7 @@ impl<'a> Version<'a> {
         let version = Self { load, columns, file_columns: load.columns.len() };
         version.check_files()?;
         version.check_mode()?;
+        version.check_options()?;
         Ok(version)
     }
 
@@ -67,11 +68,15 @@ impl<'a> Version<'a> {
     /// # Errors
     /// The name of a column that is not there.
     pub(crate) fn positions(&self, names: &[String]) -> Result<Vec<usize>, MartError> {
+        self.positions_of("key", names)
+    }
+
+    fn positions_of(&self, what: &str, names: &[String]) -> Result<Vec<usize>, MartError> {
         names
             .iter()
             .map(|name| {
                 self.columns.iter().position(|column| column.name.eq_ignore_ascii_case(name)).ok_or_else(|| {
-                    refused(format!("key column `{name}` is not a column of table `{}`", self.load.table)).hint(
+                    refused(format!("{what} column `{name}` is not a column of table `{}`", self.load.table)).hint(
                         format!(
                             "its columns are {}",
                             self.columns
@@ -96,6 +101,54 @@ impl<'a> Version<'a> {
                 columns.map(|(column, value)| partition_value(column, value.as_deref())).collect()
             })
             .collect()
+    }
+
+    /// The load itself.
+    pub(crate) fn load(&self) -> &Load {
+        self.load
+    }
+
+    /// Where the columns of the primary key are; none for a table without one.
+    pub(crate) fn key(&self) -> Result<Vec<usize>, MartError> {
+        match &self.load.mode {
+            LoadMode::Merge { key } => self.positions(key),
+            _ => self.positions(&self.load.options.key),
+        }
+    }
+
+    /// The declared indexes, each as positions of columns.
+    pub(crate) fn indexes(&self) -> Result<Vec<Vec<usize>>, MartError> {
+        self.load.options.indexes.iter().map(|columns| self.positions_of("index", columns)).collect()
+    }
+
+    /// Whether the rows of the loaded partitions go before the new ones come.
+    ///
+    /// In a merge that deletes what is gone they all go: a key that comes again comes with all its columns.
+    pub(crate) fn empties_partitions(&self) -> bool {
+        match &self.load.mode {
+            LoadMode::Partition { .. } => true,
+            LoadMode::Merge { .. } => self.load.options.gone == GoneRows::Delete,
+            LoadMode::Replace | LoadMode::Append => false,
+        }
+    }
+
+    fn check_options(&self) -> Result<(), MartError> {
+        self.indexes()?;
+        if !self.empties_partitions() {
+            return Ok(());
+        }
+        let keys = self.partition_keys().len();
+        if keys == 0 {
+            return Err(refused(format!("table `{}` has no partitions in which rows could be gone", self.load.table))
+                .hint("add `partitioned_by` to the model, or leave `gone: delete` out"));
+        }
+        if self.load.partitions.iter().any(|values| values.len() != keys) {
+            return Err(refused(format!(
+                "a partition to empty in table `{}` has not one value for each partition key",
+                self.load.table
+            )));
+        }
+        Ok(())
     }
 
     fn check_files(&self) -> Result<(), MartError> {
@@ -143,11 +196,6 @@ impl<'a> Version<'a> {
                 .hint("add `partitioned_by` to the model, or choose another mode"));
         }
         let emptied: HashSet<&Vec<Option<String>>> = self.load.partitions.iter().collect();
-        if emptied.iter().any(|values| values.len() != keys.len()) {
-            return Err(refused(format!(
-                "a partition to empty in table `{table}` has not one value for each partition key"
-            )));
-        }
         // Otherwise its rows would be there twice after the next load.
         match self.load.files.iter().find(|file| !emptied.contains(&file.partition_values)) {
             Some(file) => Err(refused(format!("file `{}` lies in a partition that is not emptied", file.key))),

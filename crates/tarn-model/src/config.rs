@@ -4,6 +4,7 @@ use chrono_tz::Tz;
 use indexmap::IndexMap;
 use serde::{Serialize, Serializer};
 
+use crate::model::Drift;
 use crate::name;
 use crate::value;
 use crate::variable::{self, VarDeclaration, VarType};
@@ -53,8 +54,11 @@ fn zone_name<S: Serializer>(zone: &Tz, serializer: S) -> Result<S::Ok, S::Error>
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct MartConfig {
-    /// `sqlite:<path>` (relative to the lake's data folder), `mysql://…` or `postgresql://…`.
+    /// `sqlite:<path>` (relative to the lake's data folder), `mysql://…` or `postgresql://…`; `${NAME}` is a variable of the
+    /// environment, in which a password may stand.
     pub url: String,
+    /// What a load does when the mart's table has more than the model.
+    pub drift: Drift,
 }
 
 /// How many old versions of a model are kept.
@@ -221,7 +225,7 @@ pub(crate) const CONFIG_KEYS: &[&str] = &[
     "alerts",
     "aws",
 ];
-pub(crate) const MART_KEYS: &[&str] = &["url"];
+pub(crate) const MART_KEYS: &[&str] = &["url", "drift"];
 pub(crate) const RETENTION_KEYS: &[&str] = &["versions"];
 pub(crate) const RUN_KEYS: &[&str] = &["parallel", "scan_limit"];
 pub(crate) const FLATTEN_KEYS: &[&str] = &["separator", "arrays", "depth"];
@@ -382,23 +386,33 @@ fn read_timezone(reader: &mut Reader, node: &Node) -> Option<Tz> {
 fn read_marts(reader: &mut Reader, node: &Node) -> IndexMap<String, MartConfig> {
     let mut marts = IndexMap::new();
     for (name, node) in reader.named(node, "`marts`") {
-        let url = read_mart_url(reader, node);
         // A mart with a mistake is still there, or every model that is loaded into it would be a second mistake.
-        marts.insert(name.value, MartConfig { url: url.unwrap_or_default() });
+        marts.insert(name.value, read_mart(reader, node));
     }
     marts
 }
 
+fn read_mart(reader: &mut Reader, node: &Node) -> MartConfig {
+    let mut mart = MartConfig { url: String::new(), drift: Drift::default() };
+    let Some(fields) = reader.fields(node, "a mart", MART_KEYS) else { return mart };
+    if let Some(node) = fields.get("drift") {
+        let choices = [("refuse", Drift::Refuse), ("ignore", Drift::Ignore)];
+        mart.drift = reader.one_of(node, "`drift`", &choices).unwrap_or_default();
+    }
+    let url = reader.required(&fields, "url", "a mart").and_then(|node| read_mart_url(reader, node));
+    mart.url = url.unwrap_or_default();
+    mart
+}
+
 fn read_mart_url(reader: &mut Reader, node: &Node) -> Option<String> {
-    let fields = reader.fields(node, "a mart", MART_KEYS)?;
-    let node = reader.required(&fields, "url", "a mart")?;
     let url = reader.text(node, "`url`")?;
     let scheme = url.split_once(':').map_or("", |(scheme, _)| scheme);
-    if !MART_SCHEMES.contains(&scheme) {
+    if !MART_SCHEMES.contains(&scheme) && !url.starts_with("${") {
+        // The url may hold a password: it is pointed at, not repeated.
         let mistake = reader
             .source
-            .error("bad-value", node.span.clone(), format!("`{url}` is not the address of a mart"))
-            .with_hint("it begins with `sqlite:`, `mysql://` or `postgresql://`");
+            .error("bad-value", node.span.clone(), "this is not the address of a mart")
+            .with_hint("it begins with `sqlite:`, `mysql://` or `postgresql://`, or is a variable: `${REPORTING_URL}`");
         reader.report(mistake);
         return None;
     }

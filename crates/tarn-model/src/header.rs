@@ -5,7 +5,8 @@ use std::ops::Range;
 use crate::audit::{self, Audit};
 use crate::config::{LakeConfig, read_bytes};
 use crate::model::{
-    Compression, Format, MartMode, MartTarget, Materialization, MergeOrder, OnEmpty, SchemaChange, Strategy, TableType,
+    Compression, Format, GoneRows, MartMode, MartTarget, Materialization, MergeOrder, OnEmpty, SchemaChange, Strategy,
+    TableType,
 };
 use crate::name;
 use crate::storage::{self, Storage};
@@ -63,7 +64,7 @@ pub(crate) const HEADER_KEYS: &[&str] = &[
     "audits",
     "mart",
 ];
-pub(crate) const MART_KEYS: &[&str] = &["to", "table", "mode", "key"];
+pub(crate) const MART_KEYS: &[&str] = &["to", "table", "mode", "key", "indexes", "gone"];
 
 /// Where the parts of a model's file lie.
 pub(crate) struct Parts {
@@ -313,5 +314,29 @@ fn read_mart(
     if mode == MartMode::Partition && !is_partitioned {
         reader.error("bad-mart", mode_span, "`mode: partition` needs a model with `partitioned_by`");
     }
-    Some(MartTarget { to: to_name?, table, mode, key })
+    let indexes = fields.get("indexes").map(|node| read_indexes(reader, node)).unwrap_or_default();
+    let gone = read_gone(reader, &fields, mode, is_partitioned);
+    let to = to_name?;
+    let drift = config.marts.get(&to).map(|mart| mart.drift).unwrap_or_default();
+    Some(MartTarget { to, table, mode, key, indexes, gone, drift })
+}
+
+fn read_indexes(reader: &mut Reader, node: &Node) -> Vec<Vec<String>> {
+    let indexes = reader.items(node, "`indexes`").iter();
+    indexes.map(|node| values(reader.texts(node, "an index"))).filter(|columns| !columns.is_empty()).collect()
+}
+
+fn read_gone(reader: &mut Reader, fields: &Fields<'_>, mode: MartMode, is_partitioned: bool) -> GoneRows {
+    let Some(node) = fields.get("gone") else { return GoneRows::Keep };
+    let choices = [("keep", GoneRows::Keep), ("delete", GoneRows::Delete)];
+    let gone = reader.one_of(node, "`gone`", &choices).unwrap_or_default();
+    if gone == GoneRows::Delete && (mode != MartMode::Merge || !is_partitioned) {
+        let message = "`gone: delete` needs `mode: merge` and a model with `partitioned_by`";
+        let mistake = reader
+            .source
+            .error("bad-mart", node.span.clone(), message)
+            .with_hint("rows are deleted in the partitions that are loaded; the other modes leave none behind");
+        reader.report(mistake);
+    }
+    gone
 }

@@ -46,8 +46,8 @@ pub use diagnostic::{Diagnostic, Diagnostics, Related, Severity};
 pub use graph::{Graph, NodeKind};
 pub use lake::{Lake, LakeFiles};
 pub use model::{
-    Bucketing, Compression, Dependency, DependencyKind, Format, MartMode, MartTarget, Materialization, MergeOrder,
-    Model, OnEmpty, SchemaChange, Strategy, TableType,
+    Bucketing, Compression, Dependency, DependencyKind, Drift, Format, GoneRows, MartMode, MartTarget, Materialization,
+    MergeOrder, Model, OnEmpty, SchemaChange, Strategy, TableType,
 };
 pub use plan::{Plan, PlannedModel};
 pub use schema::schemas;

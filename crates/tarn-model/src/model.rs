@@ -185,6 +185,34 @@ pub struct MartTarget {
     pub mode: MartMode,
     /// Columns that identify a row; never empty for [`MartMode::Merge`].
     pub key: Vec<String>,
+    /// Columns to index, besides the key; each a list of columns.
+    pub indexes: Vec<Vec<String>>,
+    /// What happens in [`MartMode::Merge`] to rows of the loaded partitions whose key did not come again.
+    pub gone: GoneRows,
+    /// What happens when the table in the mart has more than the model, as the mart's `drift` says.
+    pub drift: Drift,
+}
+
+/// What a merge does with rows of the loaded partitions whose key is not among the loaded rows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Hash, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum GoneRows {
+    /// They stay.
+    #[default]
+    Keep,
+    /// They are deleted.
+    Delete,
+}
+
+/// What a load does when a column of the mart's table is gone from the model, or holds more than the model's column.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Hash, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Drift {
+    /// It is refused before a row moves.
+    #[default]
+    Refuse,
+    /// The column stays as it is; one that is gone is null in new rows.
+    Ignore,
 }
 
 /// How the rows of a mart's table are changed.

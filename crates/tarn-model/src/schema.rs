@@ -122,9 +122,13 @@ fn variable() -> Value {
 }
 
 fn mart() -> Value {
-    let pattern = format!("^({}):", MART_SCHEMES.join("|"));
-    object(MART_KEYS, &["url"], |_| {
-        described("`sqlite:path`, `mysql://…` or `postgresql://…`", json!({"type": "string", "pattern": pattern}))
+    let pattern = format!("^(({}):|[$][{{])", MART_SCHEMES.join("|"));
+    object(MART_KEYS, &["url"], |key| match key {
+        "drift" => choice("When the mart's table has more than the model", &["refuse", "ignore"]),
+        _ => described(
+            "`sqlite:path`, `mysql://…` or `postgresql://…`; `${NAME}` is a variable of the environment",
+            json!({"type": "string", "pattern": pattern}),
+        ),
     })
 }
 
@@ -240,6 +244,8 @@ fn model() -> Value {
             "to" => text("A mart of `tarn.yaml`"),
             "table" => text("Name of the table; the model's unless written"),
             "mode" => choice("How its rows are changed", &["replace", "merge", "append", "partition"]),
+            "indexes" => described("Columns to index, each a name or a list of names", list_of(texts("Columns"))),
+            "gone" => choice("What `merge` does with rows of loaded partitions whose key is gone", &["keep", "delete"]),
             _ => texts("Columns that identify a row, for `merge`"),
         }),
     })

@@ -7,7 +7,7 @@ use tarn_model::{MartMode, MartTarget};
 
 use crate::error::StepError;
 use crate::names::RunId;
-use crate::ports::{Load, LoadMode, Mart, ObjectStore, Part, TableEntry, VersionFile};
+use crate::ports::{GoneRows, Load, LoadMode, Mart, ObjectStore, Part, TableEntry, TableOptions, VersionFile};
 use crate::record::LoadedRecord;
 
 /// What a load is of and where it goes.
@@ -35,14 +35,14 @@ pub async fn load(
 ) -> Result<LoadedRecord, StepError> {
     let LoadRequest { entry, target, run, anew } = request;
     let loaded = if anew { None } else { mart.loaded(&target.table).await? };
-    let parts = parts_to_load(entry, target.mode, loaded.as_ref());
+    let parts = parts_to_load(entry, selection(target), loaded.as_ref());
     let mut record = LoadedRecord {
         table: format!("{}.{}", target.to, target.table),
         mode: mode_name(target.mode).to_owned(),
         rows: 0,
         milliseconds: 0,
     };
-    for (of_run, parts) in batches(parts, target.mode, run, anew) {
+    for (of_run, parts) in batches(parts, selection(target), run, anew) {
         let load = Load {
             run: of_run,
             table: target.table.clone(),
@@ -52,6 +52,13 @@ pub async fn load(
             files: files(&parts, objects.as_ref()).await?,
             partitions: parts.iter().map(|part| part.values.clone()).collect::<BTreeSet<_>>().into_iter().collect(),
             force: anew,
+            options: TableOptions {
+                description: entry.description.clone(),
+                key: target.key.clone(),
+                indexes: target.indexes.clone(),
+                gone: if anew { GoneRows::Keep } else { target.gone },
+                drift: target.drift,
+            },
         };
         let outcome = mart.load(&load, Arc::clone(&objects), progress).await?;
         record.rows += outcome.rows;
@@ -87,6 +94,15 @@ fn mode(entry: &TableEntry, target: &MartTarget, anew: bool) -> LoadMode {
         MartMode::Partition => {
             LoadMode::Partition { columns: entry.partition_keys.iter().map(|column| column.name.clone()).collect() }
         }
+    }
+}
+
+/// Which parts a load takes. A merge that deletes what is gone must see a touched partition whole, as a load by partition does:
+/// a key that another part of the partition has is not gone.
+fn selection(target: &MartTarget) -> MartMode {
+    match (target.mode, target.gone) {
+        (MartMode::Merge, GoneRows::Delete) => MartMode::Partition,
+        (mode, _) => mode,
     }
 }
 

@@ -9,15 +9,19 @@ mod engine;
 mod mart;
 mod objects;
 mod observer;
+mod passwords;
 mod query_service;
 
 pub use catalogue::{Catalogue, CatalogueError, Column, Part, TableEntry, TableKind};
 pub use delivery_stream::{DeliveryError, DeliveryStream};
 pub use engine::{Attribution, EngineError, NewTable, PendingQuery, QueryEngine, QueryOutcome, QueryRequest, QueryTry};
-pub use mart::{Load, LoadMode, LoadOutcome, Mart, MartError, VersionFile};
+pub use mart::{
+    Drift, GoneRows, Load, LoadMode, LoadOutcome, Mart, MartError, PartOutcome, StagedMart, TableOptions, VersionFile,
+};
 pub use objects::{ContentName, KeepError, Object, ObjectError, ObjectReader, ObjectStore, ObjectWriter};
 pub(crate) use objects::{look_at, may_pass};
 pub use observer::{Event, Observer, Silent};
+pub use passwords::{Credentials, Passwords};
 pub use query_service::{QueryService, QueryState};
 
 use chrono::{DateTime, Utc};

@@ -1,13 +1,13 @@
 //! Rows into a table, through one prepared statement.
 
 use rusqlite::{Connection, Statement};
-use tarn_pipeline::names::Key;
-use tarn_pipeline::ports::{MartError, ObjectStore};
+use tarn_pipeline::ports::ObjectStore;
 
 use super::control::Control;
 use super::fault::SqliteFault;
 use super::storage::{BindFault, bind};
 use crate::fault::{WithHint, refused};
+use crate::refusal::{null_key, place, wrong_value};
 use crate::rows::RowBatch;
 use crate::types::TypedColumn;
 use crate::value::Value;
@@ -101,22 +101,6 @@ impl Inserter<'_> {
             .hint("make the model's rows unique by that key, and add an audit `unique` for it")
             .into()
     }
-}
-
-fn place(file: &Key, row: u64) -> String {
-    format!("row {} of file `{file}`", row + 1)
-}
-
-fn wrong_value(batch: &RowBatch<'_>, row: usize, column: &TypedColumn, what: &str) -> MartError {
-    let place = place(batch.file, batch.first_row + row as u64);
-    refused(format!("column `{}` of type `{}` holds {what}, at {place}", column.name, column.hive_type))
-        .hint("change the value in the model, for example to null")
-}
-
-fn null_key(batch: &RowBatch<'_>, row: usize, column: &TypedColumn) -> MartError {
-    let place = place(batch.file, batch.first_row + row as u64);
-    refused(format!("key column `{}` is null at {place}", column.name))
-        .hint("leave rows without a key out, or add an audit `not_null` for it")
 }
 
 fn in_words(value: Value<'_>) -> String {

@@ -30,14 +30,13 @@ impl TableLoad<'_> {
         match mode {
             LoadMode::Replace => self.replace(),
             LoadMode::Merge { key } => self.merge(&self.source.version.positions(key)?),
-            LoadMode::Append => {
-                self.prepare(&[])?;
-                self.insert(&[])
-            }
-            LoadMode::Partition { .. } => {
-                self.prepare(&[])?;
-                self.empty_partitions()?;
-                self.insert(&[])
+            LoadMode::Append | LoadMode::Partition { .. } => {
+                let key = self.source.version.key()?;
+                self.prepare(&key)?;
+                if self.source.version.empties_partitions() {
+                    self.empty_partitions()?;
+                }
+                self.insert(&key)
             }
         }
     }
@@ -48,8 +47,10 @@ impl TableLoad<'_> {
         if self.existing.is_some() {
             self.connection.execute_batch(&format!("DROP TABLE {}", quoted(self.table)))?;
         }
-        self.create(&[])?;
-        let rows = self.insert(&[])?;
+        let key = self.source.version.key()?;
+        self.create(&key)?;
+        let rows = self.insert(&key)?;
+        self.add_indexes()?;
         // After the rows: an index is built faster at once, and a trigger is for what people change.
         for addition in additions {
             self.source.control.check()?;
@@ -64,6 +65,9 @@ impl TableLoad<'_> {
 
     fn merge(&self, key: &[usize]) -> Result<u64, SqliteFault> {
         self.prepare(key)?;
+        if self.source.version.empties_partitions() {
+            self.empty_partitions()?;
+        }
         let is_empty: bool = self.connection.query_row(
             &format!("select not exists (select 1 from {})", quoted(self.table)),
             [],
@@ -78,9 +82,11 @@ impl TableLoad<'_> {
             return self.create(key);
         };
         let columns = self.source.version.columns();
-        for column in schema::missing_columns(self.table, existing, columns)? {
+        let drift = self.source.version.load().options.drift;
+        for column in schema::missing_columns(self.table, existing, columns, drift)? {
             self.connection.execute_batch(&schema::add_column(self.table, column))?;
         }
+        self.add_indexes()?;
         let names = self.names(key);
         if !key.is_empty() && !schema::has_unique_index(self.connection, self.table, existing, &names)? {
             self.add_unique_index(&names)?;
@@ -90,7 +96,23 @@ impl TableLoad<'_> {
 
     fn create(&self, key: &[usize]) -> Result<(), SqliteFault> {
         let sql = schema::create_table(self.table, self.source.version.columns(), key);
-        Ok(self.connection.execute_batch(&sql)?)
+        self.connection.execute_batch(&sql)?;
+        if matches!(self.source.version.load().mode, LoadMode::Replace) { Ok(()) } else { self.add_indexes() }
+    }
+
+    /// The indexes of the model's header. A replaced table gets them after its rows.
+    fn add_indexes(&self) -> Result<(), SqliteFault> {
+        for index in self.source.version.indexes()? {
+            let columns = self.names(&index);
+            let sql = format!(
+                "CREATE INDEX IF NOT EXISTS {} ON {} ({})",
+                quoted(&format!("tarn_index_{}_{}", self.table, columns.join("_"))),
+                quoted(self.table),
+                quoted_list(columns)
+            );
+            self.connection.execute_batch(&sql)?;
+        }
+        Ok(())
     }
 
     fn add_unique_index(&self, key: &[&str]) -> Result<(), SqliteFault> {

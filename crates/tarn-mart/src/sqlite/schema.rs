@@ -1,7 +1,7 @@
 //! The tables that are there, and the statements that make or change them.
 
 use rusqlite::{Connection, OptionalExtension as _};
-use tarn_pipeline::ports::MartError;
+use tarn_pipeline::ports::{Drift, MartError};
 
 use super::fault::SqliteFault;
 use super::storage::{declaration, keeps};
@@ -93,6 +93,7 @@ pub(super) fn missing_columns<'a>(
     table: &str,
     existing: &[ExistingColumn],
     version: &'a [TypedColumn],
+    drift: Drift,
 ) -> Result<Vec<&'a TypedColumn>, MartError> {
     const HINT: &str = "load with mode `replace` to build the table anew, or bring the table in line";
     let in_version =
@@ -100,6 +101,7 @@ pub(super) fn missing_columns<'a>(
     for column in existing {
         match in_version(column) {
             _ if column.is_generated => {}
+            None if drift == Drift::Ignore => {}
             None => {
                 let message = format!("column `{}` of table `{table}` is missing in the version", column.name);
                 return Err(refused(message).hint(HINT));
@@ -165,7 +167,7 @@ pub(super) fn additions(connection: &Connection, table: &str) -> Result<Vec<Addi
     let mut statement = connection.prepare(
         "select type, name, sql from main.sqlite_schema \
          where lower(tbl_name) = lower(?1) and type in ('index', 'trigger') and sql is not null \
-         order by type, name",
+         and name not like 'tarn!_index!_%' escape '!' order by type, name",
     )?;
     let additions = statement
         .query_map([table], |row| Ok(Addition { kind: row.get(0)?, name: row.get(1)?, statement: row.get(2)? }))?;

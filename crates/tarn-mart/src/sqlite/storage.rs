@@ -45,10 +45,15 @@ pub(super) fn declaration(value_type: ValueType) -> String {
             return format!(" DECIMAL({precision},{scale})");
         }
         ValueType::Decimal { precision, scale } => return format!(" /* decimal({precision},{scale}) */"),
-        ValueType::Text | ValueType::Date | ValueType::Timestamp | ValueType::Json => "TEXT",
-        ValueType::Binary => "BLOB",
+        _ if is_text(value_type) => "TEXT",
+        _ => "BLOB",
     };
     format!(" {name}")
+}
+
+fn is_text(value_type: ValueType) -> bool {
+    use ValueType::{Date, Json, Text, Timestamp, ZonedTimestamp};
+    matches!(value_type, Text { .. } | Date | Timestamp | ZonedTimestamp | Json)
 }
 
 /// Whether every value of the decimal type is an integer or real of SQLite.
@@ -59,7 +64,6 @@ fn is_narrow(precision: u8, scale: u8) -> bool {
 /// Whether a column of this declared type, ours or somebody else's, keeps every value of the version's type as it is.
 pub(super) fn keeps(declared: &str, value_type: ValueType) -> bool {
     let is_integer = value_type.is_integer();
-    let is_text = matches!(value_type, ValueType::Text | ValueType::Date | ValueType::Timestamp | ValueType::Json);
     let declared = declared.trim().to_ascii_uppercase();
     let has = |part: &str| declared.contains(part);
     // The order of these rules is SQLite's own for affinities.
@@ -71,7 +75,7 @@ pub(super) fn keeps(declared: &str, value_type: ValueType) -> bool {
     } else if has("INT") {
         is_integer || matches!(value_type, ValueType::Decimal { precision, scale: 0 } if precision <= INTEGER_DIGITS)
     } else if has("CHAR") || has("CLOB") || has("TEXT") {
-        is_text
+        is_text(value_type)
     } else if has("BLOB") {
         value_type == ValueType::Binary
     } else if has("REAL") || has("FLOA") || has("DOUB") {
@@ -79,7 +83,7 @@ pub(super) fn keeps(declared: &str, value_type: ValueType) -> bool {
     } else if has("DEC") || has("NUM") {
         is_integer || matches!(value_type, ValueType::Decimal { precision, scale } if is_narrow(precision, scale))
     } else if has("DATE") || has("TIME") {
-        matches!(value_type, ValueType::Date | ValueType::Timestamp)
+        matches!(value_type, ValueType::Date | ValueType::Timestamp | ValueType::ZonedTimestamp)
     } else {
         false
     }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
+pub use tarn_model::{Drift, GoneRows};
 
 use crate::names::{Key, RunId};
 use crate::ports::{Column, ObjectStore};
@@ -57,6 +58,23 @@ pub struct Load {
     pub partitions: Vec<Vec<Option<String>>>,
     /// Loads although a newer run was loaded before (a rollback).
     pub force: bool,
+    /// How the table is kept.
+    pub options: TableOptions,
+}
+
+/// How a table of a mart is kept, besides its rows.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct TableOptions {
+    /// What the table holds, for people; where the database has comments.
+    pub description: Option<String>,
+    /// Columns of the primary key, for modes that bring no key of their own.
+    pub key: Vec<String>,
+    /// Columns that are indexed, besides the key.
+    pub indexes: Vec<Vec<String>>,
+    /// For [`LoadMode::Merge`]: whether the rows of [`Load::partitions`] go whose key does not come.
+    pub gone: GoneRows,
+    /// What happens when the table has more than the version.
+    pub drift: Drift,
 }
 
 /// What came of a load.
@@ -97,4 +115,36 @@ pub trait Mart: Send + Sync {
         objects: Arc<dyn ObjectStore>,
         progress: &(dyn Fn(u64) + Send + Sync),
     ) -> Result<LoadOutcome, MartError>;
+}
+
+/// What became of one part of a load.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct PartOutcome {
+    /// Rows of the part that are in the stage.
+    pub rows: u64,
+    /// Whether all of them are; a part that ran out of time goes on where it stopped when it is asked again.
+    pub done: bool,
+}
+
+/// A database into which several processes load one version at a time.
+///
+/// First [`StagedMart::begin`], then each part as often as it takes, in any order and at the same time, then
+/// [`StagedMart::commit`]. Nobody sees a row before the last step; each step can be repeated.
+#[async_trait]
+pub trait StagedMart: Mart {
+    /// Makes an empty stage for the load, and says into how many slices its rows are cut: more parts than that are of no use.
+    /// `None` when this run has loaded the table already.
+    async fn begin(&self, load: &Load, objects: Arc<dyn ObjectStore>) -> Result<Option<usize>, MartError>;
+
+    /// Puts the slices of part `part` of `parts` into the stage, until `until` says that no more are to be begun.
+    async fn part(
+        &self,
+        load: &Load,
+        (part, parts): (usize, usize),
+        objects: Arc<dyn ObjectStore>,
+        until: &(dyn Fn() -> bool + Send + Sync),
+    ) -> Result<PartOutcome, MartError>;
+
+    /// Checks that every row is in the stage, and makes them visible.
+    async fn commit(&self, load: &Load, objects: Arc<dyn ObjectStore>) -> Result<LoadOutcome, MartError>;
 }

@@ -15,7 +15,7 @@ use rusqlite::Connection;
 use tarn_pipeline::names::{Key, RunId};
 use tarn_pipeline::ports::{
     Column, Load, LoadMode, LoadOutcome, Mart as _, MartError, Object, ObjectError, ObjectReader, ObjectStore,
-    ObjectWriter, VersionFile,
+    ObjectWriter, TableOptions, VersionFile,
 };
 use tempfile::TempDir;
 
@@ -119,6 +119,7 @@ pub(super) fn load_of(run_name: &str, mode: LoadMode, columns: &[(&str, &str)], 
         files: files.to_vec(),
         partitions: vec![],
         force: false,
+        options: TableOptions::default(),
     }
 }
 

@@ -1,0 +1,208 @@
+//! Rows into the stage.
+
+use futures::stream::{self, StreamExt as _};
+use mysql_async::prelude::Queryable as _;
+use tarn_pipeline::ports::MartError;
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinHandle;
+
+use super::fault::explain;
+use super::schema::{literal, quoted, quoted_list};
+use super::session::{MysqlSession, PARTS, is_hexadecimal};
+use crate::fault::{WithHint, broken_off, refused};
+use crate::server::{Chunk, Fault, Feeder, Notation, Plan, Progress};
+
+/// Warnings that a refusal names.
+const WARNINGS: usize = 3;
+
+impl MysqlSession {
+    /// Puts a slice into the stage in a transaction of its own; returns its rows.
+    pub(super) async fn bulk_load(
+        &mut self,
+        plan: &Plan,
+        slice: &str,
+        feed: Feeder<'_>,
+        progress: Progress<'_>,
+    ) -> Result<u64, Fault> {
+        if self.takes_bulk {
+            match self.in_transaction(plan, slice, feed, progress, Notation::MysqlText).await {
+                Err(Fault::BulkForbidden) => {
+                    tracing::warn!(mart = %self.name, "the server forbids `local_infile`: rows come as inserts, which is slower");
+                    self.takes_bulk = false;
+                }
+                other => return other,
+            }
+        }
+        self.in_transaction(plan, slice, feed, progress, Notation::MysqlLiteral).await
+    }
+
+    async fn in_transaction(
+        &mut self,
+        plan: &Plan,
+        slice: &str,
+        feed: Feeder<'_>,
+        progress: Progress<'_>,
+        notation: Notation,
+    ) -> Result<u64, Fault> {
+        self.run("START TRANSACTION").await?;
+        let (chunks, writer) = feed(notation).split();
+        let sent = match notation {
+            Notation::MysqlLiteral => self.insert(plan, chunks, progress).await,
+            _ => self.load_data(plan, chunks, progress).await,
+        };
+        let loaded = match (finished(writer).await, sent) {
+            // What the writer says comes first, unless it only says that nobody took its rows.
+            (Err(error), _) if !error.retryable => Err(error.into()),
+            (_, Err(fault)) => Err(fault),
+            (Err(error), Ok(_)) => Err(error.into()),
+            (Ok(written), Ok(taken)) if written == taken => Ok(written),
+            (Ok(written), Ok(taken)) => {
+                Err(refused(format!("mart `{}` took {taken} of {written} rows", self.name)).into())
+            }
+        };
+        let noted = match loaded {
+            Ok(rows) => {
+                let note = format!(
+                    "INSERT INTO {PARTS} (stage, part, `rows`) VALUES ({}, {}, {rows})",
+                    literal(&plan.stage),
+                    literal(slice)
+                );
+                match self.run(note).await {
+                    Ok(_) => self.run("COMMIT").await.map(|_| rows),
+                    Err(fault) => Err(fault),
+                }
+            }
+            Err(fault) => Err(fault),
+        };
+        if noted.is_err() {
+            self.roll_back().await;
+        }
+        noted
+    }
+
+    /// Sends rows by `LOAD DATA`; returns how many the server took, all of them as they were.
+    async fn load_data(
+        &mut self,
+        plan: &Plan,
+        chunks: mpsc::Receiver<Chunk>,
+        progress: Progress<'_>,
+    ) -> Result<u64, Fault> {
+        let (told, mut heard) = watch::channel(0);
+        let rows = stream::unfold((chunks, told), |(mut chunks, told)| async move {
+            let chunk = chunks.recv().await?;
+            told.send_replace(chunk.rows);
+            Some((Ok(chunk.bytes), (chunks, told)))
+        });
+        self.connection().set_infile_handler(async move { Ok(rows.boxed()) });
+        let sql = load_data(plan);
+        let result = {
+            let loading = self.connection().query_drop(sql);
+            tokio::pin!(loading);
+            loop {
+                tokio::select! {
+                    biased;
+                    result = &mut loading => break result,
+                    Ok(()) = heard.changed() => progress(*heard.borrow_and_update()),
+                }
+            }
+        };
+        result.map_err(|error| explain(error, &self.name))?;
+        let Some(counts) = Counts::parse(&self.connection().info()) else {
+            return Err(refused(format!("mart `{}` does not say how many rows it took", self.name)).into());
+        };
+        if counts.skipped == 0 && counts.warnings == 0 && self.connection().get_warnings() == 0 {
+            return Ok(counts.records);
+        }
+        Err(self.warned(plan).await?.into())
+    }
+
+    /// What the server did to rows, as a refusal.
+    async fn warned(&mut self, plan: &Plan) -> Result<MartError, Fault> {
+        let warnings: Vec<(String, u16, String)> = self.rows(format!("SHOW WARNINGS LIMIT {WARNINGS}")).await?;
+        let texts: Vec<&str> = warnings.iter().map(|(_, _, text)| text.as_str()).collect();
+        let texts = texts.join("; ");
+        if warnings.iter().any(|(_, code, _)| *code == 1062) {
+            let key = plan.names(&plan.key).collect::<Vec<_>>().join(", ");
+            return Ok(refused(format!("the load has a key ({key}) more than once: {texts}"))
+                .hint("make the model's rows unique by that key, and add an audit `unique` for it"));
+        }
+        Ok(refused(format!("the mart would have changed values on their way in: {texts}"))
+            .hint("widen the column in the mart, or change the value in the model"))
+    }
+
+    /// Sends rows by `INSERT`; each chunk is one statement.
+    async fn insert(
+        &mut self,
+        plan: &Plan,
+        mut chunks: mpsc::Receiver<Chunk>,
+        progress: Progress<'_>,
+    ) -> Result<u64, Fault> {
+        let names = quoted_list(plan.columns.iter().map(|column| column.name.as_str()));
+        let head = format!("INSERT INTO {} ({names}) VALUES ", quoted(&plan.stage));
+        let mut rows = 0;
+        while let Some(chunk) = chunks.recv().await {
+            let values = chunk.bytes.strip_suffix(b",").unwrap_or(&chunk.bytes);
+            let mut statement = Vec::with_capacity(head.len() + values.len());
+            statement.extend_from_slice(head.as_bytes());
+            statement.extend_from_slice(values);
+            let done = self.connection().query_drop(statement).await;
+            done.map_err(|error| explain(error, &self.name))?;
+            rows += self.connection().affected_rows();
+            progress(chunk.rows);
+        }
+        Ok(rows)
+    }
+}
+
+async fn finished(writer: JoinHandle<Result<u64, MartError>>) -> Result<u64, MartError> {
+    writer.await.unwrap_or_else(|error| Err(broken_off(error)))
+}
+
+fn load_data(plan: &Plan) -> String {
+    let (mut targets, mut conversions) = (Vec::new(), Vec::new());
+    for (place, column) in plan.columns.iter().enumerate() {
+        if is_hexadecimal(column.value_type) {
+            targets.push(format!("@tarn_{place}"));
+            conversions.push(format!("{} = UNHEX(@tarn_{place})", quoted(&column.name)));
+        } else {
+            targets.push(quoted(&column.name));
+        }
+    }
+    let set = if conversions.is_empty() { String::new() } else { format!(" SET {}", conversions.join(", ")) };
+    format!(
+        "LOAD DATA LOCAL INFILE 'tarn' INTO TABLE {} CHARACTER SET utf8mb4 \
+         FIELDS TERMINATED BY '\\t' ESCAPED BY '\\\\' LINES TERMINATED BY '\\n' ({}){set}",
+        quoted(&plan.stage),
+        targets.join(", ")
+    )
+}
+
+/// `Records: 3  Deleted: 0  Skipped: 1  Warnings: 1`
+#[derive(Debug, PartialEq, Eq)]
+struct Counts {
+    records: u64,
+    skipped: u64,
+    warnings: u64,
+}
+
+impl Counts {
+    fn parse(info: &str) -> Option<Self> {
+        let number = |name: &str| {
+            let rest = info.split_once(name)?.1.trim_start_matches(':').trim_start();
+            rest.split(|character: char| !character.is_ascii_digit()).next()?.parse().ok()
+        };
+        Some(Self { records: number("Records")?, skipped: number("Skipped")?, warnings: number("Warnings")? })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_server_says_is_counted() {
+        let counts = Counts::parse("Records: 1000  Deleted: 0  Skipped: 1  Warnings: 20").unwrap();
+        assert_eq!(counts, Counts { records: 1000, skipped: 1, warnings: 20 });
+        assert_eq!(Counts::parse(""), None);
+    }
+}

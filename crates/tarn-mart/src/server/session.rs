@@ -1,0 +1,133 @@
+//! What is asked of a connection to a database server, in the order in which a load asks it.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use tarn_pipeline::ports::{Credentials, Load, LoadMode};
+
+use super::fault::Fault;
+use super::feed::Feed;
+use super::notation::Notation;
+use super::table::{Change, ExistingColumn};
+use crate::types::TypedColumn;
+
+/// Gets how many rows went so far.
+pub(crate) type Progress<'a> = &'a (dyn Fn(u64) + Send + Sync);
+/// Starts to write the rows of the slice in a notation.
+pub(crate) type Feeder<'a> = &'a (dyn Fn(Notation) -> Feed + Send + Sync);
+
+/// A kind of database server.
+#[async_trait]
+pub(crate) trait Server: Send + Sync {
+    /// A connection to it.
+    type Session: Session;
+
+    /// Connects, with these credentials or those of the address.
+    async fn connect(&self, credentials: Option<Credentials>) -> Result<Self::Session, Fault>;
+
+    /// The server as messages name it.
+    fn name(&self) -> String;
+}
+
+/// A table's load, as it is asked of a session.
+pub(crate) struct Plan {
+    pub(crate) load: Arc<Load>,
+    /// The version's columns, partition keys last, with the types that the database stores.
+    pub(crate) columns: Vec<TypedColumn>,
+    /// For people, one for each column.
+    pub(crate) comments: Vec<Option<String>>,
+    /// Places of the columns of the primary key.
+    pub(crate) key: Vec<usize>,
+    /// Places of the columns of each index.
+    pub(crate) indexes: Vec<Vec<usize>>,
+    /// Where rows are gathered before they are seen.
+    pub(crate) stage: String,
+    /// Whether the stage becomes the table.
+    pub(crate) becomes_table: bool,
+}
+
+impl Plan {
+    /// The table.
+    pub(crate) fn table(&self) -> &str {
+        &self.load.table
+    }
+
+    /// Whether the table is built anew.
+    pub(crate) fn replaces(&self) -> bool {
+        self.load.mode == LoadMode::Replace
+    }
+
+    /// Whether rows replace those of the same key.
+    pub(crate) fn merges(&self) -> bool {
+        matches!(self.load.mode, LoadMode::Merge { .. })
+    }
+
+    /// The names of columns.
+    pub(crate) fn names<'a>(&'a self, places: &'a [usize]) -> impl Iterator<Item = &'a str> {
+        places.iter().filter_map(|place| self.columns.get(*place)).map(|column| column.name.as_str())
+    }
+
+    /// The name of a declared index; the same for the same table and columns.
+    pub(crate) fn index_name(&self, places: &[usize]) -> String {
+        let columns = self.names(places).collect::<Vec<_>>().join("_");
+        let hash = xxhash_rust::xxh3::xxh3_64(format!("{}|{columns}", self.table()).as_bytes());
+        format!("tarn_index_{hash:016x}")
+    }
+}
+
+/// The beginning of the names of a table's stages.
+pub(crate) fn stage_prefix(table: &str) -> String {
+    format!("tarn_stage_{:016x}_", xxhash_rust::xxh3::xxh3_64(table.as_bytes()))
+}
+
+/// One connection.
+#[async_trait]
+pub(crate) trait Session: Send {
+    /// The columns with the types that the database stores them in.
+    ///
+    /// # Errors
+    /// What cannot be a table of this database: too long a name, too many columns, too wide a row.
+    fn stored(&self, plan: &mut Plan) -> Result<(), Fault>;
+
+    /// Keeps other loads of the table away until the connection ends; waits for one that is on its way.
+    async fn lock(&mut self, table: &str) -> Result<(), Fault>;
+
+    /// Makes the ledger and what else is kept beside the tables.
+    async fn prepare(&mut self) -> Result<(), Fault>;
+
+    /// The columns of a table; `None` when it is not there.
+    async fn existing(&mut self, table: &str) -> Result<Option<Vec<ExistingColumn>>, Fault>;
+
+    /// The run that loaded a table last.
+    async fn last_load(&mut self, table: &str) -> Result<Option<String>, Fault>;
+
+    /// Removes the stages of a table, but for one.
+    async fn drop_stages(&mut self, table: &str, except: Option<&str>) -> Result<(), Fault>;
+
+    /// Makes the stage when it is not there.
+    async fn make_stage(&mut self, plan: &Plan) -> Result<(), Fault>;
+
+    /// The slices that are in a stage, with their rows; `None` when there is no such stage.
+    async fn staged(&mut self, stage: &str) -> Result<Option<BTreeMap<String, u64>>, Fault>;
+
+    /// Puts one slice into the stage, in a transaction that notes it.
+    async fn load_slice(
+        &mut self,
+        plan: &Plan,
+        slice: &str,
+        feed: Feeder<'_>,
+        progress: Progress<'_>,
+    ) -> Result<u64, Fault>;
+
+    /// Makes the rows of the stage visible and notes the load, at once.
+    ///
+    /// `existing` are the table's columns, `changes` what makes it hold the version (none for a table that is replaced).
+    async fn publish(
+        &mut self,
+        plan: &Plan,
+        existing: Option<&[ExistingColumn]>,
+        changes: &[Change],
+        rows: u64,
+    ) -> Result<(), Fault>;
+}
