@@ -76,6 +76,8 @@ pub(crate) enum Command {
     Compile(commands::compile::Args),
     /// Make models: convert, audit, publish, load.
     Run(commands::run::Args),
+    /// Load published models into their marts, without running them.
+    Load(commands::load::Args),
     /// Run the unit tests of models.
     Test(commands::test::Args),
     /// Ask the lake, or a mart, a question in SQL.

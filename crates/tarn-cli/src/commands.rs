@@ -10,6 +10,7 @@ pub(crate) mod diff;
 pub(crate) mod graph;
 pub(crate) mod ingest;
 pub(crate) mod init;
+pub(crate) mod load;
 pub(crate) mod ls;
 pub(crate) mod push;
 pub(crate) mod query;
@@ -34,6 +35,7 @@ pub(crate) async fn run(arguments: Arguments, terminal: &Terminal) -> anyhow::Re
         Command::Check(args) => check::run(&args, &global, *terminal).await,
         Command::Compile(args) => compile::run(&args, &global, *terminal).await,
         Command::Run(args) => run::run(&args, &global, *terminal).await,
+        Command::Load(args) => load::run(&args, &global, *terminal).await,
         Command::Test(args) => test::run(&args, &global, *terminal).await,
         Command::Query(args) => query::run(&args, &global, *terminal).await,
         Command::Ls(args) => ls::run(&args, &global, *terminal),

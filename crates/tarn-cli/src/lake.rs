@@ -4,11 +4,13 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use async_trait::async_trait;
 use indexmap::IndexMap;
 use tarn_local::{LakeLock, Local, LocalSettings, LockError};
 use tarn_model::{Lake, LakeFiles};
 use tarn_pipeline::context::Ports;
-use tarn_pipeline::ports::{Clock, Mart, Observer, SystemClock};
+use tarn_pipeline::names::RunId;
+use tarn_pipeline::ports::{Clock, Load, LoadOutcome, Mart, MartError, ObjectStore, Observer, SystemClock};
 
 use crate::args::{GlobalArguments, Target};
 use crate::cloud::Cloud;
@@ -88,9 +90,12 @@ impl Place {
     /// The lake's marts by name.
     pub(crate) fn marts(&self, lake: &Lake) -> Result<IndexMap<String, Arc<dyn Mart>>, Refusal> {
         let open = |(name, mart): (&String, &tarn_model::MartConfig)| {
-            let opened = tarn_mart::open(&mart.url, &self.data)
-                .map_err(|error| Refusal { message: format!("mart `{name}`: {}", error.message), hint: error.hint })?;
-            Ok((name.clone(), Arc::from(opened)))
+            let opened: Arc<dyn Mart> = match mart_url(&mart.url) {
+                Ok(url) => Arc::from(tarn_mart::open(&url, &self.data).map_err(|error| of_mart(name, error))?),
+                // Most commands do not need the mart, and so not its password.
+                Err(error) => Arc::new(Unreachable { error: of_mart(name, error) }),
+            };
+            Ok((name.clone(), opened))
         };
         lake.config.marts.iter().map(open).collect()
     }
@@ -106,6 +111,42 @@ impl Place {
             }
             Err(error) => Err(refused(error).into()),
         }
+    }
+}
+
+/// The URL of a mart, with the variables of the environment that it names.
+pub(crate) fn mart_url(written: &str) -> Result<String, MartError> {
+    tarn_mart::with_variables(written, |name| std::env::var(name).ok())
+}
+
+fn of_mart(name: &str, error: MartError) -> Refusal {
+    Refusal { message: format!("mart `{name}`: {}", error.message), hint: error.hint }
+}
+
+/// A mart whose URL needs a variable that is not set.
+struct Unreachable {
+    error: Refusal,
+}
+
+impl Unreachable {
+    fn error(&self) -> MartError {
+        MartError { message: self.error.message.clone(), hint: self.error.hint.clone(), retryable: false }
+    }
+}
+
+#[async_trait]
+impl Mart for Unreachable {
+    async fn loaded(&self, _table: &str) -> Result<Option<RunId>, MartError> {
+        Err(self.error())
+    }
+
+    async fn load(
+        &self,
+        _load: &Load,
+        _objects: Arc<dyn ObjectStore>,
+        _progress: &(dyn Fn(u64) + Send + Sync),
+    ) -> Result<LoadOutcome, MartError> {
+        Err(self.error())
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use tarn_pipeline::ports::{Event, Observer};
@@ -21,6 +21,8 @@ pub(crate) struct Progress {
 struct State {
     models: BTreeMap<String, ProgressBar>,
     ingest: Option<ProgressBar>,
+    /// When the first rows of a model went to its mart.
+    loads: BTreeMap<String, Instant>,
 }
 
 impl Progress {
@@ -51,6 +53,15 @@ impl Progress {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         let bar = state.models.entry(model.to_owned()).or_insert_with(|| self.spinner());
         bar.set_message(format!("{model:<28} {step}"));
+    }
+
+    fn loading(&self, model: &str, rows: u64) {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let started = *state.loads.entry(model.to_owned()).or_insert_with(Instant::now);
+        drop(state);
+        let milliseconds = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
+        let speed = rows_per_second(rows, milliseconds);
+        self.step(model, &format!("load {}, {} rows/s", counted(rows, "row"), thousands(speed)));
     }
 
     fn spinner(&self) -> ProgressBar {
@@ -87,6 +98,11 @@ impl Progress {
     }
 }
 
+/// How fast rows went.
+pub(crate) fn rows_per_second(rows: u64, milliseconds: u64) -> u64 {
+    rows.saturating_mul(1_000) / milliseconds.max(1)
+}
+
 fn byte_bar(total: Option<u64>) -> ProgressBar {
     let (bar, template) = match total {
         Some(total) => (ProgressBar::new(total), "  {bar:30} {bytes}/{total_bytes} {bytes_per_sec} {eta}"),
@@ -105,7 +121,7 @@ impl Observer for Progress {
                 self.line(&format!("run {run}: {}", counted(models as u64, "model")));
             }
             Event::StepStarted { model, step } => self.step(&model, step),
-            Event::LoadProgress { model, rows } => self.step(&model, &format!("load {}", counted(rows, "row"))),
+            Event::LoadProgress { model, rows } => self.loading(&model, rows),
             Event::ModelFinished(record) => self.finished(&record),
             Event::IngestProgress { bytes, total } => self.ingested(bytes, total),
         }

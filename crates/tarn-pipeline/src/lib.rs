@@ -17,6 +17,7 @@ pub mod ingest;
 pub mod journal;
 pub mod layout;
 pub mod load;
+pub mod load_parts;
 pub mod manifest;
 pub mod names;
 pub mod plan;

@@ -3,8 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use tarn_model::{MartMode, MartTarget};
+use tarn_model::{MartMode, MartTarget, Model};
 
+use crate::context::Ports;
 use crate::error::StepError;
 use crate::names::RunId;
 use crate::ports::{GoneRows, Load, LoadMode, Mart, ObjectStore, Part, TableEntry, TableOptions, VersionFile};
@@ -33,23 +34,40 @@ pub async fn load(
     objects: Arc<dyn ObjectStore>,
     progress: &(dyn Fn(u64) + Send + Sync),
 ) -> Result<LoadedRecord, StepError> {
-    let LoadRequest { entry, target, run, anew } = request;
+    let LoadRequest { target, anew, .. } = request;
     let loaded = if anew { None } else { mart.loaded(&target.table).await? };
-    let parts = parts_to_load(entry, selection(target), loaded.as_ref());
     let mut record = LoadedRecord {
         table: format!("{}.{}", target.to, target.table),
         mode: mode_name(target.mode).to_owned(),
         rows: 0,
         milliseconds: 0,
     };
+    for load in loads(request, loaded.as_ref(), objects.as_ref()).await? {
+        let before = record.rows;
+        let outcome = mart.load(&load, Arc::clone(&objects), &|rows| progress(before + rows)).await?;
+        record.rows += outcome.rows;
+        record.milliseconds += outcome.milliseconds;
+    }
+    Ok(record)
+}
+
+/// The loads that bring a mart up to date which was last loaded by the run `loaded`, in order; at least one.
+pub(crate) async fn loads(
+    request: LoadRequest<'_>,
+    loaded: Option<&RunId>,
+    objects: &dyn ObjectStore,
+) -> Result<Vec<Load>, StepError> {
+    let LoadRequest { entry, target, run, anew } = request;
+    let parts = parts_to_load(entry, selection(target), loaded);
+    let mut loads = Vec::new();
     for (of_run, parts) in batches(parts, selection(target), run, anew) {
-        let load = Load {
+        loads.push(Load {
             run: of_run,
             table: target.table.clone(),
             mode: mode(entry, target, anew),
             columns: entry.columns.clone(),
             partition_keys: entry.partition_keys.clone(),
-            files: files(&parts, objects.as_ref()).await?,
+            files: files(&parts, objects).await?,
             partitions: parts.iter().map(|part| part.values.clone()).collect::<BTreeSet<_>>().into_iter().collect(),
             force: anew,
             options: TableOptions {
@@ -59,12 +77,32 @@ pub async fn load(
                 gone: if anew { GoneRows::Keep } else { target.gone },
                 drift: target.drift,
             },
-        };
-        let outcome = mart.load(&load, Arc::clone(&objects), progress).await?;
-        record.rows += outcome.rows;
-        record.milliseconds += outcome.milliseconds;
+        });
     }
-    Ok(record)
+    Ok(loads)
+}
+
+/// Loads what is published of a model into its mart; with `anew`, all of it over whatever is there.
+///
+/// # Errors
+/// A model without a mart, one that was never published, a mart that refuses.
+pub async fn published(
+    model: &Model,
+    anew: bool,
+    ports: &Ports,
+    progress: &(dyn Fn(u64) + Send + Sync),
+) -> Result<LoadedRecord, StepError> {
+    let name = &model.name;
+    let target = model.mart.as_ref().ok_or_else(|| StepError::permanent(format!("model `{name}` has no mart")))?;
+    let mart = ports
+        .marts
+        .get(&target.to)
+        .ok_or_else(|| StepError::permanent(format!("there is no mart `{}` in tarn.yaml", target.to)))?;
+    let never = || StepError::permanent(format!("model `{name}` was never published")).with_hint("make it with `tarn run`");
+    let entry = ports.catalogue.get(name).await?.ok_or_else(never)?;
+    let run = entry.run.clone().ok_or_else(never)?;
+    let request = LoadRequest { entry: &entry, target, run: &run, anew };
+    load(request, mart.as_ref(), Arc::clone(&ports.objects), progress).await
 }
 
 /// The loads to make, in order: one, but for a merge that makes up for several runs. A key may stand in the parts of two runs,

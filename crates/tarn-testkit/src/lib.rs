@@ -1,10 +1,12 @@
-//! A scratch lake and the program `tarn`, for tests of the whole system; AWS and Lambda on loopback, for tests of the functions.
+//! A scratch lake and the program `tarn`, for tests of the whole system; AWS, Lambda and databases on loopback.
 //!
 //! A test gets a folder of its own and runs the real program in it; nothing is shared and everything is gone afterwards. What it
 //! starts ends with it, also when it fails.
 #![allow(clippy::panic, reason = "what a test asked for and did not get fails the test")]
 
 mod account;
+mod cutting_proxy;
+mod databases;
 mod http;
 mod moto;
 mod runtime_api;
@@ -18,6 +20,8 @@ use anyhow::{Context, Result, bail};
 use tempfile::TempDir;
 
 pub use account::Account;
+pub use cutting_proxy::{Cut, CuttingProxy};
+pub use databases::{Certificates, Database, Kind};
 pub use moto::{Moto, python};
 pub use runtime_api::{Reply, RuntimeApi};
 pub use services::{REGION, Services};

@@ -10,7 +10,7 @@ use tarn_pipeline::error::StepError;
 use tarn_pipeline::ports::{Attribution, Column, QueryEngine, QueryOutcome, QueryRequest, Silent};
 
 use crate::args::{GlobalArguments, Target};
-use crate::lake::Place;
+use crate::lake::{Place, mart_url};
 use crate::outcome::{Outcome, Refusal};
 use crate::rows::{ColumnHead, CsvRows, JsonRows, RowWriter, TableRows};
 use crate::terminal::{Terminal, bytes, counted, duration};
@@ -102,7 +102,8 @@ fn ask_mart(url: &str, place: &Place, sql: &str, limit: u64, writer: &mut dyn Ro
     let mut head_is_written = false;
     let mut left = limit;
     let mut failed = None;
-    let columns = tarn_mart::query_each(url, &place.data, sql, &mut |columns, row| {
+    let url = mart_url(url).map_err(|error| Refusal { message: error.message, hint: error.hint })?;
+    let columns = tarn_mart::query_each(&url, &place.data, sql, &mut |columns, row| {
         if left == 0 {
             return ControlFlow::Break(());
         }

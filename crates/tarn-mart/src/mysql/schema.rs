@@ -91,7 +91,7 @@ fn indexed_length(plan: &Plan) -> u32 {
         let is_open = |column: &&TypedColumn| column.value_type == ValueType::Text { length: None };
         let open = columns().filter(is_open).count() as u64;
         let others: u64 = columns().filter(|column| !is_open(column)).map(|column| key_bytes(column.value_type)).sum();
-        if open == 0 { u64::MAX } else { KEY_BYTES.saturating_sub(others) / CHARACTER / open }
+        (KEY_BYTES.saturating_sub(others) / CHARACTER).checked_div(open).unwrap_or(u64::MAX)
     };
     let shortest = std::iter::once(&plan.key).chain(&plan.indexes).map(of_index).min().unwrap_or(u64::MAX);
     u32::try_from(shortest.min(KEY_BYTES / CHARACTER)).unwrap_or(1).max(1)
