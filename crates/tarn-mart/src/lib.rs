@@ -27,8 +27,8 @@ use tarn_pipeline::ports::{Mart, MartError, Passwords, StagedMart};
 use crate::fault::refused;
 use crate::mysql::MysqlServer;
 use crate::postgres::PostgresServer;
-pub use crate::server::with_variables;
 use crate::server::ServerMart;
+pub use crate::server::with_variables;
 use crate::sqlite::SqliteMart;
 use crate::url::Location;
 

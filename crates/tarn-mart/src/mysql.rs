@@ -66,9 +66,7 @@ impl MysqlServer {
             None => (address.user.clone(), address.password.as_ref().map(|secret| secret.0.clone())),
         };
         let tls = (address.tls == Tls::Verified).then(|| {
-            SslOpts::default()
-                .with_disable_built_in_roots(true)
-                .with_root_certs(vec![self.authorities.clone().into()])
+            SslOpts::default().with_disable_built_in_roots(true).with_root_certs(vec![self.authorities.clone().into()])
         });
         OptsBuilder::default()
             .ip_or_hostname(address.host.clone())

@@ -200,7 +200,13 @@ impl<'a> FileSource<'a> {
             builder = builder.with_row_groups(piece.groups.clone().filter(|group| *group < there).collect());
         }
         let reader = builder.with_projection(mask).with_batch_size(BATCH_ROWS).build().map_err(damaged)?;
-        Ok(Self { version, file, reader, places: places_in_projection(&wanted), rows_read: piece.map_or(0, |piece| piece.first_row) })
+        Ok(Self {
+            version,
+            file,
+            reader,
+            places: places_in_projection(&wanted),
+            rows_read: piece.map_or(0, |piece| piece.first_row),
+        })
     }
 
     fn next(&mut self) -> Result<Option<RowBatch<'a>>, MartError> {

@@ -168,7 +168,9 @@ mod tests {
 
     #[test]
     fn what_is_no_type_is_none() {
-        for written in ["", "interval", "int(3)", "decimal(39,0)", "decimal(3,4)", "decimal(a)", "array", "decimal(2", "char"] {
+        for written in
+            ["", "interval", "int(3)", "decimal(39,0)", "decimal(3,4)", "decimal(a)", "array", "decimal(2", "char"]
+        {
             assert_eq!(ValueType::parse(written), None, "{written}");
         }
     }

@@ -98,7 +98,8 @@ pub async fn published(
         .marts
         .get(&target.to)
         .ok_or_else(|| StepError::permanent(format!("there is no mart `{}` in tarn.yaml", target.to)))?;
-    let never = || StepError::permanent(format!("model `{name}` was never published")).with_hint("make it with `tarn run`");
+    let never =
+        || StepError::permanent(format!("model `{name}` was never published")).with_hint("make it with `tarn run`");
     let entry = ports.catalogue.get(name).await?.ok_or_else(never)?;
     let run = entry.run.clone().ok_or_else(never)?;
     let request = LoadRequest { entry: &entry, target, run: &run, anew };

@@ -214,7 +214,9 @@ impl Database {
         let mut command = match self.kind {
             Kind::Postgres => {
                 let mut command = as_nobody("initdb");
-                command.args(["-A", "trust", "-U", "postgres", "-E", "UTF8", "--locale=C.UTF-8", "--no-sync", "-D"]).arg(&data);
+                command
+                    .args(["-A", "trust", "-U", "postgres", "-E", "UTF8", "--locale=C.UTF-8", "--no-sync", "-D"])
+                    .arg(&data);
                 command
             }
             Kind::Mariadb => {
@@ -295,7 +297,18 @@ impl Database {
         let mut command = match self.kind {
             Kind::Postgres => {
                 let mut command = Command::new("psql");
-                command.args(["-X", "-q", "-h", "127.0.0.1", "-p", &self.port.to_string(), "-U", "postgres", "-d", "postgres"]);
+                command.args([
+                    "-X",
+                    "-q",
+                    "-h",
+                    "127.0.0.1",
+                    "-p",
+                    &self.port.to_string(),
+                    "-U",
+                    "postgres",
+                    "-d",
+                    "postgres",
+                ]);
                 command.args(["-v", "ON_ERROR_STOP=1", "-c", sql]);
                 command
             }

@@ -32,8 +32,16 @@ fn load(arguments: &[String]) -> Result<(Load, &str), String> {
     let files: Vec<VersionFile> = files
         .iter()
         .map(|file| {
-            let (values, path) = if partition_keys.is_empty() { ("", file.as_str()) } else { file.split_once('=').unwrap_or(("", file)) };
-            let partition_values = if partition_keys.is_empty() { vec![] } else { values.split(',').map(|value| Some(value.to_owned())).collect() };
+            let (values, path) = if partition_keys.is_empty() {
+                ("", file.as_str())
+            } else {
+                file.split_once('=').unwrap_or(("", file))
+            };
+            let partition_values = if partition_keys.is_empty() {
+                vec![]
+            } else {
+                values.split(',').map(|value| Some(value.to_owned())).collect()
+            };
             VersionFile { key: Key::new(path), partition_values }
         })
         .collect();
@@ -50,7 +58,12 @@ fn load(arguments: &[String]) -> Result<(Load, &str), String> {
         },
         columns: columns(column_list),
         partition_keys,
-        partitions: files.iter().map(|file| file.partition_values.clone()).collect::<BTreeSet<_>>().into_iter().collect(),
+        partitions: files
+            .iter()
+            .map(|file| file.partition_values.clone())
+            .collect::<BTreeSet<_>>()
+            .into_iter()
+            .collect(),
         files,
         force: false,
         options: TableOptions { key: if mode == "replace" { key } else { vec![] }, ..TableOptions::default() },
@@ -75,11 +88,16 @@ async fn main() -> ExitCode {
     };
     match done {
         Ok(outcome) => {
-            println!("{} {} {}", outcome.rows, if outcome.repeated { "repeated" } else { "loaded" }, outcome.milliseconds);
+            println!(
+                "{} {} {}",
+                outcome.rows,
+                if outcome.repeated { "repeated" } else { "loaded" },
+                outcome.milliseconds
+            );
             ExitCode::SUCCESS
         }
         Err(error) => {
-            eprintln!("{error}\nhint: {}\nretryable: {}", error.hint.unwrap_or_default(), error.retryable);
+            eprintln!("{error}\nhint: {}\nretryable: {}", error.hint.as_deref().unwrap_or_default(), error.retryable);
             ExitCode::FAILURE
         }
     }

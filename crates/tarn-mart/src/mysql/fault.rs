@@ -30,12 +30,11 @@ pub(super) fn explain(error: Error, name: &str) -> Fault {
                     retryable: true,
                     ..refusal().hint("free space on the server's disk; the mart is as it was")
                 }),
-                1044 | 1049 => Fault::Refused(
-                    refusal().hint("make the database, and grant the user all rights on it"),
+                1044 | 1049 => Fault::Refused(refusal().hint("make the database, and grant the user all rights on it")),
+                1142 | 1143 | 1227 | 1370 => Fault::Refused(
+                    refusal()
+                        .hint("a loader creates, alters, drops, selects, inserts, updates and deletes in its database"),
                 ),
-                1142 | 1143 | 1227 | 1370 => Fault::Refused(refusal().hint(
-                    "a loader creates, alters, drops, selects, inserts, updates and deletes in its database",
-                )),
                 1062 => Fault::Refused(
                     refusal().hint("make the model's rows unique by the key, and add an audit `unique` for it"),
                 ),
@@ -58,9 +57,7 @@ pub(super) fn explain(error: Error, name: &str) -> Fault {
                 .hint("name its authorities with `?ca=/path/to/authorities.pem` in the url"),
         ),
         Error::Io(IoError::Io(error)) => Fault::passing(format!("mart `{name}` cannot be reached: {error}")),
-        Error::Driver(DriverError::ConnectionClosed) => {
-            Fault::passing(format!("mart `{name}` ended the connection"))
-        }
+        Error::Driver(DriverError::ConnectionClosed) => Fault::passing(format!("mart `{name}` ended the connection")),
         Error::Driver(DriverError::NoClientSslFlagFromServer) => Fault::Refused(
             refused(format!("mart `{name}` has no tls"))
                 .hint("a connection without it is made with `?tls=off` in the url"),

@@ -207,8 +207,12 @@ impl MysqlSession {
         let sql = format!("ALTER TABLE {} {}", quoted(&plan.stage), clauses.join(", "));
         self.run(sql).await.map(|_| ()).map_err(|fault| match fault {
             Fault::Refused(error) => Fault::Refused(
-                refused(format!("an index of table `{}` does not fit the new version: {}", plan.table(), error.message))
-                    .hint("drop the index in the mart, then load again"),
+                refused(format!(
+                    "an index of table `{}` does not fit the new version: {}",
+                    plan.table(),
+                    error.message
+                ))
+                .hint("drop the index in the mart, then load again"),
             ),
             other => other,
         })
@@ -255,9 +259,8 @@ impl MysqlSession {
             .hint("drop that index, or load with another mode")
             .into());
         }
-        let folds = |name: &&&str| {
-            existing.iter().any(|column| column.name.eq_ignore_ascii_case(name) && !column.is_bytewise)
-        };
+        let folds =
+            |name: &&&str| existing.iter().any(|column| column.name.eq_ignore_ascii_case(name) && !column.is_bytewise);
         if let Some(name) = key.iter().find(folds) {
             return Err(refused(format!(
                 "key column `{name}` of table `{}` does not compare its text byte by byte: keys that differ would be one",

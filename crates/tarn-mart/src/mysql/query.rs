@@ -22,9 +22,9 @@ async fn answer(server: MysqlServer, sql: String, answers: Answers) -> Result<()
     session.run("START TRANSACTION READ ONLY").await?;
     let name = server.name();
     let wrong = |error: mysql_async::Error| match &error {
-        mysql_async::Error::Server(said) if said.code == 1792 => Fault::Refused(
-            refused("a query cannot write to a mart").hint("a mart is filled by loading versions"),
-        ),
+        mysql_async::Error::Server(said) if said.code == 1792 => {
+            Fault::Refused(refused("a query cannot write to a mart").hint("a mart is filled by loading versions"))
+        }
         mysql_async::Error::Server(said) if said.code == 1064 => Fault::Refused(refused(said.message.clone())),
         _ => explain(error, &name),
     };

@@ -101,8 +101,10 @@ fn check_names(plan: &Plan) -> Result<(), MartError> {
     let names = plan.columns.iter().map(|column| ("column", column.name.as_str()));
     for (what, name) in names.chain([("table", plan.table())]) {
         if name.chars().count() > NAME {
-            return Err(refused(format!("{what} `{name}` has a name of more than {NAME} characters, the most of MySQL"))
-                .hint("give it a shorter name in the model"));
+            return Err(refused(format!(
+                "{what} `{name}` has a name of more than {NAME} characters, the most of MySQL"
+            ))
+            .hint("give it a shorter name in the model"));
         }
         if name.ends_with(' ') || name.chars().any(|character| u32::from(character) > 0xffff) {
             return Err(refused(format!("{what} `{name}` has a name that MySQL cannot hold"))
@@ -123,12 +125,16 @@ fn check_sizes(plan: &Plan) -> Result<(), MartError> {
     let row: u64 = plan.columns.iter().map(|column| row_bytes(column.value_type)).sum();
     let row = row + (plan.columns.len() as u64).div_ceil(8);
     if row > ROW_BYTES {
-        return Err(refused(format!("a row of table `{}` may take {row} bytes, MySQL holds {ROW_BYTES}", plan.table()))
-            .hint("cast long texts to `varchar` without a length: they are kept beside the row"));
+        return Err(refused(format!(
+            "a row of table `{}` may take {row} bytes, MySQL holds {ROW_BYTES}",
+            plan.table()
+        ))
+        .hint("cast long texts to `varchar` without a length: they are kept beside the row"));
     }
     for places in std::iter::once(&plan.key).chain(&plan.indexes) {
         let columns = || places.iter().filter_map(|place| plan.columns.get(*place));
-        if let Some(column) = columns().find(|column| matches!(column.value_type, ValueType::Json | ValueType::Binary)) {
+        if let Some(column) = columns().find(|column| matches!(column.value_type, ValueType::Json | ValueType::Binary))
+        {
             return Err(refused(format!(
                 "column `{}` of type `{}` cannot be part of a key or an index in MySQL",
                 column.name, column.hive_type

@@ -31,7 +31,9 @@ pub(super) fn explain(error: &Error, name: &str) -> Fault {
             retryable: true,
             ..refusal().hint("free space on the server's disk; the mart is as it was")
         }),
-        "42501" => Fault::Refused(refusal().hint("the user needs the right to create tables in the schema, and its tables")),
+        "42501" => {
+            Fault::Refused(refusal().hint("the user needs the right to create tables in the schema, and its tables"))
+        }
         "3D000" => Fault::Refused(refusal().hint("make the database, and grant the user all rights on it")),
         "23505" | "21000" => {
             Fault::Refused(refusal().hint("make the model's rows unique by the key, and add an audit `unique` for it"))
@@ -40,9 +42,9 @@ pub(super) fn explain(error: &Error, name: &str) -> Fault {
         "22001" | "22003" => {
             Fault::Refused(refusal().hint("widen the column in the mart, or change the value in the model"))
         }
-        "2BP01" | "0A000" => Fault::Refused(
-            refusal().hint("something in the mart depends on the table as it is: change that first"),
-        ),
+        "2BP01" | "0A000" => {
+            Fault::Refused(refusal().hint("something in the mart depends on the table as it is: change that first"))
+        }
         _ => Fault::Refused(refusal()),
     }
 }

@@ -273,7 +273,9 @@ fn key(plan: &Plan, existing: &[ExistingColumn], present: &[Index]) -> Result<Op
         .hint("give it a deterministic collation, or load with mode `replace`"));
     }
     let is_key = |index: &&Index| {
-        index.is_unique && index.columns.len() == key.len() && key.iter().all(|name| index.columns.iter().any(|c| c == name))
+        index.is_unique
+            && index.columns.len() == key.len()
+            && key.iter().all(|name| index.columns.iter().any(|c| c == name))
     };
     if present.iter().any(|index| is_key(&index)) {
         return Ok(None);
@@ -300,8 +302,7 @@ fn comments(plan: &Plan) -> Vec<String> {
 
 fn insertion(plan: &Plan) -> String {
     let names = quoted_list(plan.columns.iter().map(|column| column.name.as_str()));
-    let mut sql =
-        format!("INSERT INTO {} ({names}) SELECT {names} FROM {}", quoted(plan.table()), quoted(&plan.stage));
+    let mut sql = format!("INSERT INTO {} ({names}) SELECT {names} FROM {}", quoted(plan.table()), quoted(&plan.stage));
     if plan.merges() {
         let key = quoted_list(plan.names(&plan.key));
         let assignments: Vec<String> = plan

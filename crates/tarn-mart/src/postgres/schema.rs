@@ -33,8 +33,10 @@ pub(super) fn store(plan: &mut Plan) -> Result<(), MartError> {
     let names = plan.columns.iter().map(|column| ("column", column.name.as_str()));
     for (what, name) in names.chain([("table", plan.table())]) {
         if name.len() > NAME {
-            return Err(refused(format!("{what} `{name}` has a name of more than {NAME} bytes, the most of PostgreSQL"))
-                .hint("give it a shorter name in the model"));
+            return Err(refused(format!(
+                "{what} `{name}` has a name of more than {NAME} bytes, the most of PostgreSQL"
+            ))
+            .hint("give it a shorter name in the model"));
         }
     }
     if plan.columns.len() > COLUMNS {

@@ -116,7 +116,9 @@ impl PostgresSession {
         let written = match (written, sent) {
             (Err(error), _) if !error.retryable => return Err(error.into()),
             // Why the server took no more is told by the answer to the statement.
-            (_, Err(error)) => return Err(sink.finish().await.map_or_else(|end| self.explain(&end), |_| self.explain(&error))),
+            (_, Err(error)) => {
+                return Err(sink.finish().await.map_or_else(|end| self.explain(&end), |_| self.explain(&error)));
+            }
             (Err(error), Ok(())) => return Err(error.into()),
             (Ok(written), Ok(())) => written,
         };
@@ -217,11 +219,8 @@ impl Session for PostgresSession {
     }
 
     async fn last_load(&mut self, table: &str) -> Result<Option<String>, Fault> {
-        let sql = format!(
-            "SELECT run FROM {} WHERE table_name = {} ORDER BY id DESC LIMIT 1",
-            ledger::TABLE,
-            literal(table)
-        );
+        let sql =
+            format!("SELECT run FROM {} WHERE table_name = {} ORDER BY id DESC LIMIT 1", ledger::TABLE, literal(table));
         Ok(Some(self.text(sql).await?).filter(|run| !run.is_empty()))
     }
 

@@ -29,8 +29,9 @@ impl MakeTlsConnect<TcpOrSocket> for Rustls {
     type Error = io::Error;
 
     fn make_tls_connect(&mut self, domain: &str) -> io::Result<Connecting> {
-        let name = ServerName::try_from(domain.to_owned())
-            .map_err(|_| io::Error::new(io::ErrorKind::InvalidInput, "the host is no name that a certificate can hold"))?;
+        let name = ServerName::try_from(domain.to_owned()).map_err(|_| {
+            io::Error::new(io::ErrorKind::InvalidInput, "the host is no name that a certificate can hold")
+        })?;
         Ok(Connecting { connector: TlsConnector::from(Arc::clone(&self.0)), name })
     }
 }
@@ -65,7 +66,11 @@ impl TlsStream for Protected {
 }
 
 impl AsyncRead for Protected {
-    fn poll_read(mut self: Pin<&mut Self>, context: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
         Pin::new(&mut self.0).poll_read(context, buffer)
     }
 }

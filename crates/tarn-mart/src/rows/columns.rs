@@ -72,7 +72,9 @@ impl ColumnValues {
             (Wanted::Text { .. }, Arrow::LargeUtf8) => Self::LargeText(array.as_string::<i64>().clone()),
             (Wanted::Text { .. }, Arrow::Binary) => Self::TextBytes(array.as_binary::<i32>().clone()),
             (Wanted::Date, Arrow::Date32) => Self::Date(array.as_primitive::<Date32Type>().clone()),
-            (Wanted::Timestamp | Wanted::ZonedTimestamp, Arrow::Timestamp(unit, _)) => Self::Timestamp(ticks(array, *unit), *unit),
+            (Wanted::Timestamp | Wanted::ZonedTimestamp, Arrow::Timestamp(unit, _)) => {
+                Self::Timestamp(ticks(array, *unit), *unit)
+            }
             (Wanted::Binary, Arrow::Binary) => Self::Binary(array.as_binary::<i32>().clone()),
             (Wanted::Binary, Arrow::LargeBinary) => Self::LargeBinary(array.as_binary::<i64>().clone()),
             (Wanted::Binary, Arrow::FixedSizeBinary(_)) => Self::FixedBinary(array.as_fixed_size_binary().clone()),

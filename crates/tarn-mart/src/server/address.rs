@@ -56,10 +56,11 @@ impl Address {
     /// Reads `scheme://user:password@host:port/database?settings`.
     pub(crate) fn parse(text: &str, default_port: u16) -> Result<Self, MartError> {
         // The parser's own words may hold a piece of the password.
-        let url = url::Url::parse(text)
-            .map_err(|_| refused("the url of the mart cannot be read").hint(format!(
+        let url = url::Url::parse(text).map_err(|_| {
+            refused("the url of the mart cannot be read").hint(format!(
                 "{FORM}; characters of a password other than letters and digits are written as `%` and two digits"
-            )))?;
+            ))
+        })?;
         let host = url.host_str().unwrap_or_default().trim_matches(['[', ']']).to_owned();
         let database = decoded(url.path().trim_start_matches('/'))?;
         let mut address = Self {

@@ -256,9 +256,7 @@ mod tests {
 
     #[test]
     fn numbers_keep_their_digits() {
-        let decimal = |unscaled, scale| {
-            written(Notation::MysqlText, Value::Decimal { unscaled, scale }, TEXT).unwrap()
-        };
+        let decimal = |unscaled, scale| written(Notation::MysqlText, Value::Decimal { unscaled, scale }, TEXT).unwrap();
         assert_eq!(decimal(-5, 2), "-0.05");
         assert_eq!(decimal(1250, 2), "12.50");
         assert_eq!(decimal(i128::from(u64::MAX), 18), "18.446744073709551615");
@@ -266,11 +264,11 @@ mod tests {
         assert_eq!(decimal(-(10_i128.pow(38) - 1), 38), "-0.99999999999999999999999999999999999999");
         let third = f64::from(0.1_f32);
         assert_eq!(written(Notation::PostgresText, Value::Real(third), ValueType::Real).unwrap(), "0.1");
+        assert_eq!(written(Notation::MysqlText, Value::Real(third), ValueType::Real).unwrap(), "0.10000000149011612");
         assert_eq!(
-            written(Notation::MysqlText, Value::Real(third), ValueType::Real).unwrap(),
-            "0.10000000149011612"
+            written(Notation::PostgresText, Value::Real(f64::NEG_INFINITY), ValueType::Double).unwrap(),
+            "-Infinity"
         );
-        assert_eq!(written(Notation::PostgresText, Value::Real(f64::NEG_INFINITY), ValueType::Double).unwrap(), "-Infinity");
         assert!(written(Notation::MysqlText, Value::Real(f64::NAN), ValueType::Double).is_err());
     }
 

@@ -232,8 +232,7 @@ impl<S: Server> Mart for ServerMart<S> {
         let last = self.with_retries(|_| async {
             let mut session = self.connect().await?;
             *self.has_connected.lock().await = true;
-            let is_there = session.existing(table).await?.is_some()
-                && session.existing(ledger::TABLE).await?.is_some();
+            let is_there = session.existing(table).await?.is_some() && session.existing(ledger::TABLE).await?.is_some();
             if is_there { session.last_load(table).await } else { Ok(None) }
         });
         let damaged = |error| refused(format!("the ledger of the mart is damaged: {error}"));

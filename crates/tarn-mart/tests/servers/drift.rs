@@ -59,7 +59,8 @@ fn a_wider_type_widens_the_column(world: &World) -> Result<()> {
 fn what_is_narrower_or_gone_is_refused_or_ignored(world: &World) -> Result<()> {
     world.sql("create table %T (id bigint, gone int, note varchar(20))");
     world.sql("insert into %T values (7, 7, 'x')");
-    let mut load = world.load_columns("r1", LoadMode::Append, &[("id", "bigint"), ("note", "varchar(20)")], &[ids(world)]);
+    let mut load =
+        world.load_columns("r1", LoadMode::Append, &[("id", "bigint"), ("note", "varchar(20)")], &[ids(world)]);
     refused(world.load(&load), "column `gone` of table");
     load.columns.push(tarn_pipeline::ports::Column::new("gone", "int"));
     load.columns[0].column_type = "int".to_owned();

@@ -60,7 +60,8 @@ struct Reader {
 impl Reader {
     fn start(world: &World) -> Self {
         let is_over = Arc::new(AtomicBool::new(false));
-        let (over, url, question) = (Arc::clone(&is_over), world.database.url(), format!("{QUESTION}{}", world.quoted()));
+        let (over, url, question) =
+            (Arc::clone(&is_over), world.database.url(), format!("{QUESTION}{}", world.quoted()));
         let is_mysql = world.is_mysql();
         let task = world.runtime.spawn(async move {
             let mut seen = BTreeSet::new();

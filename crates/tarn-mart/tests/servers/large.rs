@@ -1,7 +1,7 @@
 //! One version, loaded by several processes.
 
 use anyhow::Result;
-use tarn_pipeline::ports::{LoadMode, StagedMart};
+use tarn_pipeline::ports::LoadMode;
 
 use crate::world::{World, merge, refused};
 
@@ -16,7 +16,8 @@ on_each_server!(
 /// Slices are large: a million rows. So these files are of many rows and one column.
 fn large(world: &World, name: &str, rows: i64) -> tarn_pipeline::ports::VersionFile {
     let ids = arrow::array::Int64Array::from_iter_values(0..rows);
-    let batch = arrow::array::RecordBatch::try_from_iter([("id", std::sync::Arc::new(ids) as arrow::array::ArrayRef)]).unwrap();
+    let batch =
+        arrow::array::RecordBatch::try_from_iter([("id", std::sync::Arc::new(ids) as arrow::array::ArrayRef)]).unwrap();
     crate::world::write_parquet(&world.folder.path().join(name), &batch, 300_000);
     crate::world::file(name, &[])
 }

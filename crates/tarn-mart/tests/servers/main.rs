@@ -28,7 +28,7 @@ mod folder;
 mod interruption;
 mod large;
 mod modes;
-mod refusals;
 mod reach;
+mod refusals;
 mod round_trip;
 mod world;

@@ -42,7 +42,8 @@ fn replace_keeps_what_people_added(world: &World) -> Result<()> {
     } else {
         world.sql("grant select on %T to public");
         world.load(&world.load_of("r2", LoadMode::Replace, &[file]))?;
-        let may = format!("select has_table_privilege('postgres', '{}', 'select'), relacl::text like '%=r/%'", world.table);
+        let may =
+            format!("select has_table_privilege('postgres', '{}', 'select'), relacl::text like '%=r/%'", world.table);
         assert_eq!(world.sql(&format!("{may} from pg_class where relname = '{}'", world.table)), "t\tt");
     }
     Ok(())
@@ -54,7 +55,9 @@ fn replace_changes_rows_in_place_where_something_hangs_on_the_table(world: &Worl
     world.load(&world.load_of("r1", LoadMode::Replace, &[file]))?;
     let view = format!("v_{}", world.table);
     if world.is_mysql() {
-        world.sql(&format!("create trigger {view} before insert on %T for each row set new.name = concat(new.name, '!')"));
+        world.sql(&format!(
+            "create trigger {view} before insert on %T for each row set new.name = concat(new.name, '!')"
+        ));
     }
     world.sql(&format!("create view {view} as select count(*) as n, max(name) as name from %T"));
     let next = world.numbers("b.parquet", 0..20, "b");
@@ -71,7 +74,10 @@ fn merge_replaces_rows_of_the_same_key(world: &World) -> Result<()> {
     world.load(&world.load_of("r1", mode(), &[world.numbers("a.parquet", 0..2_000, "a")]))?;
     let second = world.load_of("r2", mode(), &[world.numbers("b.parquet", 1_000..3_000, "b")]);
     assert_eq!(world.load(&second)?.rows, 2_000);
-    assert_eq!(world.sql("select name, count(*), min(id) from %T group by name order by name"), "a\t1000\t0\nb\t2000\t1000");
+    assert_eq!(
+        world.sql("select name, count(*), min(id) from %T group by name order by name"),
+        "a\t1000\t0\nb\t2000\t1000"
+    );
     let again = world.load(&second)?;
     assert!(again.repeated && again.rows == 0);
     assert_eq!(world.state(), "3000|2|4498500|a|b");
@@ -120,7 +126,12 @@ fn append_adds_rows_once(world: &World) -> Result<()> {
 }
 
 fn partition_replaces_the_loaded_ones(world: &World) -> Result<()> {
-    world.load(&world.load_days("r1", by_day(), &[("a", &[1, 2]), ("A", &[3]), ("か", &[4]), ("it's \\ day", &[5])], &[]))?;
+    world.load(&world.load_days(
+        "r1",
+        by_day(),
+        &[("a", &[1, 2]), ("A", &[3]), ("か", &[4]), ("it's \\ day", &[5])],
+        &[],
+    ))?;
     // `A` and `か` stay, though a folding collation would take them for `a` and `が`.
     world.load(&world.load_days("r2", by_day(), &[("a", &[10]), ("が", &[11]), ("it's \\ day", &[12])], &["gone"]))?;
     assert_eq!(world.sql("select id from %T order by id").replace('\n', " "), "3 4 10 11 12");
@@ -144,7 +155,10 @@ fn an_older_run_is_refused_and_a_forced_one_goes_back(world: &World) -> Result<(
     older.force = true;
     world.load(&older)?;
     assert_eq!((world.state().as_str(), world.loaded().as_deref()), ("5|1|10|r3|r3", Some("r3")));
-    assert_eq!(world.sql(&format!("select run from tarn_loads where table_name = '{}' order by id", world.table)), "r2\nr4\nr3");
+    assert_eq!(
+        world.sql(&format!("select run from tarn_loads where table_name = '{}' order by id", world.table)),
+        "r2\nr4\nr3"
+    );
     Ok(())
 }
 
@@ -189,15 +203,26 @@ fn comments_and_indexes_are_kept(world: &World) -> Result<()> {
         world.load(&load)?;
         let table = &world.table;
         if world.is_mysql() {
-            let count = format!("select count(distinct index_name) from information_schema.statistics where table_schema = database() and table_name = '{table}'");
+            let count = format!(
+                "select count(distinct index_name) from information_schema.statistics where table_schema = database() and table_name = '{table}'"
+            );
             assert_eq!(world.sql(&count), "3");
-            let comment = format!("select column_comment from information_schema.columns where table_schema = database() and table_name = '{table}' and column_name = 'id'");
+            let comment = format!(
+                "select column_comment from information_schema.columns where table_schema = database() and table_name = '{table}' and column_name = 'id'"
+            );
             assert_eq!(world.sql(&comment), "the seller's \\ number");
-            let comment = format!("select table_comment from information_schema.tables where table_schema = database() and table_name = '{table}'");
+            let comment = format!(
+                "select table_comment from information_schema.tables where table_schema = database() and table_name = '{table}'"
+            );
             assert!(world.sql(&comment).starts_with("Sales, it's said [tarn load "));
         } else {
             assert_eq!(world.sql(&format!("select count(*) from pg_indexes where tablename = '{table}'")), "3");
-            assert_eq!(world.sql(&format!("select obj_description('{table}'::regclass), col_description('{table}'::regclass, 1)")), "Sales, it's said\tthe seller's \\ number");
+            assert_eq!(
+                world.sql(&format!(
+                    "select obj_description('{table}'::regclass), col_description('{table}'::regclass, 1)"
+                )),
+                "Sales, it's said\tthe seller's \\ number"
+            );
         }
     }
     Ok(())

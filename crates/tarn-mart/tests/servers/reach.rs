@@ -75,10 +75,14 @@ fn certificates_are_verified(world: &World) -> Result<()> {
     let arguments: Vec<String> = if world.is_mysql() {
         vec![format!("--ssl-cert={}", file("server.pem")), format!("--ssl-key={}", file("server.key"))]
     } else {
-        ["ssl=on".to_owned(), format!("ssl_cert_file={}", file("server.pem")), format!("ssl_key_file={}", file("server.key"))]
-            .into_iter()
-            .flat_map(|setting| ["-c".to_owned(), setting])
-            .collect()
+        [
+            "ssl=on".to_owned(),
+            format!("ssl_cert_file={}", file("server.pem")),
+            format!("ssl_key_file={}", file("server.key")),
+        ]
+        .into_iter()
+        .flat_map(|setting| ["-c".to_owned(), setting])
+        .collect()
     };
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let server = Database::start_with(world.kind(), &arguments)?;
@@ -91,7 +95,10 @@ fn certificates_are_verified(world: &World) -> Result<()> {
     refused(load_at(world, &format!("{}?tls=verify&ca={authority}", server.url())), unproven);
     let other = Certificates::new()?;
     refused(load_at(world, &format!("{by_name}?tls=verify&ca={}", other.file("ca.pem").display())), unproven);
-    refused(load_at(world, &format!("{by_name}?tls=verify&ca=/nowhere.pem")), "the authorities in `/nowhere.pem` cannot be read");
+    refused(
+        load_at(world, &format!("{by_name}?tls=verify&ca=/nowhere.pem")),
+        "the authorities in `/nowhere.pem` cannot be read",
+    );
     Ok(())
 }
 

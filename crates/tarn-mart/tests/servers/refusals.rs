@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use anyhow::Result;
 use arrow::array::{
-    Array as _, ArrayRef, Date32Array, Decimal128Array, Float64Array, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray,
+    Array as _, ArrayRef, Date32Array, Decimal128Array, Float64Array, Int64Array, RecordBatch, StringArray,
+    TimestampMicrosecondArray,
 };
 use tarn_pipeline::ports::{Load, LoadMode};
 
@@ -77,10 +78,12 @@ fn a_text_that_is_too_long_for_its_column(world: &World) -> Result<()> {
         // PostgreSQL holds every text.
         return Ok(());
     }
-    let long = world.write("long.parquet", vec![("name", Arc::new(StringArray::from(vec!["𠮷".repeat(11)])) as ArrayRef)]);
+    let long =
+        world.write("long.parquet", vec![("name", Arc::new(StringArray::from(vec!["𠮷".repeat(11)])) as ArrayRef)]);
     let mut load = world.load_columns("r1", LoadMode::Replace, &[("name", "varchar(10)")], &[long]);
     refused(world.load(&load), "Data too long");
-    let fits = world.write("fits.parquet", vec![("name", Arc::new(StringArray::from(vec!["𠮷".repeat(10)])) as ArrayRef)]);
+    let fits =
+        world.write("fits.parquet", vec![("name", Arc::new(StringArray::from(vec!["𠮷".repeat(10)])) as ArrayRef)]);
     load.files = vec![fits];
     world.load(&load)?;
     assert_eq!(world.sql("select char_length(name) from %T"), "10");
@@ -95,12 +98,20 @@ fn values_that_the_database_has_not(world: &World) -> Result<()> {
         ("timestamp", Arc::new(moments), "a year outside of 1 to 9999, at row 1"),
     ];
     if world.is_mysql() {
-        cases.push(("double", Arc::new(Float64Array::from(vec![1.0, f64::NAN])), "not finite, which MySQL has not, at row 2"));
+        cases.push((
+            "double",
+            Arc::new(Float64Array::from(vec![1.0, f64::NAN])),
+            "not finite, which MySQL has not, at row 2",
+        ));
         cases.push(("double", Arc::new(Float64Array::from(vec![f64::INFINITY])), "not finite"));
         let wide = Decimal128Array::from(vec![1]).with_precision_and_scale(38, 31)?;
         cases.push(("decimal(38,31)", Arc::new(wide), "more than 30 digits after the point"));
     } else {
-        cases.push(("string", Arc::new(StringArray::from(vec!["a", "b\0c"])), "the character 0, which PostgreSQL has not, at row 2"));
+        cases.push((
+            "string",
+            Arc::new(StringArray::from(vec!["a", "b\0c"])),
+            "the character 0, which PostgreSQL has not, at row 2",
+        ));
     }
     for (hive, array, part) in cases {
         let file = world.write("x.parquet", vec![("x", array)]);
@@ -147,7 +158,11 @@ fn a_row_that_is_too_wide(world: &World) -> Result<()> {
 fn another_unique_index(world: &World) -> Result<()> {
     world.load(&world.load_of("r1", merge(&["id"]), &[world.numbers("old.parquet", 0..3, "old")]))?;
     world.sql("update %T set name = concat('old', id)");
-    world.sql(if world.is_mysql() { "create unique index other on %T (name(20))" } else { "create unique index on %T (name)" });
+    world.sql(if world.is_mysql() {
+        "create unique index other on %T (name(20))"
+    } else {
+        "create unique index on %T (name)"
+    });
     let before = world.state();
     let load = world.load_of("r2", merge(&["id"]), &[world.numbers("new.parquet", [9], "old1")]);
     refused(world.load(&load), if world.is_mysql() { "another unique index, `other`" } else { "duplicate key" });
@@ -165,7 +180,9 @@ fn a_file_that_is_damaged_or_changed(world: &World) -> Result<()> {
     let mut damaged = whole.clone();
     let middle = damaged.len() / 2;
     damaged[middle..middle + 500].fill(0xff);
-    for (bytes, part) in [(&whole[..whole.len() / 2], "bad.parquet` cannot be read"), (&damaged, "bad.parquet` cannot be read")] {
+    for (bytes, part) in
+        [(&whole[..whole.len() / 2], "bad.parquet` cannot be read"), (&damaged, "bad.parquet` cannot be read")]
+    {
         std::fs::write(&path, bytes)?;
         unchanged(world, &[(world.load_of("r2", merge(&["id"]), &[crate::world::file("bad.parquet", &[])]), part)])?;
     }

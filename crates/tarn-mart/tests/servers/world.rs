@@ -68,7 +68,8 @@ impl World {
     }
 
     pub(crate) fn write(&self, name: &str, columns: Vec<(&str, ArrayRef)>) -> VersionFile {
-        let batch = RecordBatch::try_from_iter_with_nullable(columns.into_iter().map(|(name, array)| (name, array, true)));
+        let batch =
+            RecordBatch::try_from_iter_with_nullable(columns.into_iter().map(|(name, array)| (name, array, true)));
         write_parquet(&self.folder.path().join(name), &batch.unwrap(), 1_500);
         file(name, &[])
     }
@@ -85,7 +86,13 @@ impl World {
         self.load_columns(run, mode, &[("id", "bigint"), ("name", "string")], files)
     }
 
-    pub(crate) fn load_columns(&self, run: &str, mode: LoadMode, columns: &[(&str, &str)], files: &[VersionFile]) -> Load {
+    pub(crate) fn load_columns(
+        &self,
+        run: &str,
+        mode: LoadMode,
+        columns: &[(&str, &str)],
+        files: &[VersionFile],
+    ) -> Load {
         Load {
             run: RunId::try_from(run.to_owned()).unwrap(),
             table: self.table.clone(),
@@ -109,7 +116,12 @@ impl World {
         let files: Vec<VersionFile> = days.iter().enumerate().map(file).collect();
         let mut load = self.load_columns(run, mode, &[("id", "bigint")], &files);
         load.partition_keys = vec![Column::new("day", "string")];
-        load.partitions = days.iter().map(|(day, _)| *day).chain(emptied.iter().copied()).map(|day| vec![Some(day.to_owned())]).collect();
+        load.partitions = days
+            .iter()
+            .map(|(day, _)| *day)
+            .chain(emptied.iter().copied())
+            .map(|day| vec![Some(day.to_owned())])
+            .collect();
         load
     }
 
@@ -149,7 +161,15 @@ impl World {
     }
 
     /// The program that loads, with the test's rows: to be killed.
-    pub(crate) fn program(&self, url: &str, run: &str, mode: &str, columns: &str, keys: &str, files: &[&str]) -> Command {
+    pub(crate) fn program(
+        &self,
+        url: &str,
+        run: &str,
+        mode: &str,
+        columns: &str,
+        keys: &str,
+        files: &[&str],
+    ) -> Command {
         let mut command = Command::new(example());
         command.args([url, &self.table, mode, run, columns, keys]).arg(self.folder.path()).args(files);
         command
