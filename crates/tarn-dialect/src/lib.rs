@@ -14,6 +14,7 @@ mod functions;
 mod lambda;
 mod memory;
 mod operator;
+mod partitioning;
 mod plan;
 mod relation;
 mod rewrite;

@@ -27,6 +27,7 @@ use futures::future::BoxFuture;
 use crate::error::SqlError;
 use crate::functions::Functions;
 use crate::memory::SharedMemory;
+use crate::partitioning;
 use crate::plan::{FormPlanner, PlanningContext, check_rows};
 use crate::relation::{SamplePlanner, UnnestPlanner, expand};
 use crate::rewrite::{ANONYMOUS, Rewritten, Surroundings, rewrite};
@@ -83,6 +84,7 @@ impl Session {
         let state = SessionStateBuilder::new_with_default_features()
             .with_config(config(&settings))
             .with_runtime_env(runtime)
+            .with_physical_optimizer_rules(partitioning::rules())
             .build();
         let context = SessionContext::new_with_state(state);
         let catalog = MemoryCatalogProvider::new();
