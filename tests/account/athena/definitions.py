@@ -28,7 +28,9 @@ def understood(parsed: exp.Expression, text: str) -> Statement | None:
     if isinstance(parsed, exp.Alter) and all(isinstance(action, exp.AddPartition) for action in parsed.args["actions"]):
         return AddPartitions(parsed, text)
     if isinstance(parsed, (exp.Merge, exp.Update, exp.Delete)):
-        return Change(parsed, text)
+        from account.athena import iceberg
+
+        return iceberg.Change(parsed, text)
     return None
 
 
@@ -139,7 +141,7 @@ def _columns(definitions: list[exp.Expression]) -> list[dict[str, str]]:
 
 
 class Drop(Statement):
-    """DROP TABLE, VIEW or DATABASE. The files of a Hive table stay."""
+    """DROP TABLE, VIEW or DATABASE. The files of a Hive table stay, those of an Iceberg table go."""
 
     kind, detail = "DDL", "DROP"
 
@@ -156,6 +158,10 @@ class Drop(Statement):
             raise QueryError("TABLE_NOT_FOUND", f"FAILED: SemanticException [Error 10001]: Table not found {database}.{name}", kind=1003)
         if table.is_view != (self.parsed.kind == "VIEW"):
             raise QueryError("GENERIC_USER_ERROR", f"FAILED: SemanticException: {name} is {'a view' if table.is_view else 'not a view'}")
+        if table.is_iceberg:
+            from account.athena import iceberg
+
+            iceberg.drop(session, table)
         session.catalogue.glue.delete_table(database, name)
         return Outcome()
 
@@ -194,13 +200,3 @@ class AddPartitions(Statement):
                 raise QueryError("GENERIC_USER_ERROR", f"FAILED: AlreadyExistsException: Partition already exists: {values}", kind=1301)
             stored.create_partition({"Values": values, "StorageDescriptor": {**table.storage, "Location": where}, "Parameters": {}})
         return Outcome()
-
-
-class Change(Statement):
-    """MERGE, UPDATE and DELETE: Athena does them on Iceberg tables only."""
-
-    detail = "MERGE"
-
-    def run(self, run: Run) -> Outcome:
-        run.session.catalogue.get(*run.session.name_of(self.parsed.this))
-        raise QueryError("NOT_SUPPORTED", "Modifying Hive table rows is only supported for transactional tables")

@@ -14,7 +14,7 @@ _WORDS = frozenset(
     "and or not in exists all any some as on using over within group filter where having by select from join with case when then else between like "
     "distinct values union except intersect interval array row map varchar char decimal timestamp time double precision lateral unnest tablesample "
     "bernoulli system partition order limit offset sets cube rollup grouping recursive ordinality is null end varbinary respect ignore nulls key value "
-    "passing columns returning explain analyze unload tblproperties serdeproperties".split()
+    "passing columns returning explain analyze unload tblproperties serdeproperties insert".split()
 )
 
 

@@ -23,7 +23,10 @@ def properties(parsed: exp.Expression) -> dict[str, Any]:
             found["location"] = item.this.name
         elif isinstance(item, exp.Property) and type(item) is exp.Property:
             value = item.args["value"]
-            found[item.name.lower()] = [each.name for each in value.expressions] if isinstance(value, exp.Array) else value.name
+            if isinstance(value, exp.Array):
+                found[item.name.lower()] = [each.name for each in value.expressions]
+            else:
+                found[item.name.lower()] = str(value.this).lower() if isinstance(value, exp.Boolean) else value.name
     return found
 
 

@@ -108,6 +108,17 @@ class Select(Statement):
 def measure(run: Run, sql: str, outcome: Outcome) -> None:
     """Notes what the query reads; it is cancelled when that is more than the work group allows."""
     outcome.input_bytes, outcome.input_rows = run.session.reads(sql)
+    _limit(run, outcome)
+
+
+def measure_tables(run: Run, outcome: Outcome) -> None:
+    """The same where the whole of all tables is read."""
+    each = [bound.scanned(None, {column.name for column in bound.table.columns}) for bound in run.session.tables]
+    outcome.input_bytes, outcome.input_rows = sum(size for size, _ in each), sum(rows for _, rows in each)
+    _limit(run, outcome)
+
+
+def _limit(run: Run, outcome: Outcome) -> None:
     if run.fault and run.fault.scanned is not None:
         outcome.input_bytes = run.fault.scanned
     if run.cutoff is not None and outcome.input_bytes > run.cutoff:
@@ -153,7 +164,9 @@ class CreateTableAsSelect(Statement):
                 return Outcome()
             raise QueryError("TABLE_ALREADY_EXISTS", f"line 1:1: Destination table 'awsdatacatalog.{database}.{name}' already exists", kind=1301)
         if str(said.get("table_type", "HIVE")).upper() == "ICEBERG":
-            raise QueryError("NOT_SUPPORTED", f"the stand-in has no Iceberg tables: {database}.{name}")
+            from account.athena import iceberg
+
+            return iceberg.create_as_select(run, self.parsed, said, database, name)
         location = said.get("external_location") or f"{run.output.rstrip('/')}/tables/{run.query_id}"
         place = place_of(location)
         refuse_zones(self.parsed.expression)
@@ -201,11 +214,13 @@ class Insert(Statement):
         table = session.catalogue.get(database, name)
         if table.is_view:
             raise QueryError("NOT_SUPPORTED", "line 1:1: Inserting into views is not supported")
-        if table.is_iceberg:
-            raise QueryError("NOT_SUPPORTED", f"the stand-in has no Iceberg tables: {database}.{name}")
         sql = session.translated(_with_parameters(self.parsed.expression, run.parameters))
         columns = [*table.columns, *table.partition_columns]
         sql = self._in_order(session, sql, columns, mentioned)
+        if table.is_iceberg:
+            from account.athena import iceberg
+
+            return iceberg.insert(run, table, sql)
         if table.storage.get("BucketColumns"):
             raise QueryError("NOT_SUPPORTED", f"INSERT into bucketed tables is not supported: {database}.{name}")
         library = (table.storage.get("SerdeInfo") or {}).get("SerializationLibrary", "").lower()

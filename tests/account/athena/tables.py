@@ -49,7 +49,7 @@ class BoundTable:
             wanted = column.kind.duckdb()
             if name is None:
                 chosen.append(f'NULL::{wanted} AS "{column.name}"')
-            elif column.kind.name == "timestamp":
+            elif column.kind.name == "timestamp" and not self.table.is_iceberg:
                 # Hive's timestamps have milliseconds; finer ones are rounded when read.
                 finer = f'"{name}"::TIMESTAMP' if kind in ("TIMESTAMP", "TIMESTAMP_MS", "TIMESTAMP_S") else f'"{name}"::TIMESTAMPTZ::TIMESTAMP'
                 chosen.append(f'({finer})::TIMESTAMP_MS::TIMESTAMP AS "{column.name}"')
@@ -131,7 +131,7 @@ def _footer(copy: Path, key: Any) -> Any:
 def _converter(table: Table) -> Any:
     """What makes Parquet of the table's files; None when they are."""
     library = (table.storage.get("SerdeInfo") or {}).get("SerializationLibrary", "").lower()
-    if "parquet" in library:
+    if "parquet" in library or table.is_iceberg:
         return None
     if "orc" in library:
         return _orc_as_parquet
