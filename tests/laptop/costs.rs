@@ -107,7 +107,7 @@ fn a_limit_of_the_lake_or_of_a_run_stops_too() -> Result<()> {
     let of_lake = lake("athena: {scan_limit: 20 KB}\n")?;
     let refused = of_lake.tarn(&["run"])?.ended(1);
     assert!(refused.stderr.contains("tarn.yaml"), "{}", refused.stderr);
-    let of_run = lake("run: {scan_limit: 70 KB}\n")?;
+    let of_run = lake("run: {scan_limit: 50 KB}\n")?;
     of_run.tarn(&["run"])?.done();
     of_run.write("models/second.sql", "select id, note from {{ source('orders') }}")?;
     let refused = of_run.tarn(&["run"])?.ended(1);
