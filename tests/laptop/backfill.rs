@@ -1,5 +1,7 @@
 //! Backfills: slices in order and side by side, stopped and taken up again.
 
+use std::io::{BufRead, BufReader};
+
 use anyhow::Result;
 use tarn_testkit::ScratchLake;
 
@@ -97,6 +99,25 @@ fn a_backfill_that_failed_goes_on_where_it_was() -> Result<()> {
     );
     // Done is done.
     backfill(&lake, &["--resume"])?.ended(2);
+    Ok(())
+}
+
+#[test]
+fn a_backfill_that_was_killed_goes_on() -> Result<()> {
+    for more in [&[][..], &["--jobs", "2"]] {
+        let lake = lake(OVERWRITE)?;
+        bring_in(&lake, "late", 5)?;
+        let days = ["backfill", "totals+", "--from", "2026-01-03", "--to", "2026-01-06"];
+        let mut killed = lake.start(&[&days[..], more].concat())?;
+        let told = BufReader::new(killed.stderr.take().unwrap());
+        let ended = told.lines().map_while(Result::ok).find(|line| line.contains("✓ 2026-01-0"));
+        killed.kill()?;
+        killed.wait()?;
+        assert!(ended.is_some(), "a slice ends before the kill");
+        backfill(&lake, &[more, &["--resume"]].concat())?.done();
+        assert_eq!(late_days(&lake)?, "3 4 5 6", "{more:?}");
+        assert_eq!(lake.rows("select days, amount from report")?, ["10,120"]);
+    }
     Ok(())
 }
 
