@@ -1,6 +1,7 @@
 """`python -m account [--port PORT]`: starts the account, prints its port, and ends when its standard input or its parent does."""
 import argparse
 import os
+import signal
 import sys
 import threading
 import time
@@ -15,6 +16,7 @@ def main() -> None:
 
     from account.server import Server
 
+    signal.signal(signal.SIGTERM, lambda *_: _end())
     server = Server(arguments.port, arguments.verbose)
     server.start()
     print(server.port, flush=True)

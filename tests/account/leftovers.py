@@ -1,4 +1,5 @@
 """What has to be removed when the account ends: folders and processes that it made."""
+import atexit
 import shutil
 import subprocess
 import tempfile
@@ -28,3 +29,6 @@ def remove() -> None:
             started.kill()
     for path in _folders:
         shutil.rmtree(path, ignore_errors=True)
+
+
+atexit.register(remove)
