@@ -12,6 +12,7 @@ GENERATOR := $(CARGO_TARGET_DIR)/release/shop-generator
 LAKE := examples/shop
 EVENTS := 10000
 BENCH_EVENTS := 1000000
+BENCH_ROWS := 5000000
 DATA := $(LAKE)/data/$(EVENTS)
 
 .PHONY: help build run test lint fmt bench fuzz clean
@@ -50,6 +51,8 @@ bench: build ## Measure beside named peers; raw results in benches/results (BENC
 	python3 benches/ingest.py --events $(BENCH_EVENTS)
 	python3 benches/run.py --events $(BENCH_EVENTS)
 	python3 benches/handlers.py
+	cargo build --release --locked -p tarn-mart --example load
+	python3 benches/marts.py --rows $(BENCH_ROWS)
 
 # Coverage is counted by LLVM itself, so the stable compiler will do; the engine of the fuzzer is compiled with `c++`.
 FUZZ_SECONDS := 60

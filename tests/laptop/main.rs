@@ -9,6 +9,7 @@ mod github;
 mod incremental;
 mod ingest;
 mod interruption;
+mod marts;
 mod quarantine;
 mod rollback;
 mod schema_changes;

@@ -58,6 +58,30 @@ pub fn open_server(url: &str, passwords: Option<Arc<dyn Passwords>>) -> Result<B
     })
 }
 
+/// The server and the user that a URL names.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ServerOf {
+    /// Its name.
+    pub host: String,
+    /// Its port.
+    pub port: u16,
+    /// Who connects.
+    pub user: String,
+}
+
+/// The server that a URL names.
+///
+/// # Errors
+/// A URL that names none.
+pub fn server_of(url: &str) -> Result<ServerOf, MartError> {
+    match url::parse(url, Path::new(""))? {
+        Location::Mysql(address) | Location::Postgres(address) => {
+            Ok(ServerOf { host: address.host, port: address.port, user: address.user })
+        }
+        Location::Sqlite(_) => Err(refused("a SQLite mart is a file on no server")),
+    }
+}
+
 /// Rows of a mart as text.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct QueryRows {

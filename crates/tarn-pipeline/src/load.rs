@@ -145,7 +145,7 @@ fn selection(target: &MartTarget) -> MartMode {
     }
 }
 
-fn mode_name(mode: MartMode) -> &'static str {
+pub(crate) fn mode_name(mode: MartMode) -> &'static str {
     match mode {
         MartMode::Replace => "replace",
         MartMode::Merge => "merge",

@@ -10,10 +10,11 @@ use serde::Serialize;
 use tarn_model::Model;
 
 use crate::error::StepError;
-use crate::load::{LoadRequest, loads};
+use crate::load::{LoadRequest, loads, mode_name};
 use crate::manifest::{Manifest, State};
 use crate::names::RunId;
 use crate::ports::{Load, LoadOutcome, ObjectStore, PartOutcome, StagedMart};
+use crate::record::LoadedRecord;
 
 /// What is loaded where.
 #[derive(Clone, Copy)]
@@ -94,6 +95,21 @@ pub async fn part(
 ) -> Result<PartOutcome, StepError> {
     let (load, _) = request.next(mart, objects.as_ref()).await?;
     Ok(mart.part(&load, part, objects, until).await?)
+}
+
+/// What goes into the model's record about a load.
+///
+/// # Errors
+/// A model without a mart.
+pub fn record(model: &Model, rows: u64, milliseconds: u64) -> Result<LoadedRecord, StepError> {
+    let missing = || StepError::permanent(format!("model `{}` has no mart", model.name));
+    let target = model.mart.as_ref().ok_or_else(missing)?;
+    Ok(LoadedRecord {
+        table: format!("{}.{}", target.to, target.table),
+        mode: mode_name(target.mode).to_owned(),
+        rows,
+        milliseconds,
+    })
 }
 
 /// Makes the rows visible.

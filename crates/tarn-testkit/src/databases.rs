@@ -256,8 +256,17 @@ impl Database {
                 command.arg(format!("--datadir={}", data.display()));
                 command.arg(format!("--socket={}", self.socket().display()));
                 command.arg(format!("--port={}", self.port));
+                // Servers that start remove what others left in a folder that they share.
+                let temporary = self.folder.path().join("tmp");
+                std::fs::create_dir_all(&temporary)?;
+                command.arg(format!("--tmpdir={}", temporary.display()));
                 command.args(["--bind-address=127.0.0.1", "--local-infile=1", "--secure-file-priv="]);
-                command.args(["--skip-log-bin", "--innodb-buffer-pool-size=256M", "--skip-name-resolve"]);
+                command.args([
+                    "--skip-log-bin",
+                    "--innodb-buffer-pool-size=256M",
+                    "--skip-name-resolve",
+                    "--performance-schema=OFF",
+                ]);
                 if self.kind == Kind::Mysql {
                     command.arg(format!("--basedir={}", unpacked_folder()?.join("usr").display()));
                     command.arg("--mysqlx=OFF");

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use tarn_pipeline::load;
 use tarn_pipeline::ports::{Event, Observer};
 
-use crate::args::GlobalArguments;
+use crate::args::{GlobalArguments, Target};
 use crate::lake::Place;
 use crate::outcome::{Mistakes, Outcome, Refusal};
 use crate::progress::{Progress, rows_per_second};
@@ -37,13 +37,17 @@ pub(crate) async fn run(args: &Args, global: &GlobalArguments, terminal: Termina
             .with_hint("write `mart: {to: …}` into the model's header")
             .into());
     }
-    let _lock = place.lock("tarn load", args.wait, terminal).await?;
+    let _lock = match global.target {
+        Target::Local => Some(place.lock("tarn load", args.wait, terminal).await?),
+        // Loads are kept apart by the mart itself.
+        Target::Aws => None,
+    };
     let progress = Arc::new(Progress::new(terminal));
-    let opened = place.open(Arc::clone(&progress) as Arc<dyn Observer>, &lake)?;
+    let ports = place.ports(global.target, Arc::clone(&progress) as Arc<dyn Observer>, &lake)?;
     let mut answers: Vec<Value> = Vec::new();
     for model in models {
-        let told = |rows| progress.observe(Event::LoadProgress { model: model.name.clone(), rows });
-        let loaded = load::published(model, args.anew, &opened.ports, &told).await;
+        let told = |rows: u64| progress.observe(Event::LoadProgress { model: model.name.clone(), rows });
+        let loaded = load::published(model, args.anew, &ports, &told).await;
         progress.clear();
         let loaded = loaded?;
         let speed = rows_per_second(loaded.rows, loaded.milliseconds);

@@ -11,7 +11,7 @@ use tarn_pipeline::names::Key;
 use tarn_pipeline::ports::{Object, ObjectError, ObjectReader, ObjectStore, ObjectWriter};
 
 /// Objects in a folder; it can only be read.
-pub(crate) struct Folder(pub PathBuf);
+pub(crate) struct Folder(pub(crate) PathBuf);
 
 struct Open {
     key: Key,

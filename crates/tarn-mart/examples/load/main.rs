@@ -97,7 +97,8 @@ async fn main() -> ExitCode {
             ExitCode::SUCCESS
         }
         Err(error) => {
-            eprintln!("{error}\nhint: {}\nretryable: {}", error.hint.as_deref().unwrap_or_default(), error.retryable);
+            let hint = error.hint.as_deref().unwrap_or_default();
+            eprintln!("{error}\nhint: {hint}\nretryable: {}", error.retryable);
             ExitCode::FAILURE
         }
     }

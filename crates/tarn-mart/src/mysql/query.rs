@@ -19,6 +19,8 @@ pub(crate) fn query(address: Address, sql: &str, receive: &mut RowReceiver<'_>) 
 
 async fn answer(server: MysqlServer, sql: String, answers: Answers) -> Result<(), Fault> {
     let mut session = server.connect(None).await?;
+    // Of the session: a statement that commits by itself would leave a transaction's own read-only mode behind.
+    session.run("SET SESSION TRANSACTION READ ONLY").await?;
     session.run("START TRANSACTION READ ONLY").await?;
     let name = server.name();
     let wrong = |error: mysql_async::Error| match &error {

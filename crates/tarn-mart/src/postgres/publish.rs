@@ -162,7 +162,7 @@ impl PostgresSession {
         let number = self.number(table).await?;
         let rows = self
             .rows(format!(
-                "SELECT i.indisunique, string_agg(a.attname, chr(31) ORDER BY k.place) \
+                "SELECT i.indisunique, string_agg(a.attname::text, chr(31) ORDER BY k.place) \
                  FROM pg_index i CROSS JOIN LATERAL unnest(i.indkey) WITH ORDINALITY AS k (number, place) \
                  LEFT JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.number \
                  WHERE i.indrelid = {number} AND i.indisvalid AND i.indpred IS NULL AND i.indexprs IS NULL \

@@ -199,7 +199,7 @@ impl Session for PostgresSession {
         }
         let columns = self
             .rows(format!(
-                "SELECT a.attname, format_type(a.atttypid, a.atttypmod), a.attgenerated || a.attidentity, \
+                "SELECT a.attname, format_type(a.atttypid, a.atttypmod), a.attgenerated <> '' OR a.attidentity = 'a', \
                  coalesce(l.collisdeterministic, true) FROM pg_attribute a LEFT JOIN pg_collation l ON l.oid = a.attcollation \
                  WHERE a.attrelid = {number} AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum"
             ))
@@ -209,7 +209,7 @@ impl Session for PostgresSession {
             let (name, declared) = (take(0), take(1));
             ExistingColumn {
                 value_type: schema::parse(&declared),
-                is_generated: !take(2).is_empty(),
+                is_generated: take(2) == "t",
                 is_bytewise: take(3) == "t",
                 name,
                 declared,

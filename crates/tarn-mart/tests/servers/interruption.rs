@@ -109,6 +109,11 @@ fn old_load(world: &World) -> Load {
     load
 }
 
+/// What a reader sees.
+fn seen(world: &World) -> String {
+    world.sql(&format!("{QUESTION}%T"))
+}
+
 fn prepare(world: &World) -> String {
     world.numbers("old.parquet", 0..ROWS, "old");
     // Out of order, so that a half of the rows is no half of the keys.
@@ -133,10 +138,10 @@ fn a_killed_loader_leaves_nothing(world: &World) -> Result<()> {
         let started = Instant::now();
         assert!(program().stdout(Stdio::null()).status()?.success());
         let whole = started.elapsed();
-        assert_eq!(world.state(), new, "{mode}");
+        assert_eq!(seen(world), new, "{mode}");
         for _ in 0..kills() {
             world.load(&original)?;
-            assert_eq!(world.state(), old, "{mode}");
+            assert_eq!(seen(world), old, "{mode}");
             let reader = Reader::start(world);
             let mut child = program().stdout(Stdio::null()).stderr(Stdio::null()).spawn()?;
             std::thread::sleep(Duration::from_micros(chance.below(u64::try_from(whole.as_micros())?)));
@@ -144,7 +149,7 @@ fn a_killed_loader_leaves_nothing(world: &World) -> Result<()> {
             child.wait()?;
             // The server still undoes what the process left; readers go on meanwhile.
             world.load(&load)?;
-            assert_eq!(world.state(), new, "{mode}");
+            assert_eq!(seen(world), new, "{mode}");
             assert_eq!((world.leftovers().as_str(), world.loaded().as_deref()), ("0", Some("r2")));
             let seen = reader.end(world)?;
             assert!(seen.iter().all(|state| *state == old || *state == new), "{mode}: {seen:?}");
@@ -172,11 +177,12 @@ fn a_cut_connection_is_taken_up_again(world: &World) -> Result<()> {
             world.load(&original)?;
             let cuts = proxy.cuts();
             let reader = Reader::start(world);
-            proxy.set(Cut::After(chance.below(bytes)));
+            // The farewell is of no interest, and not always sent.
+            proxy.set(Cut::After(chance.below(bytes - bytes / 20)));
             let outcome = world.runtime.block_on(mart.load(&load, world.objects(), &|_| {}))?;
             assert_eq!(proxy.cuts(), cuts + 1, "it was not cut");
             assert_eq!((outcome.rows, outcome.repeated), (u64::try_from(ROWS + ROWS / 2)?, false));
-            assert_eq!(world.state(), new, "{mode}");
+            assert_eq!(seen(world), new, "{mode}");
             let seen = reader.end(world)?;
             assert!(seen.iter().all(|state| *state == old || *state == new), "{mode}: {seen:?}");
         }

@@ -81,7 +81,7 @@ fn a_text_that_is_too_long_for_its_column(world: &World) -> Result<()> {
     let long =
         world.write("long.parquet", vec![("name", Arc::new(StringArray::from(vec!["𠮷".repeat(11)])) as ArrayRef)]);
     let mut load = world.load_columns("r1", LoadMode::Replace, &[("name", "varchar(10)")], &[long]);
-    refused(world.load(&load), "Data too long");
+    refused(world.load(&load), "column 'name' at row 1");
     let fits =
         world.write("fits.parquet", vec![("name", Arc::new(StringArray::from(vec!["𠮷".repeat(10)])) as ArrayRef)]);
     load.files = vec![fits];
@@ -178,8 +178,8 @@ fn a_file_that_is_damaged_or_changed(world: &World) -> Result<()> {
     write_parquet(&path, &batch, 5_000);
     let whole = std::fs::read(&path)?;
     let mut damaged = whole.clone();
-    let middle = damaged.len() / 2;
-    damaged[middle..middle + 500].fill(0xff);
+    // The head of the first page; values themselves have no check that could fail.
+    damaged[4..40].fill(0xff);
     for (bytes, part) in
         [(&whole[..whole.len() / 2], "bad.parquet` cannot be read"), (&damaged, "bad.parquet` cannot be read")]
     {

@@ -128,7 +128,9 @@ def plain(name, value, kind, arrow):
             value = dict(value)
         return value
     if isinstance(value, float):
-        # MySQL keeps the sign of zero as well as anybody, but its drivers read it from text.
+        if name == "f32" and not math.isinf(value):
+            # A driver may read the shortest digits of 32 bits as a number of 64.
+            value = struct.unpack("f", struct.pack("f", value))[0]
         return "nan" if math.isnan(value) else value
     if name == "b":
         return bool(value)

@@ -146,13 +146,13 @@ error[wrong-type]: a variable is a single value, or a mapping with `default` and
 10 |   list: [1]
    |         ^^^ this is a list
 
-error[bad-value]: `reporting.db` is not the address of a mart
+error[bad-value]: this is not the address of a mart
   --> tarn.yaml:12:20
    |
 12 |   reporting: {url: reporting.db}
    |                    ^^^^^^^^^^^^
    |
-   = hint: it begins with `sqlite:`, `mysql://` or `postgresql://`
+   = hint: it begins with `sqlite:`, `mysql://` or `postgresql://`, or is a variable: `${REPORTING_URL}`
 
 error[bad-value]: `versions` is a whole number from 0 to 10000
   --> tarn.yaml:13:23
