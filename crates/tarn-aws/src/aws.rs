@@ -69,7 +69,7 @@ impl Aws {
         }
     }
 
-    async fn config(&self) -> &SdkConfig {
+    pub(crate) async fn config(&self) -> &SdkConfig {
         self.config.get_or_init(|| defaults().load()).await
     }
 

@@ -2,7 +2,7 @@
 //!
 //! [`Aws`] holds the way to the services: configuration and clients are made when they are first needed, so that a function that
 //! needs none starts as if there were none. [`Bucket`] is the object store on S3, [`Glue`] the catalogue, [`Athena`] runs queries,
-//! [`Firehose`] are the delivery streams, [`Workflow`] is a state machine.
+//! [`Firehose`] are the delivery streams, [`Workflow`] is a state machine, [`Secret`] and [`RdsToken`] are passwords of marts.
 
 mod athena;
 mod aws;
@@ -10,6 +10,7 @@ mod bucket;
 mod error;
 mod firehose;
 mod glue;
+mod secrets;
 mod workflow;
 
 pub use athena::{Athena, AthenaSettings};
@@ -17,4 +18,5 @@ pub use aws::{Aws, defaults};
 pub use bucket::{Bucket, BucketNames};
 pub use firehose::Firehose;
 pub use glue::Glue;
+pub use secrets::{RdsToken, Secret};
 pub use workflow::{Execution, Workflow, WorkflowError};

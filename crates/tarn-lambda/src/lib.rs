@@ -17,5 +17,5 @@ mod settings;
 pub use failure::{Failure, FailureKind};
 pub use handler::{Answer, Handler, Invocation};
 pub use report::Report;
-pub use runtime::run;
+pub use runtime::{run, run_once};
 pub use settings::{Settings, SettingsError};

@@ -4,6 +4,7 @@
 
 use std::cell::Cell;
 use std::convert::Infallible;
+use std::io::Write as _;
 use std::panic::AssertUnwindSafe;
 use std::pin::Pin;
 use std::process::ExitCode;
@@ -11,6 +12,7 @@ use std::rc::Rc;
 use std::task::{Context, Poll};
 use std::time::{Instant, SystemTime};
 
+use bytes::Bytes;
 use futures::FutureExt;
 use lambda_runtime::tower::Layer;
 use lambda_runtime::{LambdaEvent, LambdaInvocation, Runtime, Service, service_fn};
@@ -40,20 +42,35 @@ pub fn run<H: Handler + 'static>(start: impl AsyncFnOnce() -> Result<H, Failure>
         tracing::error!("`{missing}` is not set: this program is started by AWS Lambda");
         return ExitCode::FAILURE;
     }
-    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
-        Ok(runtime) => runtime,
-        Err(error) => {
-            tracing::error!(%error, "the function could not be started");
-            return ExitCode::FAILURE;
-        }
-    };
-    match runtime.block_on(serve(start)) {
+    match on_one_thread(serve(start)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             tracing::error!(%error, "the function ended");
             ExitCode::FAILURE
         }
     }
+}
+
+/// Does one piece of a function's work outside of Lambda, as a container does, and prints its answer.
+pub fn run_once(work: impl AsyncFnOnce() -> Result<Bytes, Failure>) -> ExitCode {
+    log::start();
+    let answered = on_one_thread(async { work().await.map_err(Error::from) });
+    let printed = answered.and_then(|answer| {
+        let mut out = std::io::stdout().lock();
+        out.write_all(&answer)?;
+        Ok(out.write_all(b"\n")?)
+    });
+    match printed {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            tracing::error!(%error, "the work failed");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn on_one_thread<T>(work: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+    tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(work)
 }
 
 async fn serve<H: Handler + 'static>(start: impl AsyncFnOnce() -> Result<H, Failure>) -> Result<(), Error> {
