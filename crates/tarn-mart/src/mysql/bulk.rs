@@ -106,6 +106,9 @@ impl MysqlSession {
                 }
             }
         };
+        // A server that refuses the statement never asks for the rows: they must not stay with the connection, or whoever writes
+        // them would wait for it forever.
+        self.connection().set_infile_handler(async { Ok(stream::empty().boxed()) });
         result.map_err(|error| explain(error, &self.name))?;
         let Some(counts) = Counts::parse(&self.connection().info()) else {
             return Err(refused(format!("mart `{}` does not say how many rows it took", self.name)).into());
