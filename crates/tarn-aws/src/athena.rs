@@ -73,7 +73,7 @@ impl QueryService for Athena {
             Some(state @ (QueryExecutionState::Failed | QueryExecutionState::Cancelled)) => {
                 let cancelled = *state == QueryExecutionState::Cancelled;
                 let status = execution.status.as_ref();
-                let error = mistakes::read(status.cloned().unwrap_or_else(|| mistakes::unknown()), cancelled);
+                let error = mistakes::read(status.cloned().unwrap_or_else(mistakes::unknown), cancelled);
                 QueryState::Failed(EngineError { tries: vec![sent(id, &execution, false)], ..error })
             }
             _ => QueryState::Running,

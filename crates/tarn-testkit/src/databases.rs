@@ -241,6 +241,19 @@ impl Database {
     }
 
     fn run(&mut self) -> Result<()> {
+        let started = Instant::now();
+        loop {
+            match self.run_once() {
+                // The children of a server that was killed hold its memory for another moment.
+                Err(error) if started.elapsed() < PATIENCE && error.to_string().contains("still in use") => {
+                    std::thread::sleep(Duration::from_millis(200));
+                }
+                ended => return ended,
+            }
+        }
+    }
+
+    fn run_once(&mut self) -> Result<()> {
         let data = self.data();
         let mut server = match self.kind {
             Kind::Postgres => {

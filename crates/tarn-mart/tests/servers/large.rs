@@ -28,7 +28,7 @@ fn count(world: &World) -> String {
 
 fn parts_are_gathered_and_seen_at_once(world: &World) -> Result<()> {
     let file = large(world, "large.parquet", 2_500_000);
-    let load = world.load_columns("r2", LoadMode::Replace, &[("id", "bigint")], &[file.clone()]);
+    let load = world.load_columns("r2", LoadMode::Replace, &[("id", "bigint")], std::slice::from_ref(&file));
     let small = large(world, "small.parquet", 10);
     world.load(&world.load_columns("r1", LoadMode::Replace, &[("id", "bigint")], &[small]))?;
     let objects = world.objects();

@@ -1,7 +1,7 @@
 //! Loads into real servers: MySQL, MariaDB and PostgreSQL, started by the tests.
 //!
 //! Each test is there once for each kind of server, in a module named after it.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs, reason = "tests")]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout, missing_docs, reason = "tests")]
 
 /// One test for each of the functions, on each kind of server.
 macro_rules! on_each_server {

@@ -33,7 +33,7 @@ fn replace_builds_the_table_anew(world: &World) -> Result<()> {
 
 fn replace_keeps_what_people_added(world: &World) -> Result<()> {
     let file = world.numbers("a.parquet", 0..10, "a");
-    world.load(&world.load_of("r1", LoadMode::Replace, &[file.clone()]))?;
+    world.load(&world.load_of("r1", LoadMode::Replace, std::slice::from_ref(&file)))?;
     if world.is_mysql() {
         world.sql("create index by_id on %T (id)");
         world.load(&world.load_of("r2", LoadMode::Replace, &[file]))?;
@@ -93,7 +93,7 @@ fn merge_tells_keys_apart_by_their_bytes(world: &World) -> Result<()> {
     let texts = std::sync::Arc::new(arrow::array::StringArray::from(keys.to_vec()));
     let file = world.write("a.parquet", vec![("name", texts)]);
     for run in ["r1", "r2"] {
-        let load = world.load_columns(run, merge(&["name"]), &[("name", "string")], &[file.clone()]);
+        let load = world.load_columns(run, merge(&["name"]), &[("name", "string")], std::slice::from_ref(&file));
         assert_eq!(world.load(&load)?.rows, 12);
     }
     assert_eq!(world.sql("select count(*), count(distinct name) from %T"), "12\t12");
@@ -195,7 +195,7 @@ fn two_loads_at_once_serialise(world: &World) -> Result<()> {
 fn comments_and_indexes_are_kept(world: &World) -> Result<()> {
     let file = world.numbers("a.parquet", 0..10, "a");
     for (run, mode) in [("r1", LoadMode::Replace), ("r2", merge(&["id"])), ("r3", LoadMode::Replace)] {
-        let mut load = world.load_of(run, mode, &[file.clone()]);
+        let mut load = world.load_of(run, mode, std::slice::from_ref(&file));
         load.columns[0].comment = Some("the seller's \\ number".to_owned());
         load.options.description = Some("Sales, it's said".to_owned());
         load.options.indexes = vec![vec!["name".to_owned()], vec!["name".to_owned(), "id".to_owned()]];

@@ -28,6 +28,9 @@ pub fn predicate(columns: &[Column], combinations: &[Vec<Option<String>>]) -> St
     condition(columns, &combinations)
 }
 
+/// A value of the first column, and the values of the others that stand beside it.
+type Group<'a> = (&'a Option<String>, Vec<&'a [Option<String>]>);
+
 fn condition(columns: &[Column], combinations: &[&[Option<String>]]) -> String {
     let Some((first, rest)) = columns.split_first() else {
         return if combinations.is_empty() { "false" } else { "true" }.to_owned();
@@ -35,7 +38,7 @@ fn condition(columns: &[Column], combinations: &[&[Option<String>]]) -> String {
     if rest.is_empty() {
         return one_of(first, combinations.iter().filter_map(|combination| combination.first()));
     }
-    let mut groups: Vec<(&Option<String>, Vec<&[Option<String>]>)> = Vec::new();
+    let mut groups: Vec<Group<'_>> = Vec::new();
     for (value, others) in combinations.iter().filter_map(|combination| combination.split_first()) {
         match groups.last_mut() {
             Some((last, group)) if *last == value => group.push(others),
