@@ -203,6 +203,7 @@ impl RuntimeApi {
     /// What the function has logged up to now; every line must be JSON.
     #[track_caller]
     pub fn log(&self) -> Vec<Value> {
+        self.settle();
         let lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
         let parse = |line: &String| serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}"));
         lines.iter().map(parse).collect()
@@ -210,7 +211,22 @@ impl RuntimeApi {
 
     /// What the function has logged up to now, as it stands.
     pub fn log_text(&self) -> String {
+        self.settle();
         self.lines.lock().unwrap_or_else(PoisonError::into_inner).join("\n")
+    }
+
+    /// What a function has written arrives a moment later: waits until no more comes, for two seconds at most.
+    fn settle(&self) {
+        let count = || self.lines.lock().unwrap_or_else(PoisonError::into_inner).len();
+        let mut before = count();
+        for _ in 0..40 {
+            std::thread::sleep(Duration::from_millis(50));
+            let now = count();
+            if now == before && now > 0 {
+                return;
+            }
+            before = now;
+        }
     }
 
     /// Processor time that the function has used since it was started.
