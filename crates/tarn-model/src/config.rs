@@ -4,6 +4,7 @@ use chrono_tz::Tz;
 use indexmap::IndexMap;
 use serde::{Serialize, Serializer};
 
+use crate::deployment::{self, AccessConfig, AlertsConfig, AwsConfig, DeployedMart};
 use crate::model::Drift;
 use crate::name;
 use crate::value;
@@ -41,6 +42,8 @@ pub struct LakeConfig {
     pub aws: AwsConfig,
     /// Where messages go, used once deployed.
     pub alerts: AlertsConfig,
+    /// Who may read what, by the name of a role; used once deployed.
+    pub access: IndexMap<String, AccessConfig>,
     /// Whether the file is missing or broken: then nobody knows which names it declares, and none is reported missing.
     #[serde(skip)]
     pub(crate) is_unreadable: bool,
@@ -59,6 +62,8 @@ pub struct MartConfig {
     pub url: String,
     /// What a load does when the mart's table has more than the model.
     pub drift: Drift,
+    /// What differs once deployed.
+    pub aws: Option<DeployedMart>,
 }
 
 /// How many old versions of a model are kept.
@@ -154,6 +159,8 @@ pub struct Schedule {
     pub select: Vec<String>,
     /// Variables given to the run.
     pub vars: IndexMap<String, String>,
+    /// The Aurora cluster whose snapshot is exported, in place of a run.
+    pub export: Option<String>,
 }
 
 /// Which variables tell a model the days of a slice of a backfill.
@@ -164,18 +171,6 @@ pub struct BackfillConfig {
     pub first: Option<String>,
     /// The variable that gets the last day of a slice.
     pub last: Option<String>,
-}
-
-/// Where a lake is deployed.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
-#[non_exhaustive]
-pub struct AwsConfig {
-    /// The bucket of everything Tarn makes; none for a lake that is not deployed.
-    pub bucket: Option<String>,
-    /// The bucket of everything that came in; the same bucket when none.
-    pub raw_bucket: Option<String>,
-    /// The state machine that runs models; see [`LakeConfig::state_machine`].
-    pub state_machine: Option<String>,
 }
 
 /// Settings of Athena.
@@ -192,24 +187,6 @@ pub struct AthenaConfig {
     pub price_per_tb: Option<String>,
 }
 
-/// Where messages go.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
-#[non_exhaustive]
-pub struct AlertsConfig {
-    /// Messages to Slack.
-    pub slack: Option<SlackConfig>,
-}
-
-/// Messages to Slack.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[non_exhaustive]
-pub struct SlackConfig {
-    /// Name of the secret that holds the webhook's address; never the address.
-    pub secret: String,
-    /// Cost of one query from which on it is told, as a decimal number.
-    pub query_cost: Option<String>,
-}
-
 pub(crate) const CONFIG_KEYS: &[&str] = &[
     "name",
     "description",
@@ -224,17 +201,15 @@ pub(crate) const CONFIG_KEYS: &[&str] = &[
     "athena",
     "alerts",
     "aws",
+    "access",
 ];
-pub(crate) const MART_KEYS: &[&str] = &["url", "drift"];
+pub(crate) const MART_KEYS: &[&str] = &["url", "drift", "aws"];
 pub(crate) const RETENTION_KEYS: &[&str] = &["versions"];
 pub(crate) const RUN_KEYS: &[&str] = &["parallel", "scan_limit"];
 pub(crate) const FLATTEN_KEYS: &[&str] = &["separator", "arrays", "depth"];
-pub(crate) const SCHEDULE_KEYS: &[&str] = &["cron", "select", "vars"];
+pub(crate) const SCHEDULE_KEYS: &[&str] = &["cron", "select", "vars", "export"];
 pub(crate) const BACKFILL_KEYS: &[&str] = &["first", "last"];
 pub(crate) const ATHENA_KEYS: &[&str] = &["database", "workgroup", "scan_limit", "price_per_tb"];
-pub(crate) const AWS_KEYS: &[&str] = &["bucket", "raw_bucket", "state_machine"];
-pub(crate) const ALERTS_KEYS: &[&str] = &["slack"];
-pub(crate) const SLACK_KEYS: &[&str] = &["secret", "query_cost"];
 pub(crate) const MART_SCHEMES: &[&str] = &["sqlite", "mysql", "postgresql", "postgres"];
 
 impl Default for LakeConfig {
@@ -253,6 +228,7 @@ impl Default for LakeConfig {
             athena: AthenaConfig::default(),
             aws: AwsConfig::default(),
             alerts: AlertsConfig::default(),
+            access: IndexMap::new(),
             is_unreadable: false,
         }
     }
@@ -302,6 +278,10 @@ impl LakeConfig {
 pub(crate) struct ConfigPlaces {
     /// Selectors of schedules.
     pub(crate) selectors: Vec<Spanned<String>>,
+    /// Sources of which some columns may be read, and the columns.
+    pub(crate) readable: Vec<(Spanned<String>, Vec<Spanned<String>>)>,
+    /// Clusters that schedules export.
+    pub(crate) exports: Vec<Spanned<String>>,
 }
 
 /// Reads `tarn.yaml`; what is wrong is reported and keeps its default.
@@ -359,10 +339,13 @@ pub(crate) fn read(reader: &mut Reader) -> (LakeConfig, ConfigPlaces) {
         config.athena = read_athena(reader, node).unwrap_or_default();
     }
     if let Some(node) = fields.get("aws") {
-        config.aws = read_aws(reader, node).unwrap_or_default();
+        config.aws = deployment::read_aws(reader, node).unwrap_or_default();
     }
     if let Some(node) = fields.get("alerts") {
-        config.alerts = read_alerts(reader, node).unwrap_or_default();
+        config.alerts = deployment::read_alerts(reader, node).unwrap_or_default();
+    }
+    if let Some(node) = fields.get("access") {
+        config.access = deployment::read_access(reader, node, &mut places);
     }
     (config, places)
 }
@@ -393,7 +376,7 @@ fn read_marts(reader: &mut Reader, node: &Node) -> IndexMap<String, MartConfig> 
 }
 
 fn read_mart(reader: &mut Reader, node: &Node) -> MartConfig {
-    let mut mart = MartConfig { url: String::new(), drift: Drift::default() };
+    let mut mart = MartConfig { url: String::new(), drift: Drift::default(), aws: None };
     let Some(fields) = reader.fields(node, "a mart", MART_KEYS) else { return mart };
     if let Some(node) = fields.get("drift") {
         let choices = [("refuse", Drift::Refuse), ("ignore", Drift::Ignore)];
@@ -401,10 +384,11 @@ fn read_mart(reader: &mut Reader, node: &Node) -> MartConfig {
     }
     let url = reader.required(&fields, "url", "a mart").and_then(|node| read_mart_url(reader, node));
     mart.url = url.unwrap_or_default();
+    mart.aws = fields.get("aws").and_then(|node| deployment::read_mart(reader, node));
     mart
 }
 
-fn read_mart_url(reader: &mut Reader, node: &Node) -> Option<String> {
+pub(crate) fn read_mart_url(reader: &mut Reader, node: &Node) -> Option<String> {
     let url = reader.text(node, "`url`")?;
     let scheme = url.split_once(':').map_or("", |(scheme, _)| scheme);
     if !MART_SCHEMES.contains(&scheme) && !url.starts_with("${") {
@@ -457,9 +441,20 @@ fn read_schedules(
         let cron = reader.required(&fields, "cron", "a schedule").and_then(|node| reader.text(node, "`cron`"));
         let select = fields.get("select").map(|node| reader.texts(node, "`select`")).unwrap_or_default();
         let vars = fields.get("vars").map(|node| variable::read_values(reader, node, vars, false)).unwrap_or_default();
+        let export = fields.get("export").and_then(|node| reader.spanned_text(node, "`export`"));
+        if let (Some(export), Some(other)) = (&export, ["select", "vars"].iter().find(|key| fields.get(key).is_some()))
+        {
+            let message =
+                format!("a schedule exports a cluster or runs models: `export` and `{other}` do not go together");
+            reader.error("bad-value", export.span.clone(), message);
+        }
         places.selectors.extend(select.iter().cloned());
+        places.exports.extend(export.clone());
         let Some(cron) = cron else { continue };
-        schedules.insert(name.value, Schedule { cron, select: values(select), vars });
+        schedules.insert(
+            name.value,
+            Schedule { cron, select: values(select), vars, export: export.map(|cluster| cluster.value) },
+        );
     }
     schedules
 }
@@ -496,27 +491,6 @@ fn read_athena(reader: &mut Reader, node: &Node) -> Option<AthenaConfig> {
     })
 }
 
-fn read_aws(reader: &mut Reader, node: &Node) -> Option<AwsConfig> {
-    let fields = reader.fields(node, "`aws`", AWS_KEYS)?;
-    let bucket = reader.required(&fields, "bucket", "`aws`")?;
-    Some(AwsConfig {
-        bucket: reader.text(bucket, "`bucket`"),
-        raw_bucket: reader.optional_text(&fields, "raw_bucket"),
-        state_machine: reader.optional_text(&fields, "state_machine"),
-    })
-}
-
-fn read_alerts(reader: &mut Reader, node: &Node) -> Option<AlertsConfig> {
-    let fields = reader.fields(node, "`alerts`", ALERTS_KEYS)?;
-    let slack = fields.get("slack").and_then(|node| {
-        let fields = reader.fields(node, "`slack`", SLACK_KEYS)?;
-        let query_cost = fields.get("query_cost").and_then(|node| read_amount(reader, node, "`query_cost`"));
-        let secret = reader.required(&fields, "secret", "`slack`")?;
-        Some(SlackConfig { secret: reader.text(secret, "`secret`")?, query_cost })
-    });
-    Some(AlertsConfig { slack })
-}
-
 /// `100 GB`, `1.5 TB` or a plain number of bytes; units are decimal, as Athena bills.
 pub(crate) fn read_bytes(reader: &mut Reader, node: &Node) -> Option<u64> {
     let bytes = node.scalar().and_then(bytes);
@@ -550,7 +524,7 @@ fn bytes(text: &str) -> Option<u64> {
     Some(bytes)
 }
 
-fn read_amount(reader: &mut Reader, node: &Node, what: &str) -> Option<String> {
+pub(crate) fn read_amount(reader: &mut Reader, node: &Node, what: &str) -> Option<String> {
     let text = reader.text(node, what)?;
     if !value::is_number(&text) || text.starts_with('-') {
         reader.error("bad-value", node.span.clone(), format!("{what} is an amount of money like `5.00`"));

@@ -10,6 +10,7 @@ use crate::diagnostic::{Diagnostic, Diagnostics, Place, SourceText};
 use crate::graph::{Graph, NodeKind};
 use crate::header;
 use crate::model::Model;
+use crate::name;
 use crate::names::Names;
 use crate::resolve::{DependencyPlaces, Resolver};
 use crate::seed::{self, Seed};
@@ -103,7 +104,7 @@ impl Lake {
         let mut diagnostics = loader.diagnostics;
         diagnostics.extend(lake.unit_test_mistakes(&loader.names));
         if !diagnostics.has_errors() {
-            diagnostics.extend(lake.schedule_mistakes(folders.config.as_ref(), &places));
+            diagnostics.extend(lake.config_mistakes(folders.config.as_ref(), &places));
         }
         let diagnostics = diagnostics.sorted();
         if diagnostics.has_errors() {
@@ -137,8 +138,8 @@ impl Lake {
         diagnostics
     }
 
-    /// Selectors of schedules that match nothing.
-    fn schedule_mistakes(&self, config: Option<&SourceText>, places: &ConfigPlaces) -> Diagnostics {
+    /// What `tarn.yaml` names and the lake does not have: selectors that match nothing, sources, columns, clusters.
+    fn config_mistakes(&self, config: Option<&SourceText>, places: &ConfigPlaces) -> Diagnostics {
         let Some(config) = config else { return Diagnostics::new() };
         let mut diagnostics = Diagnostics::new();
         for selector in &places.selectors {
@@ -148,7 +149,38 @@ impl Lake {
                 diagnostics.push(moved.with_hint_if(mistake.hint));
             }
         }
+        for (source, columns) in &places.readable {
+            self.readable_mistakes(config, source, columns).into_iter().for_each(|mistake| diagnostics.push(mistake));
+        }
+        let clusters: Vec<&str> =
+            self.sources.values().filter_map(|source| source.aws.as_ref()?.cluster.as_deref()).collect();
+        for cluster in places.exports.iter().filter(|cluster| !clusters.contains(&cluster.value.as_str())) {
+            let message = format!("no source comes from the cluster `{}`", cluster.value);
+            let mistake = config.error("unknown-cluster", cluster.span.clone(), message);
+            diagnostics.push(mistake.with_hint("name it in a source of kind snapshot: `aws: {cluster: …, table: …}`"));
+        }
         diagnostics
+    }
+
+    /// A source that may be read, or columns of it, that the lake does not have.
+    fn readable_mistakes(
+        &self,
+        config: &SourceText,
+        name: &Spanned<String>,
+        columns: &[Spanned<String>],
+    ) -> Vec<Diagnostic> {
+        let unknown = |what: &str, wanted: &Spanned<String>, known: Vec<&str>| {
+            let mistake =
+                config.error("unknown-name", wanted.span.clone(), format!("there is no {what} `{}`", wanted.value));
+            mistake.with_hint_if(name::suggestion(&wanted.value, known.into_iter(), &format!("{what}s")))
+        };
+        let Some(source) = self.sources.get(&name.value) else {
+            return vec![unknown("source", name, self.sources.keys().map(String::as_str).collect())];
+        };
+        // Without a contract nobody knows the columns.
+        let Some(known) = source.table_columns() else { return Vec::new() };
+        let missing = columns.iter().filter(|column| known.iter().all(|(name, _)| *name != column.value));
+        missing.map(|column| unknown("column", column, known.iter().map(|(name, _)| name.as_str()).collect())).collect()
     }
 }
 

@@ -13,6 +13,7 @@ mod column_type;
 mod compile;
 mod config;
 mod csv;
+mod deployment;
 mod diagnostic;
 mod graph;
 mod header;
@@ -39,9 +40,10 @@ pub use audit::{AcceptedValue, Audit, AuditCheck};
 pub use column_type::{ColumnType, TypedColumns};
 pub use compile::{CompileContext, CompiledModel, QuotedNames, Relation, RelationKind, RelationNames};
 pub use config::{
-    AlertsConfig, AthenaConfig, AwsConfig, BackfillConfig, FlattenArrays, FlattenConfig, FlattenOverrides, LakeConfig,
-    MartConfig, Retention, RunConfig, Schedule, SlackConfig,
+    AthenaConfig, BackfillConfig, FlattenArrays, FlattenConfig, FlattenOverrides, LakeConfig, MartConfig, Retention,
+    RunConfig, Schedule,
 };
+pub use deployment::{AccessConfig, AlertsConfig, AwsConfig, DeployedMart, DeployedSource, Layer, SlackConfig};
 pub use diagnostic::{Diagnostic, Diagnostics, Related, Severity};
 pub use graph::{Graph, NodeKind};
 pub use lake::{Lake, LakeFiles};

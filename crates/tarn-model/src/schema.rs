@@ -6,9 +6,10 @@ use serde_json::{Map, Value, json};
 
 use crate::audit::{ACCEPTED_VALUES_KEYS, AUDIT_KEYS, RELATIONSHIPS_KEYS, ROW_COUNT_KEYS, SQL_KEYS};
 use crate::config::{
-    ALERTS_KEYS, ATHENA_KEYS, AWS_KEYS, BACKFILL_KEYS, CONFIG_KEYS, FLATTEN_KEYS, MART_KEYS, MART_SCHEMES,
-    RETENTION_KEYS, RUN_KEYS, SCHEDULE_KEYS, SLACK_KEYS,
+    ATHENA_KEYS, BACKFILL_KEYS, CONFIG_KEYS, FLATTEN_KEYS, MART_KEYS, MART_SCHEMES, RETENTION_KEYS, RUN_KEYS,
+    SCHEDULE_KEYS,
 };
+use crate::deployment::{ACCESS_KEYS, ALERTS_KEYS, AWS_KEYS, DEPLOYED_MART_KEYS, DEPLOYED_SOURCE_KEYS, SLACK_KEYS};
 use crate::header::{self, HEADER_KEYS};
 use crate::seed::{SEED_COLUMN_KEYS, SEED_KEYS};
 use crate::source::{COLUMN_KEYS, SOURCE_KEYS};
@@ -109,7 +110,12 @@ fn config() -> Value {
         }),
         "athena" => athena(),
         "aws" => aws(),
-        _ => object(ALERTS_KEYS, &[], |_| slack()),
+        "access" => described("Who may read what, by role; used once deployed", map_of(access())),
+        _ => object(ALERTS_KEYS, &[], |key| match key {
+            "slack" => slack(),
+            "email" => texts("Addresses that alarms are sent to"),
+            _ => text("Dollars a month whose passing is told"),
+        }),
     })
 }
 
@@ -125,6 +131,13 @@ fn mart() -> Value {
     let pattern = format!("^(({}):|[$][{{])", MART_SCHEMES.join("|"));
     object(MART_KEYS, &["url"], |key| match key {
         "drift" => choice("When the mart's table has more than the model", &["refuse", "ignore"]),
+        "aws" => object(DEPLOYED_MART_KEYS, &["url"], |key| match key {
+            "url" => text("`mysql://…` or `postgresql://…` without a password"),
+            "secret" => text("Name of the secret that holds the password; none where RDS signs tokens"),
+            "subnets" => texts("Subnets of the database's network"),
+            "security_groups" => texts("Security groups that may reach it"),
+            _ => number("Parts of a load that may go into it at the same time", 1),
+        }),
         _ => described(
             "`sqlite:path`, `mysql://…` or `postgresql://…`; `${NAME}` is a variable of the environment",
             json!({"type": "string", "pattern": pattern}),
@@ -145,6 +158,7 @@ fn schedule() -> Value {
     object(SCHEDULE_KEYS, &["cron"], |key| match key {
         "cron" => text("Six fields as EventBridge Scheduler reads them, in the lake's zone"),
         "select" => texts("Selectors; everything unless written"),
+        "export" => text("Aurora cluster whose snapshot is exported, in place of a run"),
         _ => described("Variables given to the run", map_of(scalar())),
     })
 }
@@ -170,7 +184,16 @@ fn aws() -> Value {
 fn slack() -> Value {
     object(SLACK_KEYS, &["secret"], |key| match key {
         "secret" => text("Name of the secret that holds the webhook's address"),
-        _ => text("Cost of one query from which on it is told"),
+        "query_cost" => text("Cost of one query from which on it is told"),
+        _ => text("Cost of all queries of a day from which on it is told"),
+    })
+}
+
+fn access() -> Value {
+    object(ACCESS_KEYS, &["principals"], |key| match key {
+        "principals" => texts("ARNs of roles and users, or 12-digit numbers of other accounts"),
+        "read" => described("Layers that they may read", list_of(json!({"enum": ["sources", "models"]}))),
+        _ => described("Of these sources only these columns", map_of(list_of(scalar()))),
     })
 }
 
@@ -186,6 +209,12 @@ fn source() -> Value {
             described("`{partition column: timestamp column}`; the day of arrival unless written", rule)
         }
         "flatten" => flatten(),
+        "aws" => object(DEPLOYED_SOURCE_KEYS, &[], |key| match key {
+            "table" => text("DynamoDB table whose stream is read, or the table's name in an Aurora export"),
+            "cluster" => text("Aurora cluster that is exported"),
+            "buffer_mb" => number("Megabytes that Firehose collects before it writes a file", 64),
+            _ => number("Seconds after which it writes what there is", 0),
+        }),
         _ => described("The contract; every column is discovered as text unless written", list_of(source_column())),
     })
 }

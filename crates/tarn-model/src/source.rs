@@ -7,6 +7,7 @@ use serde::{Serialize, Serializer};
 
 use crate::column_type::{ColumnType, TypedColumns};
 use crate::config::{self, FlattenOverrides};
+use crate::deployment::{self, DeployedSource};
 use crate::diagnostic::Diagnostic;
 use crate::name;
 use crate::yaml::{Node, NodeValue, Reader, Spanned, values};
@@ -41,6 +42,8 @@ pub struct Source {
     pub columns: Option<Vec<SourceColumn>>,
     /// What this source changes in the lake's flatten settings.
     pub flatten: FlattenOverrides,
+    /// Where the records come from once deployed.
+    pub aws: Option<DeployedSource>,
     /// Path of the file, relative to the lake's folder.
     pub file: String,
 }
@@ -119,7 +122,8 @@ impl Source {
     }
 }
 
-pub(crate) const SOURCE_KEYS: &[&str] = &["name", "kind", "description", "key", "partitioned_by", "flatten", "columns"];
+pub(crate) const SOURCE_KEYS: &[&str] =
+    &["name", "kind", "description", "key", "partitioned_by", "flatten", "columns", "aws"];
 pub(crate) const COLUMN_KEYS: &[&str] = &["name", "path", "type", "required", "description"];
 
 /// Reads a source's file; `None` when not even its kind is known.
@@ -159,6 +163,7 @@ pub(crate) fn read(reader: &mut Reader, stem: &Spanned<String>) -> (Spanned<Stri
             .map(|(name, column)| PartitionRule { name: name.value.clone(), column: column.value.clone() }),
         columns: contract.as_ref().map(|columns| columns.iter().map(|column| column.value.clone()).collect()),
         flatten,
+        aws: fields.get("aws").and_then(|node| deployment::read_source(reader, node, kind)),
         file: reader.source.path.to_string(),
     };
     if let Some(contract) = &contract {

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
-use tarn_model::{DependencyKind, Lake, Selected};
+use tarn_model::{Lake, Selected};
 use xxhash_rust::xxh3::xxh3_64;
 
 use crate::context::{Ports, RunContext, RunSettings};
@@ -67,8 +67,10 @@ pub struct Plan {
     pub request: PlanRequest,
     /// The models in graph order; a step names a model by its number here.
     pub models: Vec<String>,
-    /// Numbers of models: those of a wave read only what earlier waves make.
+    /// Numbers of models: those of a wave wait only for what earlier waves make.
     pub waves: Vec<Vec<usize>>,
+    /// For each model, the numbers of those that it waits for: the nearest it reads, also through views that are not selected.
+    pub after: Vec<Vec<usize>>,
 }
 
 impl Plan {
@@ -105,8 +107,8 @@ pub async fn plan(request: PlanRequest, objects: &dyn ObjectStore, clock: &dyn C
     let request = scheduled(request, &lake)?;
     let selected = lake.select(&request.select, &request.exclude)?;
     lake.check_vars(&request.vars)?;
-    let waves = waves(&lake, &selected);
-    let plan = Plan { run, project: key, started, time, request, models: selected.models, waves };
+    let (waves, after) = numbered(&lake, &selected);
+    let plan = Plan { run, project: key, started, time, request, models: selected.models, waves, after };
     let json = serde_json::to_vec(&plan)
         .map_err(|error| StepError::permanent(format!("the plan cannot be written as json: {error}")))?;
     objects.put(&layout::plan(&plan.run), json.into()).await?;
@@ -136,37 +138,31 @@ fn scheduled(request: PlanRequest, lake: &Lake) -> Result<PlanRequest, StepError
         StepError::permanent(format!("`tarn.yaml` has no schedule `{name}`"))
             .with_hint(format!("it has {}", if names.is_empty() { "none".to_owned() } else { names.join(", ") }))
     })?;
+    if let Some(cluster) = &schedule.export {
+        return Err(StepError::permanent(format!(
+            "the schedule `{name}` exports the cluster `{cluster}`: it runs no models"
+        )));
+    }
     let mut vars: IndexMap<String, String> = schedule.vars.clone().into_iter().collect();
     vars.extend(request.vars.clone());
     let select = if request.select.is_empty() { schedule.select.clone() } else { request.select.clone() };
     Ok(PlanRequest { vars, select, ..request })
 }
 
-/// The selected models in waves: each reads only what is selected in earlier ones.
-pub fn waves(lake: &Lake, selected: &Selected) -> Vec<Vec<usize>> {
+/// Waves, and what each model waits for, by the models' numbers.
+fn numbered(lake: &Lake, selected: &Selected) -> (Vec<Vec<usize>>, Vec<Vec<usize>>) {
     let numbers: BTreeMap<&str, usize> =
         selected.models.iter().enumerate().map(|(number, model)| (model.as_str(), number)).collect();
-    let mut wave_of: BTreeMap<&str, usize> = BTreeMap::new();
-    let mut waves: Vec<Vec<usize>> = Vec::new();
-    // Models stand in graph order: what a model reads has its wave already.
-    for model in &selected.models {
-        let wave = upstream(lake, model).filter_map(|name| wave_of.get(name)).max().map_or(0, |wave| wave + 1);
-        wave_of.insert(model, wave);
-        if waves.len() <= wave {
-            waves.resize_with(wave + 1, Vec::new);
-        }
-        if let (Some(members), Some(number)) = (waves.get_mut(wave), numbers.get(model.as_str())) {
-            members.push(*number);
+    let number = |model: &str| numbers.get(model).copied();
+    let planned = lake.plan(selected);
+    let mut after = vec![Vec::new(); selected.models.len()];
+    for model in planned.models() {
+        if let Some(waiting) = number(&model.name).and_then(|number| after.get_mut(number)) {
+            waiting.extend(model.after.iter().filter_map(|name| number(name)));
         }
     }
-    waves
-}
-
-/// The models that a model reads.
-fn upstream<'a>(lake: &'a Lake, model: &str) -> impl Iterator<Item = &'a str> {
-    let dependencies = lake.models.get(model).map(|model| model.depends_on.as_slice()).unwrap_or_default();
-    let models = dependencies.iter().filter(|dependency| dependency.kind == DependencyKind::Model);
-    models.map(|dependency| dependency.name.as_str())
+    let waves = planned.waves.iter().map(|wave| wave.iter().filter_map(|model| number(&model.name)).collect());
+    (waves.collect(), after)
 }
 
 /// The models of a wave that can be made: what reads a model that did not end well is skipped, and that is recorded.
@@ -175,8 +171,9 @@ pub async fn wave(plan: &Plan, number: usize, lake: &Lake, objects: &dyn ObjectS
     let mut ready = Vec::new();
     for &member in plan.waves.get(number).map(Vec::as_slice).unwrap_or_default() {
         let model = plan.model(member)?;
-        let cause = upstream(lake, model).find(|name| broken.contains(*name));
-        let (Some(cause), Some(found)) = (cause, lake.models.get(model)) else {
+        let waits_for = plan.after.get(member).map(Vec::as_slice).unwrap_or_default();
+        let cause = waits_for.iter().find(|number| broken.contains(number)).map(|number| plan.model(*number));
+        let (Some(cause), Some(found)) = (cause.transpose()?, lake.models.get(model)) else {
             ready.push(member);
             continue;
         };
@@ -188,13 +185,13 @@ pub async fn wave(plan: &Plan, number: usize, lake: &Lake, objects: &dyn ObjectS
 }
 
 /// The models of earlier waves that did not end well; one without a record did not end at all.
-async fn broken(plan: &Plan, before: usize, objects: &dyn ObjectStore) -> Result<BTreeSet<String>, StepError> {
+async fn broken(plan: &Plan, before: usize, objects: &dyn ObjectStore) -> Result<BTreeSet<usize>, StepError> {
     let mut broken = BTreeSet::new();
     for &number in plan.waves.iter().take(before).flatten() {
         let model = plan.model(number)?;
         let record = ModelRecord::read(&plan.run, model, objects).await?;
         if record.is_none_or(|record| record.status != Status::Done) {
-            broken.insert(model.to_owned());
+            broken.insert(number);
         }
     }
     Ok(broken)

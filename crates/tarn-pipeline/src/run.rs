@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
 
-use tarn_model::{DependencyKind, Selected};
+use tarn_model::Selected;
 use tokio::task::JoinSet;
 
 use crate::context::RunContext;
@@ -57,7 +57,7 @@ struct Run {
     record: RunRecord,
     /// Models not started yet, in graph order.
     waiting: Vec<String>,
-    /// For each selected model, the selected models that it reads.
+    /// For each selected model, the selected models that it waits for: the nearest it reads, also through views that are not selected.
     upstream: BTreeMap<String, BTreeSet<String>>,
     running: JoinSet<ModelRecord>,
     under_way: BTreeSet<String>,
@@ -66,7 +66,8 @@ struct Run {
 impl Run {
     fn new(context: RunContext, selected: &Selected) -> Self {
         let waiting: Vec<String> = selected.models.clone();
-        let upstream = waiting.iter().map(|model| (model.clone(), upstream(&context, model, &waiting))).collect();
+        let plan = context.lake.plan(selected);
+        let upstream = plan.models().map(|model| (model.name.clone(), model.after.iter().cloned().collect())).collect();
         let settings = &context.settings;
         let record = RunRecord {
             run: settings.run.clone(),
@@ -169,16 +170,6 @@ impl Run {
     async fn write_record(&self) -> Result<(), StepError> {
         write(&self.record, self.context.ports.objects.as_ref()).await
     }
-}
-
-/// The selected models that a model reads, its audits included.
-fn upstream(context: &RunContext, model: &str, selected: &[String]) -> BTreeSet<String> {
-    let dependencies = context.lake.models.get(model).map(|model| model.depends_on.as_slice()).unwrap_or_default();
-    dependencies
-        .iter()
-        .filter(|dependency| dependency.kind == DependencyKind::Model && selected.contains(&dependency.name))
-        .map(|dependency| dependency.name.clone())
-        .collect()
 }
 
 pub(crate) fn overall(models: &[ModelRecord]) -> Status {

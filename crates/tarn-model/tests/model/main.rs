@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // a test fails by panicking
 
 mod configuration_mistakes;
+mod deployment_mistakes;
 mod loading;
 mod model_mistakes;
 mod seed_mistakes;
