@@ -116,3 +116,24 @@ fn what_reads_a_failed_model_is_skipped_and_the_rest_goes_on() -> Result<()> {
     assert!(world.rows("select a from bad").is_err(), "nothing unaudited is published");
     Ok(())
 }
+
+#[test]
+fn a_model_waits_for_what_it_reads_through_a_view_that_is_not_selected() -> Result<()> {
+    let models = [
+        (
+            "models/first.sql",
+            "/*\naudits:\n  - accepted_values: {column: a, values: [2]}\n*/\nselect {{ var('n') }} as a\n",
+        ),
+        ("models/between.sql", "/*\nmaterialized: view\n*/\nselect a from {{ ref('first') }}\n"),
+        ("models/last.sql", "select a from {{ ref('between') }}\n"),
+    ];
+    let world = World::shared("through", &models)?;
+    let config = world.lake.read("tarn.yaml")?;
+    world.lake.write("tarn.yaml", format!("{config}vars: {{n: {{type: integer, default: 2}}}}\n"))?;
+    world.tarn(&["push"])?.done();
+    world.tarn(&["run"])?.done();
+    let record = world.tarn(&["run", "first", "last", "--var", "n=1", "--json"])?.ended(1).json()?;
+    let last = record["models"].as_array().into_iter().flatten().find(|model| model["model"] == "last");
+    assert_eq!(last.map(|model| &model["status"]), Some(&Value::from("skipped")), "{record}");
+    Ok(())
+}

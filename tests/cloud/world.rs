@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use anyhow::{Context, Result, bail};
 use serde_json::Value;
-use tarn_testkit::{Account, Answer, REGION, ScratchLake, program, workspace};
+use tarn_testkit::{Account, Answer, REGION, ScratchLake, program, python, workspace};
 
 static SHARED: Mutex<Weak<Account>> = Mutex::new(Weak::new());
 
@@ -65,7 +65,7 @@ impl World {
     fn deploy(&self) -> Result<()> {
         let programs = program("tarn")?.parent().context("a program lies in a folder")?.to_owned();
         let endpoint = self.account.endpoint();
-        let output = Command::new(Account::python()?)
+        let output = Command::new(python()?)
             .args(["-m", "account.deploy", "--endpoint", &endpoint, "--lake", &self.name])
             .args(["--bucket", &self.bucket(), "--machines"])
             .arg(workspace().join("statemachines"))

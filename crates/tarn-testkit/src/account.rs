@@ -1,15 +1,13 @@
 //! AWS for tests: the stand-in account of `tests/account` on a free port of loopback, with Athena, faults on demand and a journal of calls.
 
-use std::io::{BufRead, BufReader};
 use std::ops::Deref;
-use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command};
 
 use anyhow::{Context, Result, bail};
 use serde_json::Value;
 
 use crate::http::request;
-use crate::moto::cache;
+use crate::moto::python;
 use crate::services::Services;
 
 /// A running account. It ends when this is dropped, and when the test's process ends.
@@ -24,37 +22,10 @@ impl Account {
     /// # Errors
     /// When it is not installed (`tests/set-up` does that) or does not start.
     pub fn start() -> Result<Self> {
-        let mut process = Command::new(Self::python()?)
-            .args(["-m", "account", "--port", "0"])
-            .current_dir(crate::workspace().join("tests"))
-            .env("PYTHONDONTWRITEBYTECODE", "1")
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()?;
-        let mut line = String::new();
-        BufReader::new(process.stdout.take().context("no stdout")?).read_line(&mut line)?;
-        let port = line.trim().parse().with_context(|| format!("the account did not start: `{line}`"));
-        match port {
-            Ok(port) => Ok(Self { process, services: Services::on(port) }),
-            Err(error) => {
-                let _ = process.kill();
-                let _ = process.wait();
-                Err(error)
-            }
-        }
-    }
-
-    /// The Python that has what the account needs.
-    ///
-    /// # Errors
-    /// When it is not installed (`tests/set-up` does that).
-    pub fn python() -> Result<PathBuf> {
-        let python = cache()?.join("venv/bin/python");
-        if !python.is_file() {
-            bail!("there is no `{}`; run the tests with `make test`", python.display());
-        }
-        Ok(python)
+        let mut server = Command::new(python()?);
+        server.args(["-m", "account", "--port", "0"]).current_dir(crate::workspace().join("tests"));
+        let (process, services) = Services::start(server.env("PYTHONDONTWRITEBYTECODE", "1"), "the account")?;
+        Ok(Self { process, services })
     }
 
     /// The URL of an incoming web hook whose messages `slack_messages` gives back.

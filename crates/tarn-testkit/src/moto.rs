@@ -1,8 +1,7 @@
 //! S3 and Firehose for tests: moto's server on a free port of loopback.
 
-use std::io::{BufRead, BufReader};
 use std::ops::Deref;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use anyhow::{Context, Result, bail};
@@ -40,24 +39,10 @@ impl Moto {
     /// # Errors
     /// When it is not installed (`tests/set-up` does that) or does not start.
     pub fn start() -> Result<Self> {
-        let mut process = Command::new(python()?)
-            .args(["-I", "-c", SCRIPT])
-            .env("MOTO_CALL_RESET_API", "false")
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()?;
-        let mut line = String::new();
-        BufReader::new(process.stdout.take().context("no stdout")?).read_line(&mut line)?;
-        let port = line.trim().parse().with_context(|| format!("moto did not start: `{line}`"));
-        match port {
-            Ok(port) => Ok(Self { process, services: Services::on(port) }),
-            Err(error) => {
-                let _ = process.kill();
-                let _ = process.wait();
-                Err(error)
-            }
-        }
+        let mut server = Command::new(python()?);
+        server.args(["-I", "-c", SCRIPT]).env("MOTO_CALL_RESET_API", "false");
+        let (process, services) = Services::start(&mut server, "moto")?;
+        Ok(Self { process, services })
     }
 }
 

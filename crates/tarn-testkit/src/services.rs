@@ -1,6 +1,9 @@
 //! Services of AWS on a port of loopback, as tests ask them: without the SDK, which is what is tested.
 
-use anyhow::{Result, bail};
+use std::io::{BufRead, BufReader};
+use std::process::{Child, Command, Stdio};
+
+use anyhow::{Context, Result, bail};
 use serde_json::{Value, json};
 
 use crate::http::request;
@@ -15,8 +18,19 @@ pub struct Services {
 }
 
 impl Services {
-    pub(crate) fn on(port: u16) -> Self {
-        Self { port }
+    /// Starts a server that prints the port it listens on; its standard input is held open, since it ends with it.
+    pub(crate) fn start(server: &mut Command, name: &str) -> Result<(Child, Self)> {
+        let mut process = server.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn()?;
+        let mut line = String::new();
+        BufReader::new(process.stdout.take().context("no stdout")?).read_line(&mut line)?;
+        match line.trim().parse().with_context(|| format!("{name} did not start: `{line}`")) {
+            Ok(port) => Ok((process, Self { port })),
+            Err(error) => {
+                let _ = process.kill();
+                let _ = process.wait();
+                Err(error)
+            }
+        }
     }
 
     pub(crate) fn port(&self) -> u16 {
