@@ -35,8 +35,10 @@ def zipped(program: Path) -> bytes:
     return packed.getvalue()
 
 
-def deploy(endpoint: str, lake: str, bucket: str, programs: Path, machines: Path, environment: dict[str, str]) -> None:
-    """Makes what a run needs; names are those that the program expects by default."""
+def deploy(
+    endpoint: str, lake: str, bucket: str, programs: Path, machines: Path, environment: dict[str, str], marts: list[list[str]]
+) -> None:
+    """Makes what a run needs; names are those that the program expects by default. Marts have a name, an address and a secret."""
     role = _role(endpoint)
     client(endpoint, "s3").create_bucket(Bucket=bucket)
     client(endpoint, "glue").create_database(DatabaseInput={"Name": f"tarn_{lake}"})
@@ -46,22 +48,29 @@ def deploy(endpoint: str, lake: str, bucket: str, programs: Path, machines: Path
         "TARN_BUCKET": bucket, "TARN_DATABASE": f"tarn_{lake}", "TARN_WORKGROUP": f"tarn-{lake}",
         "AWS_ENDPOINT_URL": endpoint, "AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_REGION": "us-east-1", **environment,
     }  # fmt: skip
-    arns = {}
     functions = client(endpoint, "lambda")
-    for function in ["workflow-plan", "athena-ctas"]:
-        made = functions.create_function(
-            FunctionName=f"tarn-{lake}-{function}", Runtime="provided.al2023", Role=role, Handler="bootstrap",
-            Code={"ZipFile": zipped(programs / function)}, Timeout=300, MemorySize=512, Environment={"Variables": variables},
-        )  # fmt: skip
-        arns[function.replace("-", "_")] = made["FunctionArn"]
     states = client(endpoint, "stepfunctions")
-    for machine in ["model", "workflow"]:
-        definition = (machines / f"{machine}.asl.json").read_text()
-        for name, arn in arns.items():
-            definition = definition.replace(f"${{{name}}}", arn)
-        made = states.create_state_machine(name=f"tarn-{lake}-{machine}", definition=definition, roleArn=role)
-        arns[machine] = made["stateMachineArn"]
-    print(json.dumps(arns))
+
+    def function(program: str, name: str, own: dict[str, str]) -> str:
+        made = functions.create_function(
+            FunctionName=f"tarn-{lake}-{name}", Runtime="provided.al2023", Role=role, Handler="bootstrap",
+            Code={"ZipFile": zipped(programs / program)}, Timeout=300, MemorySize=512, Environment={"Variables": {**variables, **own}},
+        )  # fmt: skip
+        return made["FunctionArn"]
+
+    def machine(file: str, name: str, values: dict[str, str]) -> str:
+        definition = (machines / f"{file}.asl.json").read_text()
+        for placeholder, value in values.items():
+            definition = definition.replace(f"${{{placeholder}}}", value)
+        return states.create_state_machine(name=f"tarn-{lake}-{name}", definition=definition, roleArn=role)["stateMachineArn"]
+
+    loads = f"arn:aws:states:us-east-1:123456789012:stateMachine:tarn-{lake}-mart-load"
+    for mart, url, secret in marts:
+        own = {"TARN_MART": mart, "TARN_MART_URL": url, "TARN_MART_SECRET": secret}
+        machine("mart-load", f"mart-load-{mart}", {"mart_load": function("mart-load", f"mart-load-{mart}", own)})
+    made = function("athena-ctas", "athena-ctas", {})
+    model = machine("model", "model", {"athena_ctas": made, "mart_load_machine": loads})
+    machine("workflow", "workflow", {"workflow_plan": function("workflow-plan", "workflow-plan", {}), "model": model})
 
 
 def _role(endpoint: str) -> str:
@@ -81,9 +90,10 @@ def main() -> None:
     parser.add_argument("--programs", required=True, type=Path)
     parser.add_argument("--machines", required=True, type=Path)
     parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="a variable of the functions' environment")
+    parser.add_argument("--mart", action="append", default=[], nargs=3, metavar=("NAME", "URL", "SECRET"), help="a mart that is loaded")
     arguments = parser.parse_args()
     environment = dict(each.split("=", 1) for each in arguments.set)
-    deploy(arguments.endpoint, arguments.lake, arguments.bucket, arguments.programs, arguments.machines, environment)
+    deploy(arguments.endpoint, arguments.lake, arguments.bucket, arguments.programs, arguments.machines, environment, arguments.mart)
 
 
 if __name__ == "__main__":

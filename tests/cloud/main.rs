@@ -3,5 +3,6 @@
 
 mod faults;
 mod forms;
+mod marts;
 mod shop;
 mod world;

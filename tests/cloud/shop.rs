@@ -25,13 +25,13 @@ const MADE: [&str; 13] = [
     "sessions",
 ];
 
-fn sorted(mut rows: Vec<String>) -> Vec<String> {
+pub(crate) fn sorted(mut rows: Vec<String>) -> Vec<String> {
     rows.sort_unstable();
     rows
 }
 
 /// The sample files into both lakes: the laptop's and the deployed one.
-fn ingest(world: &World) -> Result<()> {
+pub(crate) fn ingest(world: &World) -> Result<()> {
     let data = world.lake.path().join("data");
     let generated = Command::new(program("shop-generator")?).arg(&data).args(["--events", "3000"]).output()?;
     assert!(generated.status.success(), "{}", String::from_utf8_lossy(&generated.stderr));

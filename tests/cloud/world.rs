@@ -4,8 +4,8 @@ use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use anyhow::{Context, Result, bail};
-use serde_json::Value;
-use tarn_testkit::{Account, Answer, REGION, ScratchLake, program, python, workspace};
+use serde_json::{Value, json};
+use tarn_testkit::{Account, Answer, Database, REGION, ScratchLake, program, python, workspace};
 
 static SHARED: Mutex<Weak<Account>> = Mutex::new(Weak::new());
 
@@ -25,6 +25,15 @@ pub(crate) struct World {
     pub(crate) account: Arc<Account>,
     pub(crate) lake: ScratchLake,
     pub(crate) name: String,
+    /// Marts with their addresses and secrets.
+    marts: Vec<[String; 3]>,
+}
+
+/// A mart of a lake, and where it is: from the laptop, and from what is deployed.
+pub(crate) struct Mart<'a> {
+    pub(crate) name: &'a str,
+    pub(crate) laptop: String,
+    pub(crate) deployed: &'a Database,
 }
 
 impl World {
@@ -44,19 +53,40 @@ impl World {
         for (path, text) in files {
             lake.write(path, text)?;
         }
-        Self::deployed(account, name, lake)
+        Self::deployed(account, name, lake, None)
     }
 
     /// A copy of a lake of the workspace, in the shared account.
     pub(crate) fn copy_of(folder: &str, name: &str) -> Result<Self> {
-        Self::deployed(shared()?, name, ScratchLake::copy_of(folder)?)
+        Self::deployed(shared()?, name, ScratchLake::copy_of(folder)?, None)
     }
 
-    fn deployed(account: Arc<Account>, name: &str, lake: ScratchLake) -> Result<Self> {
+    /// A lake of its own folder with a mart, in an account of its own.
+    pub(crate) fn with_mart(name: &str, lake: ScratchLake, mart: &Mart<'_>) -> Result<Self> {
+        Self::deployed(Arc::new(Account::start()?), name, lake, Some(mart))
+    }
+
+    fn deployed(account: Arc<Account>, name: &str, lake: ScratchLake, mart: Option<&Mart<'_>>) -> Result<Self> {
         let text = lake.read("tarn.yaml")?;
-        let text: Vec<&str> = text.lines().filter(|line| !line.starts_with("athena:")).collect();
+        let ours = |line: &&str| !line.starts_with("athena:") && !line.starts_with("  reporting:");
+        let mut text: Vec<&str> = text.lines().filter(ours).collect();
+        let mut marts = Vec::new();
+        let line = match mart {
+            Some(mart) => {
+                let (url, secret) = (mart.deployed.url_without_password(), format!("{name}/{}", mart.name));
+                let value = json!({"Name": secret, "SecretString": mart.deployed.password()});
+                account.call("secretsmanager", "secretsmanager.CreateSecret", &value)?;
+                let config = json!({"url": mart.laptop, "aws": {"url": url, "secret": secret}});
+                marts.push([mart.name.to_owned(), url, secret]);
+                format!("  {}: {config}", mart.name)
+            }
+            None => "  reporting: {url: 'sqlite:reporting.db'}".to_owned(),
+        };
+        if let Some(marts) = text.iter().position(|line| *line == "marts:") {
+            text.insert(marts + 1, &line);
+        }
         lake.write("tarn.yaml", format!("{}\naws: {{bucket: {name}-lake}}\n", text.join("\n")))?;
-        let world = Self { account, lake, name: name.to_owned() };
+        let world = Self { account, lake, name: name.to_owned(), marts };
         world.deploy()?;
         Ok(world)
     }
@@ -71,6 +101,7 @@ impl World {
             .arg(workspace().join("statemachines"))
             .arg("--programs")
             .arg(programs)
+            .args(self.marts.iter().flat_map(|mart| ["--mart", &mart[0], &mart[1], &mart[2]]))
             .current_dir(workspace().join("tests"))
             .env("PYTHONDONTWRITEBYTECODE", "1")
             .output()?;

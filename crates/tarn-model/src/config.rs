@@ -256,6 +256,16 @@ impl LakeConfig {
         self.aws.state_machine.clone().unwrap_or_else(|| format!("tarn-{}-workflow", self.name))
     }
 
+    /// Where a mart is once the lake is deployed, without a password; none for a mart that only a laptop can reach.
+    #[must_use]
+    pub fn deployed_mart(&self, mart: &str) -> Option<&str> {
+        let mart = self.marts.get(mart)?;
+        match &mart.aws {
+            Some(deployed) => Some(&deployed.url),
+            None => Some(mart.url.as_str()).filter(|url| !url.starts_with("sqlite:") && !url.contains("${")),
+        }
+    }
+
     /// The price of a scanned terabyte as a decimal number: as written, or `5.00`.
     #[must_use]
     pub fn price_per_tb(&self) -> &str {

@@ -242,8 +242,11 @@ pub async fn finish(
 pub enum Next {
     /// It waits for a query.
     Query(PendingQuery),
-    /// Its version is published; its mart is to be loaded.
-    Load,
+    /// Its version is published; this mart is to be loaded.
+    Load {
+        /// The mart's name.
+        mart: String,
+    },
     /// It has ended.
     Ended(Status),
 }
@@ -262,7 +265,9 @@ pub async fn advance(
     let objects = Arc::clone(&ports.objects);
     let clock = Arc::clone(&ports.clock);
     let before = ModelRecord::read(&plan.run, &model, objects.as_ref()).await?;
-    let has_mart = lake.models.get(&model).is_some_and(|model| model.mart.is_some());
+    // A mart on somebody's laptop cannot be reached from there.
+    let mart = lake.models.get(&model).and_then(|model| model.mart.as_ref()).map(|target| target.to.clone());
+    let mart = mart.filter(|mart| !plan.request.no_load && lake.config.deployed_mart(mart).is_some());
     let settings = RunSettings {
         run: plan.run.clone(),
         select: plan.request.select.clone(),
@@ -285,10 +290,9 @@ pub async fn advance(
     let milliseconds = since.and_then(|since| u64::try_from(since).ok()).unwrap_or(record.milliseconds);
     let record = ModelRecord { loaded, milliseconds, ..record };
     record.write(&plan.run, objects.as_ref()).await?;
-    let to_load = has_mart && !plan.request.no_load && record.loaded.is_none();
-    Ok(match record.status {
-        Status::Done if to_load => Next::Load,
-        status => Next::Ended(status),
+    Ok(match (record.status, mart) {
+        (Status::Done, Some(mart)) if record.loaded.is_none() => Next::Load { mart },
+        (status, _) => Next::Ended(status),
     })
 }
 

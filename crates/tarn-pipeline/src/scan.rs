@@ -18,7 +18,8 @@ use crate::convert::CatalogueNames;
 use crate::error::StepError;
 use crate::layout;
 use crate::names::Key;
-use crate::ports::{Object, ObjectError, ObjectStore, TableEntry, TableKind};
+use crate::ports::{Column, Object, ObjectError, ObjectStore, TableEntry, TableKind};
+use crate::sources;
 
 pub use bounds::Bounds;
 use words::Words;
@@ -37,6 +38,9 @@ pub async fn files(
     keeps: &PartFilter<'_>,
     objects: &dyn ObjectStore,
 ) -> Result<Vec<Object>, StepError> {
+    if sources::comes_in_by_itself(entry) {
+        return source_files(entry, keeps, objects).await;
+    }
     let kept: BTreeSet<&str> =
         entry.parts().iter().filter(|part| keeps(&part.values)).map(|part| part.location.as_str()).collect();
     let Some(above) = folder_above(&kept) else { return Ok(Vec::new()) };
@@ -50,6 +54,24 @@ pub async fn files(
         .into_iter()
         .filter(|object| !object.key.file_name().starts_with(['_', '.']) && is_kept(object.key.as_str()))
         .collect())
+}
+
+/// The files of a source, whose days nobody registers.
+async fn source_files(
+    entry: &TableEntry,
+    keeps: &PartFilter<'_>,
+    objects: &dyn ObjectStore,
+) -> Result<Vec<Object>, StepError> {
+    let listed = objects.list(&layout::source(&entry.name)).await?;
+    let is_kept = |object: &Object| {
+        let folders: Vec<&str> = object.key.as_str().split('/').collect();
+        let value = |key: &Column| folders.iter().find_map(|folder| folder.strip_prefix(&key.name)?.strip_prefix('='));
+        let values: Vec<Option<String>> =
+            entry.partition_keys.iter().map(|key| value(key).map(str::to_owned)).collect();
+        keeps(&values)
+    };
+    let is_data = |object: &Object| !object.key.file_name().starts_with(['_', '.']);
+    Ok(listed.into_iter().filter(|object| is_data(object) && is_kept(object)).collect())
 }
 
 /// The deepest folder that all of these lie in.

@@ -1,6 +1,6 @@
 //! The tables of sources: their columns by contract, their parts by what ingest wrote, and the view of the latest images.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use tarn_model::{Lake, Source, SourceKind};
 
@@ -8,6 +8,11 @@ use crate::error::StepError;
 use crate::ports::{Catalogue, CatalogueError, Column, Part, TableEntry, TableKind};
 use crate::prepare::identifier;
 
+/// The parameter of tables that are declared elsewhere, by Terraform: Tarn leaves them as they are.
+pub const DEPLOYED_BY: &str = "tarn.deployed_by";
+/// The parameter that tells what a table is, and its value for the table of a source.
+const KIND: &str = "tarn.kind";
+const SOURCE: &str = "source";
 /// How often a change is tried again when somebody else changed the entry meanwhile.
 const TRIES: usize = 10;
 
@@ -33,8 +38,31 @@ pub async fn add(
     discovered: &[Column],
     catalogue: &dyn Catalogue,
 ) -> Result<(), StepError> {
-    let entry = change_entry(&source.name, catalogue, |current| merged(source, current, parts, discovered)).await?;
+    let entry = match catalogue.get(&source.name).await? {
+        // Its days are found by projection.
+        Some(entry) if entry.parameters.contains_key(DEPLOYED_BY) => declared(source, entry)?,
+        _ => change_entry(&source.name, catalogue, |current| merged(source, current, parts, discovered)).await?,
+    };
     publish_view(source, &entry.columns, catalogue).await
+}
+
+/// A table that is declared elsewhere, if it is what the contract says.
+fn declared(source: &Source, entry: TableEntry) -> Result<TableEntry, StepError> {
+    let (columns, keys) = contract_columns(source);
+    let shape = |columns: &[Column]| -> BTreeMap<String, String> {
+        columns.iter().map(|column| (column.name.clone(), column.column_type.clone())).collect()
+    };
+    let wanted = shape(&[columns, keys].concat());
+    let found = shape(&[entry.columns.as_slice(), &entry.partition_keys].concat());
+    let differ = |name: &&String| wanted.get(*name) != found.get(*name);
+    let names: BTreeSet<&String> = wanted.keys().chain(found.keys()).filter(differ).collect();
+    if names.is_empty() {
+        return Ok(entry);
+    }
+    let names: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
+    let message = format!("the table `{}` differs from its contract in {}", source.name, names.join(", "));
+    Err(StepError::permanent(message)
+        .with_hint("Terraform declares it: deploy the lake (`make deploy`), then push again"))
 }
 
 /// Replaces all parts of a source's table: a snapshot is the whole of a table at one time.
@@ -54,6 +82,11 @@ pub async fn replace(
     Ok(())
 }
 
+/// Whether the entry is a source's whose files come in by day without the catalogue being told.
+pub fn comes_in_by_itself(entry: &TableEntry) -> bool {
+    !entry.partition_keys.is_empty() && entry.parameters.get(KIND).is_some_and(|kind| kind == SOURCE)
+}
+
 /// The entry of a source before any record came in.
 pub fn empty_entry(source: &Source) -> TableEntry {
     let (columns, partition_keys) = contract_columns(source);
@@ -64,7 +97,7 @@ pub fn empty_entry(source: &Source) -> TableEntry {
         partition_keys,
         description: source.description.clone(),
         run: None,
-        parameters: BTreeMap::from([("tarn.kind".to_owned(), "source".to_owned())]),
+        parameters: BTreeMap::from([(KIND.to_owned(), SOURCE.to_owned())]),
         version: 0,
     }
 }

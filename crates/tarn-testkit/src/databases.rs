@@ -139,6 +139,16 @@ impl Database {
         self.url_at(self.port)
     }
 
+    /// What a deployed lake's `tarn.yaml` says: the password is elsewhere.
+    pub fn url_without_password(&self) -> String {
+        self.url().replacen(&format!(":{PASSWORD_ENCODED}"), "", 1)
+    }
+
+    /// The password of every server of a test.
+    pub fn password(&self) -> &'static str {
+        PASSWORD
+    }
+
     /// The same server behind another port of loopback.
     pub fn url_at(&self, port: u16) -> String {
         let scheme = if self.kind.is_mysql() { "mysql" } else { "postgresql" };

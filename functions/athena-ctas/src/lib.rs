@@ -82,8 +82,8 @@ enum Response {
     Query { query: Query },
     /// A pause, and then the same again.
     Wait { seconds: u64 },
-    /// The model's mart is to be loaded.
-    Load,
+    /// This mart is to be loaded with the model's version.
+    Load { mart: String },
     /// The model has ended; its record tells how.
     Ended { status: Status },
 }
@@ -174,7 +174,7 @@ impl AthenaCtas {
                 Response::Query { query: Query { statement, token, database, workgroup } }
             }
             Next::Query(_) => Response::Wait { seconds: PAUSE.as_secs() },
-            Next::Load => Response::Load,
+            Next::Load { mart } => Response::Load { mart },
             Next::Ended(status) => Response::Ended { status },
         }
     }
@@ -202,7 +202,7 @@ fn kind(response: &Response) -> &'static str {
     match response {
         Response::Query { .. } => "query",
         Response::Wait { .. } => "wait",
-        Response::Load => "load",
+        Response::Load { .. } => "load",
         Response::Ended { .. } => "ended",
     }
 }
@@ -226,6 +226,7 @@ mod tests {
     fn what_comes_next_is_what_the_state_machine_chooses_by() {
         let ended = serde_json::to_string(&Response::Ended { status: Status::Done }).unwrap();
         assert_eq!(ended, r#"{"next":"ended","status":"done"}"#);
-        assert_eq!(serde_json::to_string(&Response::Load).unwrap(), r#"{"next":"load"}"#);
+        let load = Response::Load { mart: "reporting".to_owned() };
+        assert_eq!(serde_json::to_string(&load).unwrap(), r#"{"next":"load","mart":"reporting"}"#);
     }
 }

@@ -62,7 +62,14 @@ impl Glue {
             partition_keys,
             description: table.description.clone(),
             run: None,
-            parameters: Default::default(),
+            // Whoever declared it may have said what it is.
+            parameters: table
+                .parameters
+                .iter()
+                .flatten()
+                .filter(|(name, _)| name.starts_with("tarn."))
+                .map(owned)
+                .collect(),
             version: version(table),
         })
     }
@@ -87,6 +94,10 @@ impl Glue {
     fn folder(&self, uri: &str) -> Option<Key> {
         self.objects.key_of(uri).map(|key| key.join(""))
     }
+}
+
+fn owned((name, value): (&String, &String)) -> (String, String) {
+    (name.clone(), value.clone())
 }
 
 fn columns(columns: &[GlueColumn]) -> Vec<Column> {

@@ -29,10 +29,11 @@ pub(crate) async fn run(_: &Args, global: &GlobalArguments, terminal: Terminal) 
     let lake = place.read()?;
     let cloud = Cloud::of(&lake.config)?;
     let objects = Arc::clone(&cloud.objects);
-    let project = project::push(&place.files()?, objects.as_ref()).await?;
-    let location = objects.uri(&project);
+    // Tables before files: what does not fit together is refused before a function reads it.
     cloud.catalogue.create_database().await?;
     sources::register_all(&lake, cloud.catalogue.as_ref()).await?;
+    let project = project::push(&place.files()?, objects.as_ref()).await?;
+    let location = objects.uri(&project);
     let everything = lake.select(&[], &[]).map_err(Mistakes)?;
     let ports = cloud.ports(&lake.config, None, IndexMap::new(), Arc::new(Silent));
     seeds::load_all(&lake, &everything, &ports).await?;
