@@ -1,6 +1,6 @@
 //! One file in the making, and where files go.
 
-use std::io::{self, Write};
+use std::io::{self, BufWriter, Write};
 use std::sync::Arc;
 
 use arrow::datatypes::SchemaRef;
@@ -12,6 +12,10 @@ use parquet::file::writer::SerializedFileWriter;
 use crate::encode::{ColumnEncoder, Press};
 use crate::error::ColumnarError;
 use crate::partition::Partition;
+
+/// Bytes that are gathered before they are written: the Parquet writer hands over 8 KiB at a time, and a file system takes many
+/// pages at once for little more than one.
+const WRITE_BYTES: usize = 256 << 10;
 
 /// A file that is about to be written.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -83,7 +87,7 @@ impl FileFactory for MemoryFiles {
 pub(crate) struct OpenFile<W: Write + Send> {
     new: NewFile,
     schema: SchemaRef,
-    writer: SerializedFileWriter<Counted<W>>,
+    writer: SerializedFileWriter<Counted<BufWriter<W>>>,
     rows: u64,
 }
 
@@ -122,7 +126,7 @@ impl<W: Write + Send> OpenFile<W> {
         let columns = ArrowSchemaConverter::new().convert(&schema).map_err(failure)?;
         let properties = WriterProperties::builder().set_created_by("tarn".to_owned()).build();
         let file = factory.create(&new).map_err(|source| ColumnarError::Io { name: new.name.clone(), source })?;
-        let file = Counted { file, bytes: 0 };
+        let file = Counted { file: BufWriter::with_capacity(WRITE_BYTES, file), bytes: 0 };
         let writer =
             SerializedFileWriter::new(file, columns.root_schema_ptr(), Arc::new(properties)).map_err(failure)?;
         Ok(Self { new, schema, writer, rows: 0 })
@@ -164,6 +168,10 @@ impl<W: Write + Send> OpenFile<W> {
         let Counted { file, bytes } = match writer.into_inner() {
             Ok(counted) => counted,
             Err(source) => return Err(ColumnarError::Parquet { name, source }),
+        };
+        let file = match file.into_inner() {
+            Ok(file) => file,
+            Err(unwritten) => return Err(ColumnarError::Io { name, source: unwritten.into_error() }),
         };
         let finished = FinishedFile { partition: new.partition, name, rows, bytes, schema };
         match factory.finish(file, &finished) {

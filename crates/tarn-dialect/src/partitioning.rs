@@ -122,7 +122,7 @@ fn chain(node: &Arc<dyn ExecutionPlan>) -> Option<Chain> {
                 serves_window = window.len() == keys.len() && window.iter().all(|key| keys.contains(key));
             }
         }
-        let child = at.children().first().map(|child| Arc::clone(child));
+        let child = at.children().first().copied().cloned();
         let Some(child) = child else { return found };
         at = child;
     }
@@ -192,7 +192,7 @@ fn dealt_out_once(node: Arc<dyn ExecutionPlan>, chain: &Chain) -> Result<Arc<dyn
     let mut at = node;
     let mut passed = 0;
     let (input, count) = loop {
-        let Some(child) = at.children().first().map(|child| Arc::clone(child)) else {
+        let Some(child) = at.children().first().copied().cloned() else {
             return internal_err!("a chain of dealings-out ends early");
         };
         match dealt_by(at.as_ref()) {

@@ -14,8 +14,12 @@ use crate::ports::{ObjectError, ObjectReader, ObjectStore};
 
 /// Bytes of a unit.
 pub(crate) const UNIT: u64 = 128 << 20;
-/// How much is read at a time.
-const BLOCK: usize = 1 << 20;
+/// How much is read at a time, at most: past the page cache, each reading costs the system some work of its own.
+const BLOCK: usize = 4 << 20;
+/// How much is read at a time where less is asked for.
+const PACKED_BLOCK: usize = 256 << 10;
+/// How much is unpacked at a time.
+const UNPACKED_BLOCK: usize = 256 << 10;
 /// Room before a block for the beginning of a line that ends in it.
 const ROOM: usize = 64 << 10;
 /// Objects are read from multiples of this, into memory that begins at one: so the disk can write to it by itself.
@@ -104,15 +108,18 @@ impl Read for ObjectBytes {
     fn read(&mut self, target: &mut [u8]) -> io::Result<usize> {
         if self.block.is_empty() {
             let left = self.object.size().saturating_sub(self.offset);
-            let length = usize::try_from(left).unwrap_or(BLOCK).min(BLOCK);
-            if length == 0 {
+            let left = usize::try_from(left).unwrap_or(BLOCK);
+            if left == 0 {
                 return Ok(0);
             }
-            if let Some(target) = target.get_mut(..length) {
+            if target.len() >= left.min(PACKED_BLOCK) {
+                let length = left.min(target.len());
+                let target = target.get_mut(..length).unwrap_or_default();
                 self.object.read_into(self.offset, target).map_err(as_io)?;
                 self.offset += length as u64;
                 return Ok(length);
             }
+            let length = left.min(PACKED_BLOCK);
             self.block = self.object.read(self.offset, length).map_err(as_io)?;
             self.offset += length as u64;
         }
@@ -134,6 +141,8 @@ fn as_io(error: ObjectError) -> io::Error {
 pub(crate) struct Lines {
     key: Key,
     bytes: Box<dyn Read>,
+    /// How much is read at a time.
+    block: usize,
     buffer: Vec<u8>,
     /// Where blocks are read to: after room for the beginning of a line whose end is in the block.
     base: usize,
@@ -149,27 +158,29 @@ pub(crate) struct Lines {
 impl Lines {
     /// All lines of a gzip object.
     pub(crate) fn zipped(key: &Key, objects: &dyn ObjectStore) -> Result<Self, StepError> {
-        Ok(Self::over(key, open(key, true, objects)?, 0))
+        Ok(Self::over(key, open(key, true, objects)?, UNPACKED_BLOCK, 0))
     }
 
     /// The lines of a plain object that begin at `from` or after it.
     pub(crate) fn from(key: &Key, from: u64, objects: &dyn ObjectStore) -> Result<Self, StepError> {
         let object: Arc<dyn ObjectReader> = Arc::from(objects.open(key)?);
-        if from == 0 {
-            return Ok(Self::over(key, Box::new(ObjectBytes::new(object, 0)), 0));
-        }
         // A line begins at `from` if a line ends just before it. Whole pages are read all the same.
-        let page = (from - 1) / PAGE * PAGE;
-        let mut lines = Self::over(key, Box::new(ObjectBytes::new(object, page)), page);
+        let page = from.saturating_sub(1) / PAGE * PAGE;
+        // A small object needs no memory for large blocks.
+        let block = usize::try_from(object.size().saturating_sub(page)).unwrap_or(BLOCK).clamp(PAGE_BYTES, BLOCK);
+        let mut lines = Self::over(key, Box::new(ObjectBytes::new(object, page)), block, page);
+        if from == 0 {
+            return Ok(lines);
+        }
         lines.skip(from - 1 - page)?;
         lines.next()?;
         Ok(lines)
     }
 
-    fn over(key: &Key, bytes: Box<dyn Read>, offset: u64) -> Self {
-        let buffer = vec![0; ROOM + PAGE_BYTES + BLOCK];
+    fn over(key: &Key, bytes: Box<dyn Read>, block: usize, offset: u64) -> Self {
+        let buffer = vec![0; ROOM + PAGE_BYTES + block];
         let base = ROOM + to_page(&buffer, ROOM);
-        Self { key: key.clone(), bytes, buffer, base, start: base, end: base, offset, at_end: false }
+        Self { key: key.clone(), bytes, block, buffer, base, start: base, end: base, offset, at_end: false }
     }
 
     /// Passes over so many bytes at the beginning, which one block has.
@@ -219,7 +230,7 @@ impl Lines {
     /// Reads a block behind what is left of the one before.
     fn fill(&mut self) -> Result<(), StepError> {
         self.make_room();
-        let free = self.buffer.get_mut(self.end..self.end + BLOCK).unwrap_or_default();
+        let free = self.buffer.get_mut(self.end..self.end + self.block).unwrap_or_default();
         let length = self.bytes.read(free).map_err(|error| unreadable(&self.key, &error))?;
         self.end += length;
         self.at_end = length == 0;
@@ -234,9 +245,9 @@ impl Lines {
             let start = self.base - left;
             self.buffer.copy_within(self.start..self.end, start);
             (self.start, self.end) = (start, self.base);
-        } else if self.buffer.len() - self.end < BLOCK {
+        } else if self.buffer.len() - self.end < self.block {
             // A line longer than the buffer makes it grow twofold, so that it is moved a few times only.
-            let mut larger = vec![0; (2 * left).max(ROOM) + PAGE_BYTES + 2 * BLOCK];
+            let mut larger = vec![0; (2 * left).max(ROOM) + PAGE_BYTES + 2 * self.block];
             let end = left + to_page(&larger, left);
             let rest = self.buffer.get(self.start..self.end).unwrap_or_default();
             larger.get_mut(end - left..end).unwrap_or_default().copy_from_slice(rest);
@@ -260,6 +271,8 @@ mod tests {
 
     use super::*;
 
+    const SMALL: usize = 128 << 10;
+
     /// Bytes that come in pieces of these lengths, over and over.
     struct Pieces(Vec<u8>, Vec<usize>, usize);
 
@@ -275,7 +288,7 @@ mod tests {
     }
 
     fn lines_of(text: &[u8], pieces: Vec<usize>) -> Vec<(u64, Vec<u8>)> {
-        let mut lines = Lines::over(&Key::new("k"), Box::new(Pieces(text.to_vec(), pieces, 0)), 0);
+        let mut lines = Lines::over(&Key::new("k"), Box::new(Pieces(text.to_vec(), pieces, 0)), SMALL, 0);
         let mut found = Vec::new();
         while let Some((offset, line)) = lines.next().unwrap() {
             found.push((offset, line.to_vec()));
@@ -290,8 +303,8 @@ mod tests {
         /// Lines of all lengths, read in pieces of all lengths, are those that the text has, at their places.
         #[test]
         fn lines_are_those_of_the_text(
-            lengths in prop::collection::vec(prop_oneof![8 => 0..300usize, 2 => 0..3 * ROOM, 1 => 0..4 * BLOCK], 0..12),
-            pieces in prop::collection::vec(prop_oneof![1..5_000usize, Just(BLOCK)], 1..4),
+            lengths in prop::collection::vec(prop_oneof![8 => 0..300usize, 2 => 0..3 * ROOM, 1 => 0..4 * SMALL], 0..12),
+            pieces in prop::collection::vec(prop_oneof![1..5_000usize, Just(SMALL)], 1..4),
             ends in any::<bool>(),
         ) {
             let mut text = Vec::new();
