@@ -8,11 +8,14 @@ A fault is posted as JSON to `/tarn-account/faults` and is used up by what it st
     {"service": "glue", "operation": "GetTable", "delay": 0.5, "times": 10}
     {"statement": "create table", "at": "half", "skip": 1}
     {"unprocessed": 5, "times": 2}
+    {"operation": "(?!Get|List|Head).*", "skip": 7, "hold": true}
 
 `skip` lets so many pass before the first is struck. `at` is one of `start` (nothing was written), `half` (half of the files),
 `files` (all files, but no table and no partition) and `end` (everything is done, and yet it says it failed).
 `after` lets a call do its work and then answers with the error. `unprocessed` makes BatchGetPartition leave so many keys out.
 With `error`, a statement fails for good with this code; without, with one that a second try may get past.
+`hold` lets a call wait before its work, or with `after` behind it, until all faults are forgotten; then it fails. `GET faults/held` tells how
+many wait so: time to kill the caller. A fault without `service` strikes calls of all of them.
 A statement's fault may carry `scanned`, bytes that the statement then says it read, instead of `at`.
 """
 import json
@@ -44,6 +47,7 @@ class Fault:
     at: str | None = None
     scanned: int | None = None
     unprocessed: int | None = None
+    hold: bool = False
     skip: int = 0
     times: int = 1
 
@@ -54,8 +58,11 @@ class Fault:
                 raise ValueError(f"`at` is one of {', '.join(STAGES)}")
             if self.at is None and self.scanned is None and not self.delay:
                 raise ValueError("a statement's fault needs `at`, `scanned` or `delay`")
-        elif self.unprocessed is None and (self.service is None or (self.error is None and not self.delay)):
-            raise ValueError("a fault needs `service` with `error` or `delay`, or `statement`, or `unprocessed`")
+        elif self.operation is not None:
+            re.compile(self.operation)
+        if self.statement is None and self.unprocessed is None:
+            if (self.service is None and self.operation is None) or (self.error is None and not self.delay and not self.hold):
+                raise ValueError("a fault needs `service` or `operation` with `error`, `delay` or `hold`, or `statement`, or `unprocessed`")
 
     def response(self, call: Call) -> Response:
         """The error in the protocol of the service that was called."""
@@ -76,6 +83,8 @@ class Faults:
     def __init__(self) -> None:
         self._faults: list[Fault] = []
         self._lock = threading.Lock()
+        self._held = 0
+        self._release = threading.Event()
 
     def post(self, _path: list[str], body: Any) -> Any:
         """Adds one fault, or a list of them."""
@@ -84,20 +93,34 @@ class Faults:
             self._faults.extend(added)
         return {"waiting": len(self._faults)}
 
-    def get(self, _path: list[str], _query: Mapping[str, str]) -> Any:
-        """What still waits."""
+    def get(self, path: list[str], _query: Mapping[str, str]) -> Any:
+        """The faults that strike nobody yet; with `/held` how many calls are held by one."""
         with self._lock:
+            if path == ["held"]:
+                return self._held
             return [{name: value for name, value in vars(fault).items() if value} for fault in self._faults]
 
     def clear(self) -> None:
         """Forgets all faults."""
         with self._lock:
             self._faults.clear()
+            self._release.set()
+            self._release = threading.Event()
+            self._held = 0
+
+    def hold(self) -> None:
+        """Waits until all faults are forgotten."""
+        with self._lock:
+            self._held += 1
+            release = self._release
+        release.wait()
 
     def of_call(self, call: Call) -> Fault | None:
         """The fault for this call; it counts as used."""
         return self._take(
-            lambda fault: fault.service == call.service
+            lambda fault: fault.statement is None
+            and fault.unprocessed is None
+            and fault.service in (call.service, None)
             and (fault.operation is None or re.fullmatch(fault.operation, call.operation) is not None)
         )
 

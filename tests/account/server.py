@@ -74,7 +74,7 @@ class Account:
             return self._moto(environ, start_response)
         if fault.delay:
             threading.Event().wait(fault.delay)
-        if fault.error is None:
+        if fault.error is None and not fault.hold:
             return self._moto(environ, start_response)
         if fault.after:
             # The call does its work, and the caller never hears of it.
@@ -83,6 +83,8 @@ class Account:
         else:
             # What is not read would be taken for the next request of this connection.
             environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
+        if fault.hold:
+            faults.FAULTS.hold()
         return fault.response(call)(environ, start_response)
 
 

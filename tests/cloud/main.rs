@@ -1,6 +1,7 @@
 //! A lake on AWS: Athena, Glue, S3, Lambda and Step Functions in the stand-in account.
 #![allow(clippy::indexing_slicing, clippy::panic, reason = "a failed test may panic")]
 
+mod boundaries;
 mod faults;
 mod forms;
 mod marts;

@@ -41,6 +41,14 @@ impl Account {
         self.side("POST", "faults", Some(fault)).map(|_| ())
     }
 
+    /// How many calls are held by a fault, `{"operation": …, "hold": true}`.
+    ///
+    /// # Errors
+    /// When the account has ended.
+    pub fn held(&self) -> Result<u64> {
+        Ok(self.side("GET", "faults/held", None)?.as_u64().unwrap_or_default())
+    }
+
     /// Forgets all faults.
     ///
     /// # Errors
