@@ -28,6 +28,8 @@ struct Case {
     query: &'static str,
     /// What a piece has after run `n`.
     after: fn(usize) -> Vec<String>,
+    /// The tables that are there afterwards.
+    tables: &'static [&'static str],
     /// Whether pieces change one after another.
     one_by_one: bool,
 }
@@ -83,6 +85,7 @@ fn converges(case: &Case) -> Result<()> {
             assert_eq!(read()?, new, "{} boundary {skip}, after its work: {after}", case.name);
             if !reached {
                 println!("{}: {tried} kills at {skip} boundaries", case.name);
+                assert_eq!(world.tables()?, case.tables, "{}: nothing is left over", case.name);
                 assert!(skip > 10, "{}: there are only {skip} boundaries", case.name);
                 return Ok(());
             }
@@ -100,6 +103,7 @@ fn a_full_refresh() -> Result<()> {
         arguments: &["--full-refresh"],
         query: "select n, count(*) from rows group by n",
         after: |n| vec![format!("{n},3")],
+        tables: &["rows"],
         one_by_one: false,
     })
 }
@@ -112,6 +116,7 @@ fn partitions_that_are_overwritten() -> Result<()> {
         arguments: &[],
         query: "select day, n, count(*) from rows group by day, n",
         after: |n| (1..=3).map(|day| format!("2026-10-0{day},{n},1")).collect(),
+        tables: &["rows"],
         one_by_one: true,
     })
 }
@@ -124,6 +129,33 @@ fn a_merge() -> Result<()> {
         arguments: &[],
         query: "select n, count(*) from rows group by n",
         after: |n| vec![format!("{n},3")],
+        tables: &["rows"],
+        one_by_one: false,
+    })
+}
+
+#[test]
+fn a_merge_in_place() -> Result<()> {
+    converges(&Case {
+        name: "merge_in_place",
+        header: "/*\nmaterialized: incremental\nstrategy: merge\nunique_key: [x]\ntable_type: iceberg\n*/",
+        arguments: &[],
+        query: "select n, count(*) from rows group by n",
+        after: |n| vec![format!("{n},3")],
+        tables: &["rows"],
+        one_by_one: false,
+    })
+}
+
+#[test]
+fn partitions_that_are_overwritten_in_place() -> Result<()> {
+    converges(&Case {
+        name: "overwrite_in_place",
+        header: "/*\nmaterialized: incremental\nstrategy: insert_overwrite\npartitioned_by: [day]\ntable_type: iceberg\n*/",
+        arguments: &[],
+        query: "select n, count(*) from rows group by n",
+        after: |n| vec![format!("{n},3")],
+        tables: &["rows"],
         one_by_one: false,
     })
 }
@@ -136,6 +168,7 @@ fn rows_that_are_appended() -> Result<()> {
         arguments: &[],
         query: "select count(distinct n), count(*), max(n) from rows",
         after: |n| vec![format!("{n},{},{n}", 3 * n)],
+        tables: &["rows", "rows__parts"],
         one_by_one: false,
     })
 }

@@ -4,6 +4,7 @@
 mod boundaries;
 mod faults;
 mod forms;
+mod iceberg;
 mod marts;
 mod shop;
 mod world;

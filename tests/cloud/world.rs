@@ -153,6 +153,18 @@ impl World {
         self.tarn(&[&["run", "--here", "--json"], arguments].concat())?.done().json()
     }
 
+    /// The names of all tables that Glue has.
+    pub(crate) fn tables(&self) -> Result<Vec<String>> {
+        let asked = json!({"DatabaseName": format!("tarn_{}", self.name)});
+        let found = self.account.call("glue", "AWSGlue.GetTables", &asked)?;
+        let tables = found["TableList"].as_array().into_iter().flatten();
+        let names = tables.filter_map(|table| table["Name"].as_str().map(str::to_owned));
+        // Those of the runs themselves are there whatever the lake holds.
+        let mut names: Vec<String> = names.filter(|name| !name.starts_with("tarn_")).collect();
+        names.sort_unstable();
+        Ok(names)
+    }
+
     /// The table as Glue has it.
     pub(crate) fn table(&self, table: &str) -> Result<Value> {
         let asked = serde_json::json!({"DatabaseName": format!("tarn_{}", self.name), "Name": table});

@@ -4,6 +4,7 @@
 //! was and the new one to look at. Where the engine is elsewhere, the way is walked again from its start each time a query has
 //! ended, and stops at the next one that has not ([`crate::journal`]).
 
+mod in_place;
 mod make;
 mod verify;
 
@@ -163,6 +164,7 @@ impl ModelStep {
             // This run has published this model before it was cut off: what is left is the load.
             Some(entry) if entry.run.as_ref() == Some(&self.context.settings.run) => {
                 self.remember().await.at("publish")?;
+                self.context.ports.catalogue.remove(&self.staging_table()).await.at("publish")?;
                 entry
             }
             published => {

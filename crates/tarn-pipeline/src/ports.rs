@@ -12,7 +12,7 @@ mod observer;
 mod passwords;
 mod query_service;
 
-pub use catalogue::{Catalogue, CatalogueError, Column, Part, TableEntry, TableKind};
+pub use catalogue::{Catalogue, CatalogueError, Column, ICEBERG_METADATA, Part, TableEntry, TableKind};
 pub use delivery_stream::{DeliveryError, DeliveryStream};
 pub use engine::{Attribution, EngineError, NewTable, PendingQuery, QueryEngine, QueryOutcome, QueryRequest, QueryTry};
 pub use mart::{

@@ -20,7 +20,10 @@ pub use batches::{Batch, WRITER_LIMIT, batched, batches};
 pub use merge::{MERGE_COLUMN_LIMIT, Merge, merge_into, merged_rows, unmergeable_keys};
 pub use names::{identifier, literal};
 pub use partitions::{PartitionRows, partitions, read_partitions};
-pub use table::{Rows, SHAPE_LINES, TableProperties, create_table_as, create_view, iceberg_rows, insert_into, shape};
+pub use table::{
+    Rows, SHAPE_LINES, TableProperties, create_table_as, create_view, delete_partitions, iceberg_columns, iceberg_rows,
+    insert_into, shape,
+};
 pub use values::{predicate, typed_literal};
 
 /// The highest number of bytes of a statement that Athena takes.

@@ -7,13 +7,14 @@
 //! | partitions of one version, with values that a path can hold | a table with partition projection | one `UpdateTable` that carries values and paths |
 //! | partitions of several versions | a table with a registered partition each | one swap of its location per partition |
 //! | several folders with the same values (`append`) | a view over a hidden table whose partitions have a label | one `UpdateTable` of the view |
+//! | a table of Iceberg | the same, at the metadata file that the entry names | one `UpdateTable` of the pointer to it |
 //! | any other change of everything at once | the same | the same |
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use tarn_pipeline::hive::NULL_PARTITION as NULL;
 use tarn_pipeline::names::Key;
-use tarn_pipeline::ports::{Column, Part, TableEntry, TableKind};
+use tarn_pipeline::ports::{Column, ICEBERG_METADATA, Part, TableEntry, TableKind};
 
 /// What names of hidden tables end in.
 pub(super) const HIDDEN: &str = "__parts";
@@ -35,6 +36,8 @@ pub(super) enum Form {
     Folder(Key),
     /// One folder per combination of values; the values are properties of the table.
     Projected(BTreeMap<String, String>),
+    /// A table of Iceberg: its folder, and the metadata file that says what is in it.
+    Iceberg { folder: Key, metadata: Key },
     /// A registered partition per part.
     Registered,
     /// A view over the partitions of a hidden table that stand under these labels.
@@ -47,6 +50,9 @@ pub(super) fn of(entry: &TableEntry, uri: impl Fn(&Key) -> String) -> Form {
         TableKind::View { sql } => return Form::View(sql.clone()),
         TableKind::Table { parts } => parts,
     };
+    if let (Some(metadata), Some(part)) = (entry.parameters.get(ICEBERG_METADATA), parts.first()) {
+        return Form::Iceberg { folder: part.location.clone(), metadata: Key::new(metadata) };
+    }
     // The files of a source come in without Glue being told, but for those of a snapshot.
     let is_source = entry.parameters.get("tarn.kind").is_some_and(|kind| kind == "source");
     if is_source && (!entry.partition_keys.is_empty() || parts.is_empty()) {

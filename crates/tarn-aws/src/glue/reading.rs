@@ -2,8 +2,9 @@
 
 use aws_sdk_glue::types::{Column as GlueColumn, Table};
 use serde_json::from_slice;
-use tarn_pipeline::ports::{CatalogueError, Column, ObjectError, Part, TableEntry, TableKind};
+use tarn_pipeline::ports::{CatalogueError, Column, ICEBERG_METADATA, ObjectError, Part, TableEntry, TableKind};
 
+use super::table::METADATA_LOCATION;
 use super::{ENTRY, Glue, io_error, version, view};
 use tarn_pipeline::hive::NULL_PARTITION as NULL;
 use tarn_pipeline::names::Key;
@@ -12,10 +13,22 @@ impl Glue {
     /// The entry of a table.
     pub(super) async fn entry(&self, table: &Table) -> Result<TableEntry, CatalogueError> {
         let key = table.parameters.as_ref().and_then(|parameters| parameters.get(ENTRY));
-        match key {
-            Some(key) => Ok(TableEntry { version: version(table), ..self.kept(&table.name, key).await? }),
-            None => self.described(table).await,
+        let mut entry = match key {
+            Some(key) => TableEntry { version: version(table), ..self.kept(&table.name, key).await? },
+            None => self.described(table).await?,
+        };
+        // Statements move it on.
+        if let Some(metadata) = self.metadata(table) {
+            entry.parameters.insert(ICEBERG_METADATA.to_owned(), metadata.as_str().to_owned());
         }
+        Ok(entry)
+    }
+
+    /// The metadata file of a table of Iceberg.
+    fn metadata(&self, table: &Table) -> Option<Key> {
+        let parameters = table.parameters.as_ref()?;
+        parameters.get("table_type").filter(|kind| kind.eq_ignore_ascii_case("iceberg"))?;
+        self.objects.key_of(parameters.get(METADATA_LOCATION)?)
     }
 
     /// The entry that was kept beside Glue.

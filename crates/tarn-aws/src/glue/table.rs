@@ -15,6 +15,9 @@ const ORC_INPUT: &str = "org.apache.hadoop.hive.ql.io.orc.OrcInputFormat";
 const ORC_OUTPUT: &str = "org.apache.hadoop.hive.ql.io.orc.OrcOutputFormat";
 const ORC_SERDE: &str = "org.apache.hadoop.hive.ql.io.orc.OrcSerde";
 
+/// The parameter by which engines find the metadata of a table of Iceberg.
+pub(super) const METADATA_LOCATION: &str = "metadata_location";
+
 /// What the files of a table are.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Files<'a> {
@@ -51,6 +54,13 @@ impl Glue {
             Form::View(sql) => self.as_view(input, sql, entry, &mut parameters)?,
             Form::Appended(labels) => self.as_view(input, &appended_sql(entry, labels), entry, &mut parameters)?,
             Form::Folder(folder) => self.as_table(input, entry, &self.objects.uri(folder), &mut parameters)?,
+            Form::Iceberg { folder, metadata } => {
+                parameters.insert("table_type".to_owned(), "ICEBERG".to_owned());
+                parameters.insert(METADATA_LOCATION.to_owned(), self.objects.uri(metadata));
+                let storage = StorageDescriptor::builder().set_columns(Some(columns(&entry.columns)?));
+                let storage = storage.location(self.objects.uri(folder).trim_end_matches('/')).build();
+                input.table_type("EXTERNAL_TABLE").storage_descriptor(storage).set_partition_keys(Some(Vec::new()))
+            }
             Form::Projected(properties) => {
                 parameters.extend(properties.clone());
                 self.as_table(input, entry, &self.place(entry), &mut parameters)?

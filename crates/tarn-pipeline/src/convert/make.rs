@@ -10,19 +10,19 @@ use crate::error::StepError;
 use crate::hive;
 use crate::layout;
 use crate::manifest::{Manifest, State};
-use crate::ports::{Column, NewTable, QueryOutcome, QueryRequest, TableEntry, TableKind};
+use crate::ports::{Column, ICEBERG_METADATA, NewTable, QueryOutcome, QueryRequest, TableEntry, TableKind};
 use crate::prepare::{self, Batch, Merge, Rows, Statement, TableProperties};
 use crate::publish::Replaces;
 use crate::scan;
 
 /// What prepare found out.
-struct Prepared {
-    compiled: CompiledModel,
+pub(super) struct Prepared {
+    pub(super) compiled: CompiledModel,
     /// The model's query with its columns as the table has them.
-    rows: Rows,
-    columns: Vec<Column>,
+    pub(super) rows: Rows,
+    pub(super) columns: Vec<Column>,
     /// Columns that the published table does not have yet.
-    added: Vec<String>,
+    pub(super) added: Vec<String>,
     /// The published entry that this version adds to or changes; none for a full refresh.
     onto: Option<TableEntry>,
 }
@@ -35,13 +35,17 @@ impl ModelStep {
         self.record.full_refresh = prepared.onto.is_none();
         self.started("convert");
         let mut version = Version {
-            replaces: replaces(&self.model, prepared.onto.is_some()),
+            replaces: replaces(&self.model, prepared.onto.is_some() && !self.is_iceberg()),
             manifest: self.new_manifest(),
             entry: None,
         };
         version.manifest.write(self.context.ports.objects.as_ref()).await.at("prepare")?;
         let made = match (&self.model.materialization, &prepared.onto) {
             (Materialization::View, _) => self.make_view(&prepared, &mut version).await,
+            (Materialization::Incremental(strategy), Some(onto)) if self.is_iceberg() => {
+                let strategy = strategy.clone();
+                self.make_in_place(&strategy, &prepared, onto, &mut version).await
+            }
             (Materialization::Incremental(Strategy::Merge { .. }), Some(onto)) => {
                 self.make_merge(&prepared, onto, &mut version).await
             }
@@ -58,10 +62,6 @@ impl ModelStep {
     }
 
     async fn prepare(&mut self, published: Option<TableEntry>) -> Result<Prepared, StepError> {
-        if self.model.table_type == TableType::Iceberg && self.context.ports.engine.writers().is_some() {
-            return Err(StepError::permanent("`table_type: iceberg` is not made on AWS yet")
-                .with_hint("leave it out: versions of Hive tables are published and rolled back by Tarn itself"));
-        }
         let onto = published.filter(|entry| self.is_incremental(entry));
         let compiled = self.compile(onto.is_some())?;
         let attribution = self.attribution("prepare");
@@ -75,6 +75,9 @@ impl ModelStep {
         columns::check(&self.model, &columns)?;
         let mut prepared = Prepared { rows: Rows::of(&compiled.sql), compiled, columns, added: Vec::new(), onto };
         if let Some(onto) = &prepared.onto {
+            if self.is_iceberg() {
+                prepared.columns = prepare::iceberg_columns(&prepared.columns);
+            }
             let change = columns::onto(&self.model, onto, &prepared.columns)?;
             prepared.rows = change.arrange(&prepared.compiled.sql);
             (prepared.columns, prepared.added) = (change.columns, change.added);
@@ -88,13 +91,20 @@ impl ModelStep {
         matches!(self.model.materialization, Materialization::Incremental(_))
             && !self.context.settings.full_refresh
             && matches!(published.kind, TableKind::Table { .. })
+            // A table of the other type has nothing that could be added to.
+            && self.is_iceberg() == published.parameters.contains_key(ICEBERG_METADATA)
+    }
+
+    /// Whether the version is a table of Iceberg: on Athena, when the model says so.
+    pub(super) fn is_iceberg(&self) -> bool {
+        self.model.table_type == TableType::Iceberg && self.context.ports.engine.writers().is_some()
     }
 
     fn new_manifest(&self) -> Manifest {
         let run = &self.context.settings.run;
         let folders = match self.model.materialization {
             Materialization::View => vec![],
-            Materialization::Incremental(Strategy::Merge { .. }) => {
+            _ if self.may_have_delta() => {
                 vec![layout::version(&self.model.name, run), layout::delta(&self.model.name, run)]
             }
             _ => vec![layout::version(&self.model.name, run)],
@@ -109,6 +119,15 @@ impl ModelStep {
             statement: String::new(),
             entry: None,
             rows: 0,
+        }
+    }
+
+    /// Whether the new rows may be computed into a table of their own, before they join others.
+    fn may_have_delta(&self) -> bool {
+        match &self.model.materialization {
+            Materialization::Incremental(Strategy::Merge { .. }) => true,
+            Materialization::Incremental(Strategy::InsertOverwrite) => self.is_iceberg(),
+            _ => false,
         }
     }
 
@@ -141,9 +160,10 @@ impl ModelStep {
         let keys = prepared.columns.get(prepared.columns.len() - model.partitioned_by.len()..).unwrap_or_default();
         let properties = TableProperties::of(&model, &table.name, &table.folder);
         let objects = Arc::clone(&self.context.ports.objects);
-        let batches = prepare::batched(properties, &rows.sql, keys, &values, objects.as_ref())?;
+        let held = self.as_held(rows, &prepared.columns);
+        let batches = prepare::batched(properties, &held.sql, keys, &values, objects.as_ref())?;
         if let [whole] = batches.as_slice() {
-            let statement = whole.statement.clone().below(rows.lines_before);
+            let statement = whole.statement.clone().below(held.lines_before);
             let outcome = self.execute(&statement, Some(table), user_sql).await?;
             self.count(&outcome);
             return Ok(statement);
@@ -154,8 +174,9 @@ impl ModelStep {
         let statement =
             prepare::create_table_as(properties_passing, &rows.sql, objects.as_ref()).below(rows.lines_before);
         self.execute(&statement, Some(passing.clone()), user_sql).await?;
-        let all_rows = format!("select *\nfrom {}", prepare::identifier(&passing.name));
-        let batches = prepare::batched(properties, &all_rows, keys, &values, objects.as_ref())?;
+        let all_rows = Rows::of(&format!("select *\nfrom {}", prepare::identifier(&passing.name)));
+        let all_rows = self.as_held(&all_rows, &prepared.columns);
+        let batches = prepare::batched(properties, &all_rows.sql, keys, &values, objects.as_ref())?;
         for (number, batch) in batches.iter().enumerate() {
             let outcome = match number {
                 0 => self.execute(&batch.statement, Some(table.clone()), None).await?,
@@ -165,6 +186,14 @@ impl ModelStep {
         }
         self.context.ports.catalogue.remove(&passing.name).await?;
         Ok(statement)
+    }
+
+    /// Rows as the table's type can hold them.
+    fn as_held(&self, rows: &Rows, columns: &[Column]) -> Rows {
+        match self.is_iceberg() {
+            true => prepare::iceberg_rows(&rows.sql, columns).around(rows),
+            false => rows.clone(),
+        }
     }
 
     /// An insert of some partitions. Nothing else writes to their folders, so a failed one can be sent again once they are empty.
@@ -178,7 +207,7 @@ impl ModelStep {
     }
 
     /// The partition values of the rows, asked before the statement is paid for; none where the engine has no limit of writers.
-    async fn partitions(&mut self, rows: &Rows) -> Result<Vec<Vec<Option<String>>>, StepError> {
+    pub(super) async fn partitions(&mut self, rows: &Rows) -> Result<Vec<Vec<Option<String>>>, StepError> {
         if !self.may_need_batches() {
             return Ok(Vec::new());
         }
@@ -189,7 +218,7 @@ impl ModelStep {
 
     /// A merge in two statements: the new rows are computed once, checked for keys that cannot be placed, and then merged with
     /// the published rows into a version of its own.
-    async fn make_merge(
+    pub(super) async fn make_merge(
         &mut self,
         prepared: &Prepared,
         onto: &TableEntry,
@@ -200,19 +229,11 @@ impl ModelStep {
             return Err(StepError::permanent("only a model with the strategy `merge` is merged"));
         };
         let order = order.as_ref().map(|order| order.column.as_str());
-        let run = &self.context.settings.run;
-        let delta = NewTable { name: self.delta_table(), folder: layout::delta(&self.model.name, run) };
-        let statement = prepare::create_table_as(
-            TableProperties::passing(&self.model, &delta.name, &delta.folder),
-            &prepared.rows.sql,
-            self.context.ports.objects.as_ref(),
-        )
-        .below(prepared.rows.lines_before);
-        self.execute(&statement, Some(delta.clone()), Some(&prepared.compiled)).await?;
-        self.refuse_unmergeable(&delta.name, &unique_key, order).await?;
+        let delta = self.make_delta(prepared).await?;
+        self.refuse_unmergeable(&delta, &unique_key, order).await?;
         let merged = prepare::merged_rows(Merge {
             published: &onto.name,
-            delta: &delta.name,
+            delta: &delta,
             columns: &prepared.columns,
             added: &prepared.added,
             key: &unique_key,
@@ -222,7 +243,26 @@ impl ModelStep {
         self.finish_version(statement, version).await
     }
 
-    async fn refuse_unmergeable(&mut self, delta: &str, key: &[String], order: Option<&str>) -> Result<(), StepError> {
+    /// Computes the new rows once, into a plain table of their own; its name.
+    pub(super) async fn make_delta(&mut self, prepared: &Prepared) -> Result<String, StepError> {
+        let run = &self.context.settings.run;
+        let delta = NewTable { name: self.delta_table(), folder: layout::delta(&self.model.name, run) };
+        let statement = prepare::create_table_as(
+            TableProperties::passing(&self.model, &delta.name, &delta.folder),
+            &prepared.rows.sql,
+            self.context.ports.objects.as_ref(),
+        )
+        .below(prepared.rows.lines_before);
+        self.execute(&statement, Some(delta.clone()), Some(&prepared.compiled)).await?;
+        Ok(delta.name)
+    }
+
+    pub(super) async fn refuse_unmergeable(
+        &mut self,
+        delta: &str,
+        key: &[String],
+        order: Option<&str>,
+    ) -> Result<(), StepError> {
         let outcome = self.query(prepare::unmergeable_keys(delta, key, order), "convert").await?;
         let Some(row) = outcome.rows.first() else {
             return Ok(());
@@ -248,21 +288,25 @@ impl ModelStep {
         NewTable { name: layout::passing_table(&self.model.name, run), folder: layout::passing(&self.model.name, run) }
     }
 
-    fn count(&mut self, outcome: &QueryOutcome) {
+    pub(super) fn count(&mut self, outcome: &QueryOutcome) {
         self.record.rows += outcome.rows_written;
         self.record.files += outcome.files_written;
         self.record.bytes += outcome.bytes_written;
     }
 
     /// Notes the version that lies under the staging name now.
-    async fn finish_version(&mut self, statement: Statement, version: &mut Version) -> Result<(), StepError> {
+    pub(super) async fn finish_version(
+        &mut self,
+        statement: Statement,
+        version: &mut Version,
+    ) -> Result<(), StepError> {
         let ports = &self.context.ports;
         let table = self.staging_table();
         let entry =
             ports.catalogue.get(&table).await?.ok_or_else(|| {
                 StepError::permanent(format!("`{table}` is not in the catalogue after it was created"))
             })?;
-        if matches!(self.model.materialization, Materialization::Incremental(Strategy::Merge { .. })) {
+        if self.may_have_delta() {
             ports.catalogue.remove(&self.delta_table()).await?;
         }
         self.record.partitions = match entry.partition_keys.is_empty() {

@@ -80,6 +80,10 @@ pub struct TableEntry {
     pub version: u64,
 }
 
+/// The property of a table of Iceberg: the key of the metadata file that says what its rows are. Whoever publishes an entry with
+/// another one changes all of the table at once.
+pub const ICEBERG_METADATA: &str = "tarn.metadata";
+
 impl TableEntry {
     /// The parts of a table; none for a view.
     pub fn parts(&self) -> &[Part] {

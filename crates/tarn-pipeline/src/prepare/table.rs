@@ -5,7 +5,7 @@ use tarn_model::{Bucketing, Compression, Format, Model, TableType};
 use crate::names::Key;
 use crate::ports::{Column, ObjectStore};
 
-use super::{Statement, identifier, literal};
+use super::{Statement, identifier, literal, predicate};
 
 /// What a `CREATE TABLE … AS` needs to know besides its query.
 #[derive(Debug, Clone, Copy)]
@@ -114,6 +114,12 @@ pub fn insert_into(table: &str, query: &str) -> Statement {
     Statement { text: format!("insert into {}\n{}\n", identifier(table), query.trim_end()), lines_before: 1 }
 }
 
+/// `DELETE FROM` an Iceberg table the rows of these partitions; none says that there is nothing to delete.
+pub fn delete_partitions(table: &str, keys: &[Column], values: &[Vec<Option<String>>]) -> Option<String> {
+    let table = identifier(table);
+    (!values.is_empty()).then(|| format!("delete from {table}\nwhere {}\n", predicate(keys, values)))
+}
+
 /// `CREATE VIEW` for a version of a view.
 pub fn create_view(name: &str, query: &str) -> Statement {
     Statement {
@@ -122,20 +128,35 @@ pub fn create_view(name: &str, query: &str) -> Statement {
     }
 }
 
-/// A query as Iceberg can hold it: Iceberg has no time finer or coarser than microseconds, and no integer below 32 bits.
-pub fn iceberg_rows(query: &str, columns: &[Column]) -> Rows {
-    let held = |column: &Column| match column.column_type.as_str() {
-        "timestamp" => Some("timestamp(6)"),
-        "tinyint" | "smallint" => Some("integer"),
-        char if char.starts_with("char(") => Some("varchar"),
+/// Types that Iceberg does not have, what holds their values there as a cast names it, and as the catalogue does.
+fn iceberg_type(column: &Column) -> Option<(&'static str, &'static str)> {
+    match column.column_type.as_str() {
+        // No time finer or coarser than microseconds, and no integer below 32 bits.
+        "timestamp" => Some(("timestamp(6)", "timestamp")),
+        "tinyint" | "smallint" => Some(("integer", "int")),
+        char if char.starts_with("char(") => Some(("varchar", "string")),
         _ => None,
+    }
+}
+
+/// The columns of an Iceberg table for a query with these.
+pub fn iceberg_columns(columns: &[Column]) -> Vec<Column> {
+    let held = |column: &Column| match iceberg_type(column) {
+        Some((_, column_type)) => Column { column_type: column_type.to_owned(), ..column.clone() },
+        None => column.clone(),
     };
-    if columns.iter().all(|column| held(column).is_none()) {
+    columns.iter().map(held).collect()
+}
+
+/// A query as Iceberg can hold it.
+pub fn iceberg_rows(query: &str, columns: &[Column]) -> Rows {
+    let cast = |column: &Column| iceberg_type(column).map(|(cast, _)| cast);
+    if columns.iter().all(|column| cast(column).is_none()) {
         return Rows::of(query);
     }
     let selected = columns.iter().map(|column| {
         let name = identifier(&column.name);
-        held(column).map_or_else(|| name.clone(), |wanted| format!("cast({name} as {wanted}) as {name}"))
+        cast(column).map_or_else(|| name.clone(), |wanted| format!("cast({name} as {wanted}) as {name}"))
     });
     Rows::selected(selected, query)
 }
@@ -153,6 +174,12 @@ impl Rows {
     /// The model's query itself.
     pub fn of(query: &str) -> Self {
         Self { sql: query.trim_end().to_owned(), lines_before: 0 }
+    }
+
+    /// The same around `inner`, whose query this one holds.
+    pub(crate) fn around(mut self, inner: &Self) -> Self {
+        self.lines_before += inner.lines_before;
+        self
     }
 
     /// Expressions over the columns of the model's query.
