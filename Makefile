@@ -53,6 +53,8 @@ bench: build ## Measure beside named peers; raw results in benches/results (BENC
 	python3 benches/handlers.py
 	cargo build --release --locked -p tarn-mart --example load
 	python3 benches/marts.py --rows $(BENCH_ROWS)
+	cargo build --release --locked --workspace --bins
+	python3 benches/orchestration.py
 
 # Coverage is counted by LLVM itself, so the stable compiler will do; the engine of the fuzzer is compiled with `c++`.
 FUZZ_SECONDS := 60

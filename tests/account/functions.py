@@ -14,7 +14,8 @@ import threading
 import time
 import uuid
 import zipfile
-from typing import Any
+from pathlib import Path
+from typing import Any, Mapping
 
 from account import leftovers
 from account.clock import CLOCK
@@ -89,6 +90,14 @@ class Sandbox:
             log.seek(before)
             return answer, error, log.read().decode(errors="replace")
 
+    def processor_seconds(self) -> float:
+        """What the process has used so far; 0 for one that has ended."""
+        try:
+            fields = Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()
+        except OSError:
+            return 0.0
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
     def stop(self) -> None:
         """Kills the process."""
         if self.process.poll() is None:
@@ -149,11 +158,33 @@ class Sandbox:
 
 
 class Pool:
-    """The idle processes by function."""
+    """The idle processes by function, and what each function has used so far."""
 
     def __init__(self) -> None:
         self._idle: dict[str, list[Sandbox]] = {}
+        self._used: dict[str, dict[str, float]] = {}
         self._lock = threading.Lock()
+
+    def get(self, _path: list[str], _query: Mapping[str, str]) -> Any:
+        """By function: invocations, and milliseconds of wall clock and of processor time."""
+        with self._lock:
+            return {name: dict(used) for name, used in self._used.items()}
+
+    def post(self, _path: list[str], _body: Any) -> Any:
+        """Nothing can be added by hand."""
+        raise ValueError("what functions use is counted, not said")
+
+    def clear(self) -> None:
+        """Counts anew."""
+        with self._lock:
+            self._used.clear()
+
+    def _count(self, name: str, wall: float, processor: float) -> None:
+        with self._lock:
+            used = self._used.setdefault(name, {"invocations": 0, "milliseconds": 0.0, "processor_milliseconds": 0.0})
+            used["invocations"] += 1
+            used["milliseconds"] += wall * 1000
+            used["processor_milliseconds"] += processor * 1000
 
     def invoke(self, function: Any, event: bytes) -> tuple[str, str | None, str]:
         """Runs one event in an idle process, or in a new one."""
@@ -169,7 +200,9 @@ class Pool:
             sandbox = sandbox or Sandbox(function)
         except (ValueError, OSError, zipfile.BadZipFile) as error:
             return _error("Runtime.InvalidEntrypoint", str(error)), "Unhandled", ""
+        begun, before = time.monotonic(), sandbox.processor_seconds()
         answer = sandbox.invoke(event)
+        self._count(function.function_name, time.monotonic() - begun, sandbox.processor_seconds() - before)
         if sandbox.process.poll() is None:
             with self._lock:
                 self._idle[function.function_arn].append(sandbox)
