@@ -9,7 +9,7 @@ use tarn_testkit::{Account, ScratchLake, program, workspace};
 
 /// Runs a part of the account's own code, which says on stderr what is wrong.
 fn passes(arguments: &[&str]) -> Result<()> {
-    let output = Command::new(Account::python()?)
+    let output = Command::new(tarn_testkit::python()?)
         .args(["-W", "ignore", "-m"])
         .args(arguments)
         .current_dir(workspace().join("tests"))

@@ -92,6 +92,14 @@ impl Account {
         Ok(messages.iter().filter_map(|each| each.get("message").cloned()).collect())
     }
 
+    /// Forgets the messages so far.
+    ///
+    /// # Errors
+    /// When the account has ended.
+    pub fn clear_slack(&self) -> Result<()> {
+        self.side("DELETE", "slack", None).map(|_| ())
+    }
+
     fn side(&self, method: &str, path: &str, body: Option<&Value>) -> Result<Value> {
         let body = body.map(Value::to_string).unwrap_or_default();
         let headers = [("content-type", "application/json")];
