@@ -218,11 +218,18 @@ def _error(kind: str, message: str) -> str:
 
 def invoke(function: Any, event: Any) -> tuple[str, str | None, str]:
     """Runs a function of moto's; answer, kind of error or None, and the log, which goes to CloudWatch Logs too."""
-    body = event if isinstance(event, (str, bytes)) else json.dumps(event)
+    body = event if isinstance(event, (str, bytes)) else json.dumps(event, default=_binary)
     function.logs_backend.ensure_log_group(function.logs_group_name)
     answer, error, log = POOL.invoke(function, body.encode() if isinstance(body, str) else body)
     function.save_logs(log)
     return answer, error, log
+
+
+def _binary(value: Any) -> str:
+    """Bytes in a set of a DynamoDB item, as its stream tells them."""
+    if isinstance(value, bytes):
+        return base64.b64encode(value).decode()
+    raise TypeError(f"an event holds a {type(value).__name__}")
 
 
 def invoke_later(function: Any, event: Any) -> None:

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 use std::process::Command;
+use std::thread;
+use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use base64::Engine as _;
@@ -10,6 +12,7 @@ use serde_json::{Value, json};
 use tarn_testkit::{ScratchLake, program};
 
 use crate::deployment::{Deployment, ORDERS};
+use crate::wait_for;
 
 /// A record that lacks what its contract requires.
 pub(crate) const WITHOUT_VISITOR: &str = r#"{"event_id":"without-visitor","event_type":"page_view","occurred_at":"2026-10-31T01:02:03.004Z","device":{"type":"mobile"}}"#;
@@ -57,11 +60,25 @@ pub(crate) fn send_all(deployed: &Deployment) -> Result<()> {
         };
         deployed.account.call("dynamodb", &format!("DynamoDB_20120810.{target}"), &body)?;
     }
+    settle(deployed)?;
     for source in ["customers", "contracts"] {
         let file = data.join(format!("{source}.parquet"));
         deployed.tarn(&["ingest", source, &file.display().to_string()])?.done();
     }
     Ok(())
+}
+
+/// Waits until every change that was captured is flattened, and no more come.
+fn settle(deployed: &Deployment) -> Result<()> {
+    let mut before = 0;
+    wait_for("end of the changes", || {
+        let captured = deployed.account.keys("shop-raw", "raw/orders/")?.len();
+        let flattened = deployed.account.keys("shop-lake", "made/orders/")?.len();
+        let is_quiet = captured > 0 && captured == flattened && captured == before;
+        before = captured;
+        thread::sleep(Duration::from_secs(2));
+        Ok(is_quiet.then_some(()))
+    })
 }
 
 /// What arrived in the raw zone, into a lake on a laptop.

@@ -27,7 +27,7 @@ fn rows(database: &Database, table: &str) -> Result<Vec<String>> {
 }
 
 /// Asks until there is an answer.
-fn wait_for<T>(what: &str, ask: impl Fn() -> Result<Option<T>>) -> Result<T> {
+fn wait_for<T>(what: &str, mut ask: impl FnMut() -> Result<Option<T>>) -> Result<T> {
     let until = Instant::now() + Duration::from_secs(60);
     loop {
         if let Some(answer) = ask()? {
