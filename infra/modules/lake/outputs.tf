@@ -1,6 +1,6 @@
 output "bucket" {
   description = "The bucket of everything that Tarn makes."
-  value       = aws_s3_bucket.this["lake"].id
+  value       = aws_s3_bucket.this["lake"].bucket
 }
 
 output "bucket_arn" {
@@ -10,7 +10,7 @@ output "bucket_arn" {
 
 output "raw_bucket" {
   description = "The bucket of everything that arrived."
-  value       = aws_s3_bucket.this["raw"].id
+  value       = aws_s3_bucket.this["raw"].bucket
 }
 
 output "raw_bucket_arn" {
@@ -20,7 +20,7 @@ output "raw_bucket_arn" {
 
 output "results_bucket" {
   description = "The bucket of Athena's results."
-  value       = aws_s3_bucket.this["results"].id
+  value       = aws_s3_bucket.this["results"].bucket
 }
 
 output "results_bucket_arn" {

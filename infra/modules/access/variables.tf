@@ -1,0 +1,67 @@
+variable "name" {
+  description = "The lake's name."
+  type        = string
+}
+
+variable "access" {
+  description = "Who may read what, as `access:` of the lake's `tarn.yaml` says: principals are ARNs or numbers of accounts, `read` is sources, models or both, `columns` names the only columns of a source that are read."
+  type = map(object({
+    principals = list(string)
+    read       = list(string)
+    columns    = optional(map(list(string)), {})
+  }))
+
+  validation {
+    condition     = alltrue([for group in values(var.access) : alltrue([for what in group.read : contains(["sources", "models"], what)])])
+    error_message = "`read` of a group in `access` is sources, models, or both."
+  }
+
+  validation {
+    condition = alltrue([
+      for group in values(var.access) : alltrue([for principal in group.principals : can(regex("^([0-9]{12}|arn:[a-z-]+:iam::[0-9]{12}:.+)$", principal))])
+    ])
+    error_message = "A principal in `access` is the ARN of a role or user, or a number of an account with 12 digits in quotes."
+  }
+}
+
+variable "bucket" {
+  description = "The bucket of everything that Tarn makes."
+  type        = string
+}
+
+variable "results_bucket" {
+  description = "The bucket of Athena's results."
+  type        = string
+}
+
+variable "database" {
+  description = "The Glue database of the lake's tables."
+  type        = string
+}
+
+variable "tables" {
+  description = "The tables of sources that have a contract, by source."
+  type        = map(string)
+}
+
+variable "views" {
+  description = "The views of latest images, by source."
+  type        = map(string)
+}
+
+variable "people_workgroup_arn" {
+  description = "ARN of the Athena workgroup that people use."
+  type        = string
+}
+
+variable "administrators" {
+  description = "ARNs of the administrators of Lake Formation. Replaces the account's list; an empty one leaves it alone."
+  type        = list(string)
+  default     = []
+}
+
+variable "tags" {
+  description = "Tags of everything that is made here."
+  type        = map(string)
+  default     = {}
+}
