@@ -60,26 +60,6 @@ def _budgets() -> None:
     BudgetsResponse.untag_resource = lambda self: "{}"
 
 
-def _lake_formation() -> None:
-    """The provider revokes until it is told that nothing is left."""
-    from moto.lakeformation.exceptions import InvalidInput
-    from moto.lakeformation.models import LakeFormationBackend
-
-    revoke = LakeFormationBackend.revoke_permissions
-
-    def revoke_permissions(self: Any, catalog_id: str, principal: Any, resource: Any, permissions_to_revoke: Any, permissions_with_grant_options_to_revoke: Any) -> None:
-        known = self.grants[catalog_id].permissions if catalog_id in self.grants else []
-        held = [p for p in known if p.principal == principal and p.resource == resource and set(p.permissions) & set(permissions_to_revoke or [])]
-        if not held:
-            raise InvalidInput(f"No permissions revoked. Grantee does not have: {permissions_to_revoke}")
-        revoke(self, catalog_id, principal, resource, permissions_to_revoke, permissions_with_grant_options_to_revoke)
-        for permission in held:
-            if not permission.permissions:
-                self.grants[catalog_id].permissions.discard(permission)
-
-    LakeFormationBackend.revoke_permissions = revoke_permissions
-
-
 def _policies() -> None:
     """A bucket's policy that denies what does not come over TLS must not deny everything: its condition is not looked at here."""
     from moto.iam.access_control import IAMPolicyStatement, PermissionResult
@@ -129,7 +109,6 @@ def mend() -> None:
     """Fills them all."""
     _step_functions()
     _budgets()
-    _lake_formation()
     _policies()
     _databases_and_buckets()
     _unknown_calls()

@@ -3,7 +3,7 @@
 
 def apply() -> None:
     """Applies them; moto must be imported and no request answered yet."""
-    from account import events, firehose, functions, gaps, glue, stepfunctions, streams
+    from account import events, firehose, functions, gaps, glue, lakeformation, stepfunctions, streams
     from account.athena import api
 
     glue.mend()
@@ -13,4 +13,5 @@ def apply() -> None:
     stepfunctions.mend()
     firehose.mend()
     streams.mend()
+    lakeformation.mend()
     gaps.mend()

@@ -32,7 +32,7 @@ locals {
           name = column.name
           type = (
             can(regex("^(?:decimal|numeric) *[(] *[0-9]+ *(?:, *[0-9]+ *)?[)]$", lower(trimspace(column.type))))
-            ? format("decimal(%d,%d)", concat(regexall("[0-9]+", column.type), ["0"])...)
+            ? format("decimal(%d,%d)", slice(concat(regexall("[0-9]+", column.type), ["0"]), 0, 2)...)
             : can(regex("^(?:varchar|char) *[(] *[0-9]+ *[)]$", lower(trimspace(column.type))))
             ? "string"
             : lookup(local.types, lower(trimspace(column.type)), null)
