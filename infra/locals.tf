@@ -63,6 +63,6 @@ locals {
       ]
     }
   }
-  streams = { for name, source in local.sources : name => source if source.kind == "stream" }
+  streams = { for name, source in local.sources : name => source if source.kind == "stream" && source.has_contract }
   tables  = { for name, source in local.sources : name => source if source.kind == "table" && source.table != null }
 }

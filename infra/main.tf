@@ -70,7 +70,7 @@ locals {
   unknown_kinds = [
     for name, source in local.sources : "`${name}` in ${source.file} (`${source.kind}`)" if !contains(["stream", "table", "snapshot"], source.kind)
   ]
-  streams_without_contract = [for name, source in local.streams : "`${name}`" if !source.has_contract]
+  streams_without_contract = [for name, source in local.sources : "`${name}`" if source.kind == "stream" && !source.has_contract]
   tables_without_key       = [for name, source in local.sources : "`${name}`" if source.kind == "table" && length(source.key) == 0]
   filters_of_nothing       = [for name in keys(var.table_filters) : "`${name}`" if !contains(keys(local.tables), name)]
 }

@@ -100,7 +100,7 @@ resource "aws_glue_crawler" "undescribed" {
   dynamic "s3_target" {
     for_each = local.undescribed
     content {
-      path = "s3://${aws_s3_bucket.this["lake"].id}/source/${s3_target.key}/"
+      path = "s3://${aws_s3_bucket.this["lake"].bucket}/source/${s3_target.key}/"
     }
   }
 

@@ -1,5 +1,5 @@
 # The latest image of each item of a table: of its changes the one with the highest sequence number, removed items left out. Athena keeps a
-# view in the catalogue as JSON in base64.
+# view in the catalogue as JSON in base64. It is there from the first day, so that it can be granted; `tarn push` publishes it from then on.
 
 locals {
   tables = { for name, source in local.described : name => source if source.kind == "table" }
@@ -56,10 +56,9 @@ resource "aws_glue_catalog_table" "current" {
   }))} */"
 
   parameters = {
-    presto_view        = "true"
-    comment            = "Presto View"
-    "tarn.kind"        = "source"
-    "tarn.deployed_by" = "terraform"
+    presto_view = "true"
+    comment     = "Presto View"
+    "tarn.kind" = "source"
   }
 
   storage_descriptor {
@@ -74,4 +73,8 @@ resource "aws_glue_catalog_table" "current" {
   }
 
   depends_on = [aws_glue_catalog_table.arriving]
+
+  lifecycle {
+    ignore_changes = [description, parameters, storage_descriptor, table_type, view_original_text, view_expanded_text]
+  }
 }
