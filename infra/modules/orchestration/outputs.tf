@@ -1,0 +1,27 @@
+output "machines" {
+  description = "ARN of each state machine, by its name without the prefix."
+  value = merge(
+    { workflow = module.workflow.arn, model = module.model.arn, schedule = module.schedule.arn },
+    { for backfill in module.backfill : "backfill" => backfill.arn },
+  )
+}
+
+output "functions" {
+  description = "ARN of each function, by its name without the prefix."
+  value       = { workflow-plan = module.workflow_plan.arn, athena-ctas = module.athena_ctas.arn }
+}
+
+output "roles" {
+  description = "ARNs of the roles that read and write the lake's tables: the function `athena-ctas` and the machine `model`, for which Athena works."
+  value       = { athena-ctas = module.athena_ctas.role_arn, model = module.model.role_arn }
+}
+
+output "schedules" {
+  description = "Name of each schedule in EventBridge Scheduler, by its name in the lake."
+  value       = { for name, schedule in aws_scheduler_schedule.this : name => "${schedule.group_name}/${schedule.name}" }
+}
+
+output "missed_queue_arn" {
+  description = "ARN of the queue with firings that could not be delivered."
+  value       = aws_sqs_queue.missed.arn
+}
