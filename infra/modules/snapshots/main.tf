@@ -1,4 +1,4 @@
-# Snapshots of Aurora flow in: the machine that exports them to S3, what RDS itself may do for that, and the function that registers the tables.
+# Snapshots of Aurora flow in: the machine that exports them to S3, and the function that registers the tables.
 
 data "aws_caller_identity" "current" {}
 
@@ -7,6 +7,7 @@ data "aws_partition" "current" {}
 data "aws_region" "current" {}
 
 locals {
+  name      = "${var.prefix}-aurora-export"
   account   = data.aws_caller_identity.current.account_id
   region    = data.aws_region.current.name
   partition = data.aws_partition.current.partition
