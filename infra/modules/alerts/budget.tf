@@ -13,7 +13,7 @@ resource "aws_budgets_budget" "month" {
   # Billing knows a tag once it was activated as a cost allocation tag; until then this budget counts nothing.
   cost_filter {
     name   = "TagKeyValue"
-    values = ["user:${var.budget_tag.key}$${var.budget_tag.value}"]
+    values = [format("user:%s$%s", var.budget_tag.key, var.budget_tag.value)]
   }
 
   dynamic "notification" {

@@ -50,7 +50,5 @@ module "query_cost" {
     { sid = "FindCosts", actions = ["s3:ListBucket"], resources = [local.lake_arn] },
     ], [
     for secret in local.secret_arn[*] : { sid = "ReadWebHook", actions = ["secretsmanager:GetSecretValue"], resources = [secret] }
-    ], length(var.keys) == 0 ? [] : [
-    { sid = "Decrypt", actions = ["kms:Decrypt", "kms:GenerateDataKey"], resources = var.keys },
   ])
 }

@@ -18,12 +18,6 @@ variable "raw_bucket" {
   type        = string
 }
 
-variable "keys" {
-  description = "ARNs of KMS keys that objects in the lake's bucket are encrypted with, where these are the user's own."
-  type        = list(string)
-  default     = []
-}
-
 variable "workgroups" {
   description = "Names of the Athena workgroups whose queries are counted, that of runs first."
   type        = list(string)

@@ -55,7 +55,7 @@ module "mart_load" {
     { for secret in var.secret[*] : "TARN_MART_SECRET" => secret },
   )
 
-  statements = concat([
+  statements = [
     {
       sid       = "ReadVersions"
       actions   = ["s3:GetObject"]
@@ -63,9 +63,7 @@ module "mart_load" {
     },
     { sid = "TellWhatIsAbsent", actions = ["s3:ListBucket"], resources = [local.lake_arn] },
     local.log_in,
-    ], length(var.keys) == 0 ? [] : [
-    { sid = "Decrypt", actions = ["kms:Decrypt"], resources = var.keys },
-  ])
+  ]
 }
 
 module "machine" {

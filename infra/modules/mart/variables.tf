@@ -62,12 +62,6 @@ variable "raw_bucket" {
   type        = string
 }
 
-variable "keys" {
-  description = "ARNs of KMS keys that objects in the lake's bucket are encrypted with, where these are the user's own."
-  type        = list(string)
-  default     = []
-}
-
 variable "functions" {
   description = "Folder of the functions' zips, `<function>.zip` each."
   type        = string

@@ -27,8 +27,5 @@ locals {
     { sid = "ReadExports", actions = ["s3:GetObject"], resources = [for prefix in var.exports : "${local.raw_arn}/${prefix}*"] },
     ], length(var.keys) == 0 ? [] : [
     { sid = "Decrypt", actions = ["kms:Decrypt", "kms:GenerateDataKey"], resources = var.keys },
-    ], var.lake_formation ? [
-    # Where Lake Formation guards the tables it hands out access itself, and knows no resources here.
-    { sid = "AskLakeFormation", actions = ["lakeformation:GetDataAccess"], resources = ["*"] },
-  ] : [])
+  ])
 }

@@ -45,12 +45,6 @@ variable "exports" {
   default     = []
 }
 
-variable "lake_formation" {
-  description = "Whether Lake Formation guards the lake's tables."
-  type        = bool
-  default     = false
-}
-
 variable "marts" {
   description = "Names of the marts that are deployed: the machine `model` may start their loads."
   type        = list(string)

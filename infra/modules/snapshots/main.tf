@@ -15,4 +15,75 @@ locals {
   raw_arn   = "arn:${local.partition}:s3:::${var.raw_bucket}"
   glue_arn  = "arn:${local.partition}:glue:${local.region}:${local.account}"
   rds_arn   = "arn:${local.partition}:rds:${local.region}:${local.account}"
+
+  exports = "${local.raw_arn}/export/*"
+}
+
+module "snapshot_register" {
+  source = "../function"
+
+  name               = "${var.prefix}-snapshot-register"
+  description        = "Makes tables of what Aurora exported"
+  zip                = "${var.functions}/snapshot-register.zip"
+  architecture       = var.architecture
+  memory_mb          = 512
+  timeout_seconds    = 900
+  alarm_topic_arn    = var.alarm_topic_arn
+  log_retention_days = var.log_retention_days
+  tags               = var.tags
+  environment        = { TARN_BUCKET = var.bucket, TARN_RAW_BUCKET = var.raw_bucket, TARN_DATABASE = var.database }
+
+  statements = [
+    { sid = "ReadProject", actions = ["s3:GetObject"], resources = ["${local.lake_arn}/project/*"] },
+    { sid = "ReadExports", actions = ["s3:GetObject"], resources = [local.exports] },
+    { sid = "FindExports", actions = ["s3:ListBucket"], resources = [local.lake_arn, local.raw_arn] },
+    { sid = "Decrypt", actions = ["kms:Decrypt"], resources = [aws_kms_key.exports.arn] },
+    {
+      sid       = "RegisterTables"
+      actions   = ["glue:CreateTable", "glue:GetTable", "glue:UpdateTable"]
+      resources = ["${local.glue_arn}:catalog", "${local.glue_arn}:database/${var.database}", "${local.glue_arn}:table/${var.database}/*"]
+    },
+  ]
+}
+
+module "machine" {
+  source = "../machine"
+
+  name               = local.name
+  alarm_topic_arn    = var.alarm_topic_arn
+  log_retention_days = var.log_retention_days
+  tags               = var.tags
+
+  definition = templatefile("${var.machines}/aurora-export.asl.json", {
+    snapshot_register = module.snapshot_register.arn
+    export_role       = aws_iam_role.export.arn
+    export_key        = aws_kms_key.exports.arn
+    raw_bucket        = var.raw_bucket
+    lake              = var.prefix
+  })
+
+  statements = [
+    { sid = "Register", actions = ["lambda:InvokeFunction"], resources = [module.snapshot_register.arn] },
+    # RDS lists snapshots of a cluster, and exports of an account.
+    { sid = "FindSnapshots", actions = ["rds:DescribeDBClusterSnapshots"], resources = concat(local.clusters, ["${local.rds_arn}:cluster-snapshot:*"]) },
+    { sid = "FollowExports", actions = ["rds:DescribeExportTasks"], resources = ["*"] },
+    { sid = "Export", actions = ["rds:StartExportTask"], resources = ["*"] },
+    {
+      sid        = "LendRole"
+      actions    = ["iam:PassRole"]
+      resources  = [aws_iam_role.export.arn]
+      conditions = [{ test = "StringEquals", variable = "iam:PassedToService", values = ["export.rds.amazonaws.com"] }]
+    },
+    { sid = "LookAtKey", actions = ["kms:DescribeKey"], resources = [aws_kms_key.exports.arn] },
+    {
+      sid        = "LendKey"
+      actions    = ["kms:CreateGrant"]
+      resources  = [aws_kms_key.exports.arn]
+      conditions = [{ test = "Bool", variable = "kms:GrantIsForAWSResource", values = ["true"] }]
+    },
+  ]
+}
+
+locals {
+  clusters = [for cluster in var.clusters : "${local.rds_arn}:cluster:${cluster}"]
 }
