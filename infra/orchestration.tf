@@ -13,6 +13,7 @@ module "orchestration" {
   schedules          = local.schedules
   timezone           = local.timezone
   export_machine_arn = one(module.snapshots[*].machine_arn)
+  export_keys        = module.snapshots[*].key_arn
   functions          = var.functions
   machines           = var.machines
   architecture       = var.architecture

@@ -42,7 +42,7 @@ locals {
     },
     {
       title   = "Dollars for queries"
-      metrics = [["Tarn", "Dollars", "Function", "${var.prefix}-query-cost", { label = "all queries" }]]
+      metrics = [["Tarn", "Cost", "Function", "${var.prefix}-query-cost", { label = "all queries" }]]
     },
     {
       title   = "Rows loaded into marts"

@@ -31,8 +31,8 @@ module "query_cost" {
   description        = "What queries cost, by model, run, user and day; tells Slack of what is dear, and of what failed"
   zip                = "${var.functions}/query-cost.zip"
   architecture       = var.architecture
-  memory_mb          = 512
-  timeout_seconds    = 120
+  memory_mb          = 256
+  timeout_seconds    = 60
   dead_letter        = true
   alarm_topic_arn    = local.topic_arn
   log_retention_days = var.log_retention_days
@@ -45,8 +45,11 @@ module "query_cost" {
 
   statements = concat([
     { sid = "LookAtQueries", actions = ["athena:GetQueryExecution"], resources = local.workgroups },
-    { sid = "ReadProjectAndRuns", actions = ["s3:GetObject"], resources = ["${local.lake_arn}/project/*", "${local.lake_arn}/runs/*", "${local.lake_arn}/work/*"] },
-    { sid = "KeepCosts", actions = ["s3:DeleteObject", "s3:GetObject", "s3:PutObject"], resources = ["${local.lake_arn}/costs/*"] },
+    { sid = "LookAtExecutions", actions = ["states:DescribeExecution"], resources = [for arn in local.machines : "${replace(arn, ":stateMachine:", ":execution:")}:*"] },
+    { sid = "ReadProjectAndRuns", actions = ["s3:GetObject"], resources = [for folder in ["project", "runs", "work"] : "${local.lake_arn}/${folder}/*"] },
+    { sid = "KeepCosts", actions = ["s3:GetObject", "s3:PutObject"], resources = ["${local.lake_arn}/costs/*", "${local.lake_arn}/told/*"] },
+    { sid = "KeepTable", actions = ["s3:PutObject"], resources = ["${local.lake_arn}/runs/tables/tarn_queries/*"] },
+    { sid = "ForgetWhatWasSent", actions = ["s3:DeleteObject"], resources = ["${local.lake_arn}/told/waiting/*"] },
     { sid = "FindCosts", actions = ["s3:ListBucket"], resources = [local.lake_arn] },
     ], [
     for secret in local.secret_arn[*] : { sid = "ReadWebHook", actions = ["secretsmanager:GetSecretValue"], resources = [secret] }

@@ -15,6 +15,7 @@ locals {
   lake_arn     = "arn:${local.partition}:s3:::${var.bucket}"
   raw_arn      = "arn:${local.partition}:s3:::${var.raw_bucket}"
   buckets      = { TARN_BUCKET = var.bucket, TARN_RAW_BUCKET = var.raw_bucket }
+  mart_loads   = [for mart in var.marts : "${local.machine_arn}-mart-load-${mart}"]
   backfill     = "${var.machines}/backfill.asl.json"
   has_backfill = fileexists(local.backfill)
 }
@@ -34,7 +35,7 @@ module "workflow_plan" {
   tags               = var.tags
   statements = [
     { sid = "ReadProject", actions = ["s3:GetObject"], resources = ["${local.lake_arn}/project/*"] },
-    { sid = "KeepPlansAndRecords", actions = ["s3:GetObject", "s3:PutObject"], resources = ["${local.lake_arn}/work/*", "${local.lake_arn}/runs/*"] },
+    { sid = "KeepPlansAndRecords", actions = ["s3:GetObject", "s3:PutObject"], resources = [for folder in ["work", "runs", "backfills"] : "${local.lake_arn}/${folder}/*"] },
     { sid = "TellWhatIsAbsent", actions = ["s3:ListBucket"], resources = [local.lake_arn] },
   ]
 }
@@ -83,7 +84,7 @@ module "model" {
 
   name               = "${var.prefix}-model"
   definition         = templatefile("${var.machines}/model.asl.json", { athena_ctas = module.athena_ctas.arn, mart_load_machine = "${local.machine_arn}-mart-load" })
-  children           = [for mart in var.marts : "${local.machine_arn}-mart-load-${mart}"]
+  children           = local.mart_loads
   alarm_topic_arn    = var.alarm_topic_arn
   log_retention_days = var.log_retention_days
   tags               = var.tags
@@ -91,14 +92,23 @@ module "model" {
   statements = concat(local.queries, [{ sid = "Advance", actions = ["lambda:InvokeFunction"], resources = [module.athena_ctas.arn] }])
 }
 
+# Slices of days, each a run of the machine `workflow`, in batches that are executions of the machine itself.
 module "backfill" {
   source = "../machine"
   count  = local.has_backfill ? 1 : 0
 
   name               = "${var.prefix}-backfill"
-  definition         = templatefile(local.backfill, { workflow = module.workflow.arn })
-  children           = [module.workflow.arn]
+  children           = concat([module.workflow.arn, "${local.machine_arn}-backfill"], local.mart_loads)
   alarm_topic_arn    = var.alarm_topic_arn
   log_retention_days = var.log_retention_days
   tags               = var.tags
+
+  definition = templatefile(local.backfill, {
+    workflow_plan     = module.workflow_plan.arn
+    athena_ctas       = module.athena_ctas.arn
+    workflow          = module.workflow.arn
+    mart_load_machine = "${local.machine_arn}-mart-load"
+  })
+
+  statements = [{ sid = "PlanAndClose", actions = ["lambda:InvokeFunction"], resources = [module.workflow_plan.arn, module.athena_ctas.arn] }]
 }

@@ -22,10 +22,9 @@ locals {
       actions   = ["s3:AbortMultipartUpload", "s3:GetObject", "s3:ListMultipartUploadParts", "s3:PutObject"]
       resources = ["${local.lake_arn}/model/*", "${local.results_arn}/*"]
     },
-    ], length(var.exports) == 0 ? [] : [
+    ], length(var.export_keys) == 0 ? [] : [
     { sid = "FindExports", actions = ["s3:GetBucketLocation", "s3:ListBucket"], resources = [local.raw_arn] },
-    { sid = "ReadExports", actions = ["s3:GetObject"], resources = [for prefix in var.exports : "${local.raw_arn}/${prefix}*"] },
-    ], length(var.keys) == 0 ? [] : [
-    { sid = "Decrypt", actions = ["kms:Decrypt", "kms:GenerateDataKey"], resources = var.keys },
+    { sid = "ReadExports", actions = ["s3:GetObject"], resources = ["${local.raw_arn}/raw/aurora-exports/*"] },
+    { sid = "DecryptExports", actions = ["kms:Decrypt"], resources = var.export_keys },
   ])
 }

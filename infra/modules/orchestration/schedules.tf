@@ -6,10 +6,7 @@ locals {
     for name, schedule in var.schedules : name => {
       cron    = schedule.cron
       machine = schedule.export == null ? module.workflow.arn : var.export_machine_arn
-      input = merge(
-        { schedule = name, time = "<aws.scheduler.scheduled-time>" },
-        schedule.export == null ? {} : { export = schedule.export },
-      )
+      input   = merge({ schedule = name, time = "<aws.scheduler.scheduled-time>" }, { for cluster in schedule.export[*] : "cluster" => cluster })
     }
   }
 }
@@ -25,7 +22,7 @@ module "schedule" {
   statements = [{
     sid       = "StartOnce"
     actions   = ["states:StartExecution"]
-    resources = concat([module.workflow.arn], [for machine in var.export_machine_arn[*] : machine])
+    resources = concat([module.workflow.arn], var.export_machine_arn[*])
   }]
 }
 

@@ -33,14 +33,8 @@ variable "workgroup" {
   type        = string
 }
 
-variable "keys" {
-  description = "ARNs of KMS keys that objects in the buckets are encrypted with, where these are the user's own."
-  type        = list(string)
-  default     = []
-}
-
-variable "exports" {
-  description = "Prefixes of the raw bucket below which exports of snapshots are read as tables."
+variable "export_keys" {
+  description = "ARNs of the KMS keys that exports of Aurora are encrypted with; where there are any, models read exports."
   type        = list(string)
   default     = []
 }

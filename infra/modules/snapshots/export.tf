@@ -22,8 +22,18 @@ resource "aws_iam_role_policy" "export" {
   policy = jsonencode({
     Version = "2012-10-17"
     Statement = [
-      { Sid = "WriteExports", Effect = "Allow", Action = ["s3:DeleteObject", "s3:GetObject", "s3:PutObject"], Resource = [local.exports] },
+      # As RDS asks for it: it tags, cuts and checks what it writes.
+      { Sid = "WriteExports", Effect = "Allow", Action = ["s3:DeleteObject*", "s3:GetObject*", "s3:PutObject*"], Resource = [local.exports] },
       { Sid = "FindExports", Effect = "Allow", Action = ["s3:GetBucketLocation", "s3:ListBucket"], Resource = [local.raw_arn] },
+      {
+        Sid    = "Encrypt"
+        Effect = "Allow"
+        Action = [
+          "kms:CreateGrant", "kms:Decrypt", "kms:DescribeKey", "kms:Encrypt", "kms:GenerateDataKey", "kms:GenerateDataKeyWithoutPlaintext", "kms:ReEncryptFrom",
+          "kms:ReEncryptTo", "kms:RetireGrant",
+        ]
+        Resource = [aws_kms_key.exports.arn]
+      },
     ]
   })
 }

@@ -16,7 +16,7 @@ locals {
   glue_arn  = "arn:${local.partition}:glue:${local.region}:${local.account}"
   rds_arn   = "arn:${local.partition}:rds:${local.region}:${local.account}"
 
-  exports = "${local.raw_arn}/export/*"
+  exports = "${local.raw_arn}/raw/aurora-exports/*"
 }
 
 module "snapshot_register" {
@@ -35,12 +35,13 @@ module "snapshot_register" {
 
   statements = [
     { sid = "ReadProject", actions = ["s3:GetObject"], resources = ["${local.lake_arn}/project/*"] },
+    { sid = "KeepCatalogue", actions = ["s3:GetObject", "s3:PutObject"], resources = ["${local.lake_arn}/catalogue/*"] },
     { sid = "ReadExports", actions = ["s3:GetObject"], resources = [local.exports] },
     { sid = "FindExports", actions = ["s3:ListBucket"], resources = [local.lake_arn, local.raw_arn] },
     { sid = "Decrypt", actions = ["kms:Decrypt"], resources = [aws_kms_key.exports.arn] },
     {
       sid       = "RegisterTables"
-      actions   = ["glue:CreateTable", "glue:GetTable", "glue:UpdateTable"]
+      actions   = ["glue:CreateTable", "glue:GetPartitions", "glue:GetTable", "glue:UpdateTable"]
       resources = ["${local.glue_arn}:catalog", "${local.glue_arn}:database/${var.database}", "${local.glue_arn}:table/${var.database}/*"]
     },
   ]
@@ -59,15 +60,17 @@ module "machine" {
     export_role       = aws_iam_role.export.arn
     export_key        = aws_kms_key.exports.arn
     raw_bucket        = var.raw_bucket
-    lake              = var.prefix
   })
 
   statements = [
     { sid = "Register", actions = ["lambda:InvokeFunction"], resources = [module.snapshot_register.arn] },
-    # RDS lists snapshots of a cluster, and exports of an account.
-    { sid = "FindSnapshots", actions = ["rds:DescribeDBClusterSnapshots"], resources = concat(local.clusters, ["${local.rds_arn}:cluster-snapshot:*"]) },
-    { sid = "FollowExports", actions = ["rds:DescribeExportTasks"], resources = ["*"] },
-    { sid = "Export", actions = ["rds:StartExportTask"], resources = ["*"] },
+    {
+      sid       = "FindAndMakeSnapshots"
+      actions   = ["rds:CreateDBClusterSnapshot", "rds:DescribeDBClusterSnapshots"]
+      resources = concat([for cluster in var.clusters : "${local.rds_arn}:cluster:${cluster}"], ["${local.rds_arn}:cluster-snapshot:*"])
+    },
+    # These two take no resources. What is exported with which role and key, and to where, the statements below bound.
+    { sid = "Export", actions = ["rds:DescribeExportTasks", "rds:StartExportTask"], resources = ["*"] },
     {
       sid        = "LendRole"
       actions    = ["iam:PassRole"]
@@ -82,8 +85,4 @@ module "machine" {
       conditions = [{ test = "Bool", variable = "kms:GrantIsForAWSResource", values = ["true"] }]
     },
   ]
-}
-
-locals {
-  clusters = [for cluster in var.clusters : "${local.rds_arn}:cluster:${cluster}"]
 }
