@@ -18,9 +18,29 @@ variables {
   schedules      = { nightly = { cron = "15 3 * * ? *" } }
 }
 
+override_module {
+  target  = module.workflow
+  outputs = { arn = "arn:aws:states:ap-northeast-1:111122223333:stateMachine:tarn-shop-workflow" }
+}
+
+override_module {
+  target  = module.model
+  outputs = { arn = "arn:aws:states:ap-northeast-1:111122223333:stateMachine:tarn-shop-model", role_arn = "arn:aws:iam::111122223333:role/tarn-shop-model-machine" }
+}
+
+override_module {
+  target  = module.schedule
+  outputs = { arn = "arn:aws:states:ap-northeast-1:111122223333:stateMachine:tarn-shop-schedule" }
+}
+
 run "schedules" {
   module {
     source = "./modules/orchestration"
+  }
+
+  assert {
+    condition     = aws_scheduler_schedule.this["nightly"].target[0].arn == "arn:aws:states:ap-northeast-1:111122223333:stateMachine:tarn-shop-schedule"
+    error_message = "a schedule fires into the machine that starts once"
   }
 
   assert {
@@ -43,7 +63,7 @@ run "schedules" {
     condition = jsondecode(aws_scheduler_schedule.this["nightly"].target[0].input) == {
       schedule = "nightly"
       time     = "<aws.scheduler.scheduled-time>"
-      machine  = output.machines.workflow
+      machine  = "arn:aws:states:ap-northeast-1:111122223333:stateMachine:tarn-shop-workflow"
       input    = { schedule = "nightly", time = "<aws.scheduler.scheduled-time>" }
     }
     error_message = "the input names what is started, and with what"
@@ -51,6 +71,51 @@ run "schedules" {
   assert {
     condition     = strcontains(aws_scheduler_schedule.this["nightly"].target[0].input, "\"<aws.scheduler.scheduled-time>\"")
     error_message = "Scheduler finds its keyword only unescaped"
+  }
+}
+
+run "exports" {
+  module {
+    source = "./modules/orchestration"
+  }
+
+  variables {
+    schedules          = { crm = { cron = "0 2 * * ? *", export = "crm" } }
+    export_machine_arn = "arn:aws:states:ap-northeast-1:111122223333:stateMachine:tarn-shop-aurora-export"
+    export_keys        = ["arn:aws:kms:ap-northeast-1:111122223333:key/00000000-0000-0000-0000-000000000000"]
+  }
+
+  assert {
+    condition = jsondecode(aws_scheduler_schedule.this["crm"].target[0].input) == {
+      schedule = "crm"
+      time     = "<aws.scheduler.scheduled-time>"
+      machine  = "arn:aws:states:ap-northeast-1:111122223333:stateMachine:tarn-shop-aurora-export"
+      input    = { schedule = "crm", cluster = "crm", time = "<aws.scheduler.scheduled-time>" }
+    }
+    error_message = "a schedule with a cluster starts its export"
+  }
+  assert {
+    condition     = one([for statement in local.queries : one(statement.resources) if statement.sid == "DecryptExports"]) == var.export_keys[0]
+    error_message = "models that read exports decrypt them"
+  }
+}
+
+run "rights" {
+  module {
+    source = "./modules/orchestration"
+  }
+
+  assert {
+    condition     = alltrue(flatten([for statement in local.queries : [for resource in statement.resources : resource != "*"]]))
+    error_message = "every right on data names its resources"
+  }
+  assert {
+    condition     = local.mart_loads == ["arn:aws:states:ap-northeast-1:111122223333:stateMachine:tarn-shop-mart-load-reporting"]
+    error_message = "only marts that are deployed are loaded"
+  }
+  assert {
+    condition     = !contains(local.queries[*].sid, "DecryptExports")
+    error_message = "a lake without exports has no rights on any"
   }
 }
 
