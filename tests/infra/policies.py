@@ -1,139 +1,199 @@
 #!/usr/bin/env python3
-"""Reads every policy of a deployment and tells what is wider than the lake's own names: `policies.py FOLDER`, the folder with `terraform.tfstate`.
+"""Reads every policy that Terraform makes, and fails on rights wider than the lake's own things.
 
-Least privilege is a promise, and an account that is rehearsed in lets everybody do everything, so it is read off the policies themselves.
+    terraform -chdir=infra show -json [PLAN] | policies.py --lake examples/shop [--explain]
+
+The state or plan comes from standard input, or from a file. A right is named, never `*`, and so is what it is for: an ARN without a wildcard, or one
+whose part before the first wildcard names the lake (`tarn-<lake>`, its buckets, database, workgroups) or what the lake's files name (secrets, tables,
+clusters). What AWS cannot bound stands in `UNBOUNDED`, each with the reason.
 """
+import argparse
 import json
 import re
 import sys
 from pathlib import Path
-from typing import Any, Iterator
+from typing import Any, Iterator, NamedTuple
 
-# Actions that AWS grants for all resources or for none, and why anybody has them.
-WITHOUT_RESOURCES = {
-    "lakeformation:GetDataAccess": "Lake Formation says itself what is handed out",
-    "rds:DescribeExportTasks": "exports of snapshots", "rds:StartExportTask": "exports of snapshots",
-    **dict.fromkeys(
-        ["logs:CreateLogDelivery", "logs:DeleteLogDelivery", "logs:DescribeLogGroups", "logs:DescribeResourcePolicies", "logs:GetLogDelivery",
-         "logs:ListLogDeliveries", "logs:PutResourcePolicy", "logs:UpdateLogDelivery"], "logs of state machines"),
-    **dict.fromkeys(["xray:GetSamplingRules", "xray:GetSamplingTargets", "xray:PutTelemetryRecords", "xray:PutTraceSegments"], "traces"),
-    **dict.fromkeys(
-        ["ec2:AssignPrivateIpAddresses", "ec2:CreateNetworkInterface", "ec2:DeleteNetworkInterface", "ec2:DescribeNetworkInterfaces",
-         "ec2:DescribeSecurityGroups", "ec2:DescribeSubnets", "ec2:DescribeVpcs", "ec2:UnassignPrivateIpAddresses"], "functions in a VPC"),
-    "dynamodb:ListStreams": "event source mappings",
-}  # fmt: skip
-# Actions that are given with a star, as AWS documents them.
-STARRED = {"s3:DeleteObject*": "RDS exports", "s3:GetObject*": "RDS exports", "s3:PutObject*": "RDS exports"}
-# Resources that bear no name of the lake's.
-FOREIGN = [
-    (r":glue:[^:]*:[0-9]*:catalog$", "every call of Glue names the catalogue"),
-    (r":glue:[^:]*:[0-9]*:database/default$", "Athena looks at it whatever a query reads"),
-    (r":rule/StepFunctionsGetEventsForStepFunctionsExecutionRule$", "how Step Functions hears of children"),
-    (r":rds:[^:]*:[0-9]*:cluster-snapshot:\*$", "snapshots are named by RDS"),
-    (r":rds-db:[^:]*:[0-9]*:dbuser:\*/[^*/]+$", "the database is known by its host, RDS knows it by an id"),
-]
+# Actions that take no resource, or none that can be named beforehand: pattern of the action, pattern of the resource, reason.
+UNBOUNDED = [
+    (r"ec2:(Assign|Unassign)PrivateIpAddresses|ec2:(Create|Delete|Describe)NetworkInterfaces?|ec2:Describe(SecurityGroups|Subnets|Vpcs)", r"\*",
+     "Lambda asks for them on all resources of the role of a function in a VPC; a Deny keeps the program itself from them"),
+    (r"lakeformation:GetDataAccess", r"\*", "takes no resource: what is handed out are the grants of Lake Formation"),
+    (r"logs:(Create|Get|Update|Delete|List)LogDeliver(y|ies)|logs:(Put|Describe)ResourcePolic(y|ies)|logs:DescribeLogGroups", r"\*",
+     "Step Functions sets up the delivery of a machine's log by these, which take no resource"),
+    (r"xray:Put(TraceSegments|TelemetryRecords)|xray:GetSampling(Rules|Targets)", r"\*", "take no resource"),
+    (r"rds:(StartExportTask|DescribeExportTasks)", r"\*", "take no resource: role, key and bucket of an export are bounded by iam:PassRole, kms: and s3:"),
+    (r"events:(DescribeRule|PutRule|PutTargets)", r"arn:[^:]+:events:[^:*]+:[^:*]+:rule/StepFunctionsGetEvents[A-Za-z]+Rule",
+     "Step Functions hears of the end of children by this rule of its own, the same for all machines of an account"),
+    (r"logs:(CreateLogGroup|CreateLogStream|PutLogEvents)", r"arn:[^:]+:logs:[^:*]+:[^:*]+:log-group:/aws-glue/crawlers\*", "all crawlers of an account write there"),
+    (r"rds-db:connect", r"arn:[^:]+:rds-db:[^:*]+:[^:*]+:dbuser:\*/[A-Za-z0-9_]+",
+     "the user is named; the database goes by an id that is known to RDS alone"),
+    (r"rds:DescribeDBClusterSnapshots", r"arn:[^:]+:rds:[^:*]+:[^:*]+:cluster-snapshot:\*", "a listing is asked of all snapshots; the clusters are named beside"),
+]  # fmt: skip
 
-
-def resources(state: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, Any]]]:
-    """Address, type and attributes of everything in the state."""
-    for each in state["resources"]:
-        for instance in each["instances"]:
-            key = "" if instance.get("index_key") is None else f"[{json.dumps(instance['index_key'])}]"
-            yield f"{each.get('module', 'root')}.{each['type']}.{each['name']}{key}", each["type"], instance["attributes"]
-
-
-def listed(value: Any) -> list[Any]:
-    """Policies write one thing without a list around it."""
-    return value if isinstance(value, list) else [value]
-
-
-class Names:
-    """What the lake calls its own."""
-
-    def __init__(self, state: dict[str, Any]):
-        everything = list(resources(state))
-        self.prefix = next(said["name"] for _, kind, said in everything if kind == "aws_sfn_state_machine" and said["name"].endswith("-workflow"))
-        self.prefix = self.prefix.removesuffix("-workflow")
-        names = {output["value"] for output in state["outputs"].values() if isinstance(output["value"], str)}
-        names |= {said["bucket"] for _, kind, said in everything if kind == "aws_s3_bucket"}
-        names |= {said["name"] for _, kind, said in everything if kind in ("aws_glue_catalog_database", "aws_athena_workgroup", "aws_kinesis_firehose_delivery_stream")}
-        self.names = {name for name in names if not name.startswith("arn:")}
-        text = json.dumps(state["resources"])
-        # Keys, streams and secrets are known by their ARNs or by the names that functions are told.
-        self.arns = {said["arn"] for _, _, said in everything if isinstance(said.get("arn"), str)} | set(re.findall(r'"stream_arn": "([^"]+)"', text))
-        self.secrets = {
-            value for _, kind, said in everything if kind == "aws_lambda_function"
-            for name, value in (said["environment"][0]["variables"] if said["environment"] else {}).items() if name.endswith("_SECRET")
-        }  # fmt: skip
-        self.clusters = set(re.findall(r":cluster:([a-z][a-z0-9-]*)\b", text))
-
-    def has(self, resource: str) -> bool:
-        """Whether a policy's resource is one of the lake's, by a whole word of its ARN."""
-        if resource in self.arns or any(resource.startswith((f"{arn}:", f"{arn}/")) for arn in self.arns):
-            return True
-        own = resource.split(":", 5)[-1]
-        if own.startswith("secret:"):
-            return own.removeprefix("secret:").removesuffix("-??????") in self.secrets
-        if own.startswith("cluster:"):
-            return own.removeprefix("cluster:") in self.clusters
-        words = re.split("[:/]", own)
-        return any(word in self.names or word == self.prefix or (word.startswith(f"{self.prefix}-") and "*" not in word) for word in words)
+# The policies of a resource of Terraform's: where they stand, and whether they are a resource's own, which name who may.
+POLICIES = {
+    "aws_iam_role_policy": [("policy", False)],
+    "aws_iam_policy": [("policy", False)],
+    "aws_iam_role": [("assume_role_policy", True), ("inline_policy", False)],
+    "aws_iam_user_policy": [("policy", False)],
+    "aws_iam_group_policy": [("policy", False)],
+    "aws_s3_bucket_policy": [("policy", True)],
+    "aws_sqs_queue": [("policy", True)],
+    "aws_sqs_queue_policy": [("policy", True)],
+    "aws_sns_topic": [("policy", True)],
+    "aws_sns_topic_policy": [("policy", True)],
+    "aws_kms_key": [("policy", True)],
+    "aws_kms_key_policy": [("policy", True)],
+    "aws_secretsmanager_secret_policy": [("policy", True)],
+    "aws_cloudwatch_log_resource_policy": [("policy_document", True)],
+}
+ATTACHMENTS = ("aws_iam_role_policy_attachment", "aws_iam_policy_attachment", "aws_iam_user_policy_attachment", "aws_iam_group_policy_attachment")
 
 
-def too_wide(policy: dict[str, Any], names: Names) -> Iterator[str]:
-    """What a role's policy allows beyond the lake."""
-    for statement in listed(policy["Statement"]):
-        if statement["Effect"] != "Allow":
+class Finding(NamedTuple):
+    """Something that is too wide."""
+
+    address: str
+    statement: str
+    problem: str
+
+    def __str__(self) -> str:
+        return f"{self.address}, {self.statement}: {self.problem}"
+
+
+def resources(state: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """All managed resources of a state or of a plan's outcome."""
+    values = state.get("planned_values") or state.get("values") or {}
+    modules = [values.get("root_module") or {}]
+    while modules:
+        module = modules.pop()
+        modules += module.get("child_modules", [])
+        yield from (each for each in module.get("resources", []) if each.get("mode") == "managed")
+
+
+def own_names(state: dict[str, Any], lake: dict[str, Any], sources: list[dict[str, Any]]) -> set[str]:
+    """Names that are the lake's alone, or that its files say."""
+    names = {f"tarn-{lake['name']}"}
+    kinds = {"aws_s3_bucket": "bucket", "aws_glue_catalog_database": "name", "aws_athena_workgroup": "name"}
+    for resource in resources(state):
+        if resource["type"] in kinds:
+            names.add(resource["values"][kinds[resource["type"]]])
+    marts = [mart.get("aws") or {} for mart in (lake.get("marts") or {}).values()]
+    said = [mart.get("secret") for mart in marts] + [((lake.get("alerts") or {}).get("slack") or {}).get("secret")]
+    for source in sources:
+        said += [(source.get("aws") or {}).get("table"), (source.get("aws") or {}).get("cluster")]
+    said += [schedule.get("export") for schedule in (lake.get("schedules") or {}).values()]
+    return names | {name for name in said if name}
+
+
+def findings(state: dict[str, Any], names: set[str]) -> tuple[list[Finding], dict[str, str]]:
+    """What is too wide, and the rights that AWS cannot bound with the reason of each."""
+    found, unbounded = [], {}
+    for resource in resources(state):
+        kind, address, values = resource["type"], resource["address"], resource["values"]
+        if kind in ATTACHMENTS and re.search(r":iam::aws:policy/", values.get("policy_arn") or ""):
+            found.append(Finding(address, "attachment", f"`{values['policy_arn']}` is a policy of AWS's, wider than anything here needs"))
+        if kind == "aws_lambda_permission":
+            found += _permission(address, values)
+        for attribute, is_of_resource in POLICIES.get(kind, []):
+            for text in _documents(values.get(attribute)):
+                for number, statement in enumerate(_listed(json.loads(text).get("Statement"))):
+                    name = statement.get("Sid") or f"statement {number}"
+                    if statement.get("Effect") != "Allow":
+                        continue
+                    check = _of_resource(statement) if is_of_resource else _of_role(statement, names, unbounded)
+                    found += [Finding(address, name, problem) for problem in check]
+    return found, unbounded
+
+
+def _documents(value: Any) -> list[str]:
+    """The texts of policies in an attribute: a text, blocks with a `policy`, or nothing."""
+    if isinstance(value, list):
+        return [block["policy"] for block in value if block.get("policy")]
+    return [value] if value else []
+
+
+def _listed(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [] if value is None else [value]
+
+
+def _actions(statement: dict[str, Any]) -> list[str]:
+    problems = [f"the action `{action}` is not named whole" for action in _listed(statement.get("Action")) if "*" in action or "?" in action]
+    if "NotAction" in statement:
+        problems.append("`NotAction` allows everything but a few")
+    return problems
+
+
+def _of_role(statement: dict[str, Any], names: set[str], unbounded: dict[str, str]) -> Iterator[str]:
+    yield from _actions(statement)
+    if "NotResource" in statement:
+        yield "`NotResource` is everything but a few"
+    for resource in _listed(statement.get("Resource")):
+        if is_own(resource, names):
             continue
-        if "NotAction" in statement or "NotResource" in statement:
-            yield "allows all but what it names"
-            continue
-        actions = listed(statement["Action"])
-        yield from (f"`{action}` is no action by name" for action in actions if "*" in action and action not in STARRED)
-        for resource in listed(statement["Resource"]):
-            if resource == "*":
-                yield from (f"`{action}` on everything" for action in actions if action not in WITHOUT_RESOURCES)
-            elif not names.has(resource) and not any(re.search(pattern, resource) for pattern, _ in FOREIGN):
-                yield f"`{resource}` is not the lake's"
+        for action in _listed(statement.get("Action")):
+            reason = next((why for actions, where, why in UNBOUNDED if re.fullmatch(actions, action) and re.fullmatch(where, resource)), None)
+            if reason is None:
+                yield f"`{action}` on `{resource}`, which is wider than the lake's own"
+            else:
+                unbounded[f"{action} on {resource}"] = reason
 
 
-def too_trusting(policy: dict[str, Any]) -> Iterator[str]:
-    """Whom a role trusts besides one service of AWS."""
-    for statement in listed(policy["Statement"]):
-        principal = statement.get("Principal", {})
-        services = listed(principal.get("Service", [])) if isinstance(principal, dict) else []
-        if len(services) != 1 or set(principal) != {"Service"}:
-            yield f"trusts {json.dumps(principal)}"
+def is_own(resource: str, names: set[str]) -> bool:
+    """Whether an ARN names one thing, or things below a name of the lake's; account and region are named in any case."""
+    parts = resource.split(":", 5)
+    if len(parts) < 6 or parts[0] != "arn" or any("*" in part or "?" in part for part in parts[:5]):
+        return False
+    before = re.split(r"[*?]", parts[5], maxsplit=1)[0]
+    if before == parts[5]:
+        return True
+    # The name must have ended before the wildcard begins: `shop-lake*` is `shop-lake-of-others` too.
+    return any(re.search(rf"(?:^|[/:]){re.escape(name)}[/:-]", before) for name in names)
 
 
-def found(state: dict[str, Any]) -> Iterator[str]:
-    """Everything that is too wide, with where it stands."""
-    names = Names(state)
-    roles = []
-    for address, kind, said in resources(state):
-        if kind in ("aws_iam_role_policy", "aws_iam_policy"):
-            yield from (f"{address}: {what}" for what in too_wide(json.loads(said["policy"]), names))
-        if kind == "aws_iam_role":
-            yield from (f"{address}: {what}" for what in too_trusting(json.loads(said["assume_role_policy"])))
-            if said.get("managed_policy_arns"):
-                yield f"{address}: policies that AWS manages are attached"
-        if kind in ("aws_lambda_function", "aws_sfn_state_machine"):
-            role = said["role"] if kind == "aws_lambda_function" else said["role_arn"]
-            if role in roles:
-                yield f"{address}: shares the role `{role}` with another"
-            roles.append(role)
-        if kind == "aws_lambda_permission" and not said.get("source_arn"):
-            yield f"{address}: a whole service may call the function"
-    if not roles:
-        yield "there are no functions and machines: nothing was looked at"
+def _of_resource(statement: dict[str, Any]) -> Iterator[str]:
+    """Policies of a resource are about itself; what counts is who may."""
+    yield from _actions(statement)
+    principal = statement.get("Principal")
+    who = _listed(principal) if not isinstance(principal, dict) else [each for inner in principal.values() for each in _listed(inner)]
+    bounds = {key.lower() for test in (statement.get("Condition") or {}).values() for key in test}
+    if "NotPrincipal" in statement:
+        yield "`NotPrincipal` allows everybody but a few"
+    if "*" in who and not bounds & {"aws:sourcearn", "aws:sourceaccount", "aws:principalarn", "aws:principalaccount", "aws:sourceowner"}:
+        yield "everybody may, without a condition on who"
+
+
+def _permission(address: str, values: dict[str, Any]) -> Iterator[Finding]:
+    if values.get("action") != "lambda:InvokeFunction":
+        yield Finding(address, "permission", f"`{values.get('action')}` is more than being called")
+    if values.get("principal") == "*" or not (values.get("source_arn") or values.get("source_account")):
+        yield Finding(address, "permission", f"everybody at `{values.get('principal')}` may call the function: say the source's ARN")
 
 
 def main() -> None:
-    state = json.loads((Path(sys.argv[1]) / "terraform.tfstate").read_text())
-    wide = list(found(state))
-    counted = sum(1 for _, kind, _ in resources(state) if kind in ("aws_iam_role_policy", "aws_iam_policy"))
-    print("\n".join(wide) if wide else f"{counted} policies name what is allowed, and it is the lake's own")
-    sys.exit(1 if wide else 0)
+    parser = argparse.ArgumentParser(prog="policies.py", description="Fails on policies that are wider than a lake's own things.")
+    parser.add_argument("--lake", required=True, type=Path, help="the lake's folder")
+    parser.add_argument("--explain", action="store_true", help="tell the rights that AWS cannot bound, with the reasons")
+    parser.add_argument("state", nargs="?", type=Path, help="output of `terraform show -json`; standard input when none")
+    arguments = parser.parse_args()
+    import yaml
+
+    state = json.loads(arguments.state.read_text() if arguments.state else sys.stdin.read())
+    files = [file for pattern in ("*.yaml", "*.yml") for file in sorted((arguments.lake / "sources").rglob(pattern))]
+    lake = yaml.safe_load((arguments.lake / "tarn.yaml").read_text())
+    names = own_names(state, lake, [yaml.safe_load(file.read_text()) or {} for file in files])
+    policies = sum(1 for each in resources(state) for attribute, _ in POLICIES.get(each["type"], []) for _ in _documents(each["values"].get(attribute)))
+    if policies == 0:
+        sys.exit("there is no policy in this state: was anything applied, or planned with values that are known?")
+    found, unbounded = findings(state, names)
+    if arguments.explain:
+        for right, reason in sorted(unbounded.items()):
+            print(f"{right}: {reason}")
+    for each in found:
+        print(each, file=sys.stderr)
+    print(f"{policies} policies, {len(found)} too wide, {len(unbounded)} rights that AWS cannot bound")
+    sys.exit(1 if found else 0)
 
 
 if __name__ == "__main__":
