@@ -26,6 +26,11 @@ fn its_services_keep_what_they_promise() -> Result<()> {
 }
 
 #[test]
+fn what_reads_the_policies_of_a_deployment_finds_what_is_too_wide() -> Result<()> {
+    passes(&["unittest", "discover", "-s", "infra"])
+}
+
+#[test]
 fn it_starts_counts_fails_on_demand_and_ends() -> Result<()> {
     let account = Account::start()?;
     account.create_bucket("somewhere")?;

@@ -1,15 +1,16 @@
 #!/usr/bin/env python3
 """Reads every policy that Terraform makes, and fails on rights wider than the lake's own things.
 
-    terraform -chdir=infra show -json [PLAN] | policies.py --lake examples/shop [--explain]
+    policies.py [--explain] infra                                     the state of an applied Terraform folder
+    terraform -chdir=infra show -json [PLAN] | policies.py [--explain]
 
-The state or plan comes from standard input, or from a file. A right is named, never `*`, and so is what it is for: an ARN without a wildcard, or one
-whose part before the first wildcard names the lake (`tarn-<lake>`, its buckets, database, workgroups) or what the lake's files name (secrets, tables,
-clusters). What AWS cannot bound stands in `UNBOUNDED`, each with the reason.
+A right is named, never `*`, and so is what it is for: an ARN without a wildcard, or one whose part before the first wildcard names the lake:
+`tarn-<lake>`, its buckets, database or workgroups. What AWS cannot bound stands in `UNBOUNDED`, each with the reason.
 """
 import argparse
 import json
 import re
+import subprocess
 import sys
 from pathlib import Path
 from typing import Any, Iterator, NamedTuple
@@ -28,6 +29,7 @@ UNBOUNDED = [
     (r"logs:(CreateLogGroup|CreateLogStream|PutLogEvents)", r"arn:[^:]+:logs:[^:*]+:[^:*]+:log-group:/aws-glue/crawlers\*", "all crawlers of an account write there"),
     (r"rds-db:connect", r"arn:[^:]+:rds-db:[^:*]+:[^:*]+:dbuser:\*/[A-Za-z0-9_]+",
      "the user is named; the database goes by an id that is known to RDS alone"),
+    (r"rds:(Create|Describe)DBClusterSnapshots?", r"arn:[^:]+:rds:[^:*]+:[^:*]+:cluster-snapshot:(rds:)?[a-z][a-z0-9-]*-\*", "snapshots are named after their cluster"),
     (r"rds:DescribeDBClusterSnapshots", r"arn:[^:]+:rds:[^:*]+:[^:*]+:cluster-snapshot:\*", "a listing is asked of all snapshots; the clusters are named beside"),
 ]  # fmt: skip
 
@@ -72,19 +74,17 @@ def resources(state: dict[str, Any]) -> Iterator[dict[str, Any]]:
         yield from (each for each in module.get("resources", []) if each.get("mode") == "managed")
 
 
-def own_names(state: dict[str, Any], lake: dict[str, Any], sources: list[dict[str, Any]]) -> set[str]:
-    """Names that are the lake's alone, or that its files say."""
-    names = {f"tarn-{lake['name']}"}
+def own_names(state: dict[str, Any]) -> set[str]:
+    """Names that are the lake's alone."""
     kinds = {"aws_s3_bucket": "bucket", "aws_glue_catalog_database": "name", "aws_athena_workgroup": "name"}
+    names = set()
     for resource in resources(state):
+        values = resource["values"]
         if resource["type"] in kinds:
-            names.add(resource["values"][kinds[resource["type"]]])
-    marts = [mart.get("aws") or {} for mart in (lake.get("marts") or {}).values()]
-    said = [mart.get("secret") for mart in marts] + [((lake.get("alerts") or {}).get("slack") or {}).get("secret")]
-    for source in sources:
-        said += [(source.get("aws") or {}).get("table"), (source.get("aws") or {}).get("cluster")]
-    said += [schedule.get("export") for schedule in (lake.get("schedules") or {}).values()]
-    return names | {name for name in said if name}
+            names.add(values[kinds[resource["type"]]])
+        if lake := (values.get("tags") or {}).get("tarn-lake"):
+            names.add(f"tarn-{lake}")
+    return names
 
 
 def findings(state: dict[str, Any], names: set[str]) -> tuple[list[Finding], dict[str, str]]:
@@ -145,8 +145,10 @@ def is_own(resource: str, names: set[str]) -> bool:
     parts = resource.split(":", 5)
     if len(parts) < 6 or parts[0] != "arn" or any("*" in part or "?" in part for part in parts[:5]):
         return False
-    before = re.split(r"[*?]", parts[5], maxsplit=1)[0]
-    if before == parts[5]:
+    # Secrets Manager puts six characters of its own behind a secret's name.
+    named = parts[5].removesuffix("-??????") if parts[2] == "secretsmanager" else parts[5]
+    before = re.split(r"[*?]", named, maxsplit=1)[0]
+    if before == named:
         return True
     # The name must have ended before the wildcard begins: `shop-lake*` is `shop-lake-of-others` too.
     return any(re.search(rf"(?:^|[/:]){re.escape(name)}[/:-]", before) for name in names)
@@ -171,18 +173,24 @@ def _permission(address: str, values: dict[str, Any]) -> Iterator[Finding]:
         yield Finding(address, "permission", f"everybody at `{values.get('principal')}` may call the function: say the source's ARN")
 
 
+def _text(given: Path | None) -> str:
+    if given is None:
+        return sys.stdin.read()
+    if not given.is_dir():
+        return given.read_text()
+    shown = subprocess.run(["terraform", f"-chdir={given}", "show", "-json"], capture_output=True, text=True, check=False)
+    if shown.returncode != 0:
+        sys.exit(shown.stderr)
+    return shown.stdout
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(prog="policies.py", description="Fails on policies that are wider than a lake's own things.")
-    parser.add_argument("--lake", required=True, type=Path, help="the lake's folder")
     parser.add_argument("--explain", action="store_true", help="tell the rights that AWS cannot bound, with the reasons")
-    parser.add_argument("state", nargs="?", type=Path, help="output of `terraform show -json`; standard input when none")
+    parser.add_argument("state", nargs="?", type=Path, help="an applied Terraform folder, or output of `terraform show -json`; standard input when none")
     arguments = parser.parse_args()
-    import yaml
-
-    state = json.loads(arguments.state.read_text() if arguments.state else sys.stdin.read())
-    files = [file for pattern in ("*.yaml", "*.yml") for file in sorted((arguments.lake / "sources").rglob(pattern))]
-    lake = yaml.safe_load((arguments.lake / "tarn.yaml").read_text())
-    names = own_names(state, lake, [yaml.safe_load(file.read_text()) or {} for file in files])
+    state = json.loads(_text(arguments.state))
+    names = own_names(state)
     policies = sum(1 for each in resources(state) for attribute, _ in POLICIES.get(each["type"], []) for _ in _documents(each["values"].get(attribute)))
     if policies == 0:
         sys.exit("there is no policy in this state: was anything applied, or planned with values that are known?")

@@ -8,7 +8,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 import policies  # noqa: E402
 
-NAMES = {"tarn-shop", "shop-lake", "tarn_shop", "shop/slack"}
+NAMES = {"tarn-shop", "shop-lake", "tarn_shop"}
 HERE = "us-east-1:123456789012"
 
 
@@ -41,7 +41,7 @@ class Policies(unittest.TestCase):
         for resource in (
             "*", "arn:aws:s3:::*", "arn:aws:s3:::shop*", "arn:aws:s3:::shop-lake*", "arn:aws:s3:::other/*", f"arn:aws:glue:{HERE}:table/*",
             "arn:aws:states:*:123456789012:stateMachine:tarn-shop-x", "arn:aws:states:us-east-1:*:stateMachine:tarn-shop-x", f"arn:aws:sqs:{HERE}:*-tarn-shop-x",
-            f"arn:aws:glue:{HERE}:table/tarn_shopping/*",
+            f"arn:aws:glue:{HERE}:table/tarn_shopping/*", f"arn:aws:secretsmanager:{HERE}:secret:shop/*",
         ):  # fmt: skip
             self.assertEqual(len(self.problems(statement(Action=["x:Do"], Resource=["arn:aws:s3:::shop-lake", resource]))), 1, resource)
 
@@ -73,10 +73,9 @@ class Policies(unittest.TestCase):
         attached = {"policy_arn": "arn:aws:iam::aws:policy/service-role/AWSLambdaVPCAccessExecutionRole"}
         self.assertEqual(len(self.problems(("aws_iam_role_policy_attachment", attached))), 1)
 
-    def test_names_come_from_the_state_and_from_the_lake(self) -> None:
-        lake = {"name": "shop", "marts": {"m": {"aws": {"secret": "shop/mart"}}, "n": {"url": "sqlite:n.db"}}, "alerts": None}
-        names = policies.own_names(state(("aws_s3_bucket", {"bucket": "b"})), lake, [{"aws": {"table": "prod-orders"}}, {}])
-        self.assertEqual(names, {"tarn-shop", "b", "shop/mart", "prod-orders"})
+    def test_names_come_from_what_was_made(self) -> None:
+        made = state(("aws_s3_bucket", {"bucket": "b", "tags": {"tarn-lake": "shop"}}), ("aws_athena_workgroup", {"name": "w", "tags": None}))
+        self.assertEqual(policies.own_names(made), {"tarn-shop", "b", "w"})
 
 
 if __name__ == "__main__":
