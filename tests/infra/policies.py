@@ -33,6 +33,12 @@ UNBOUNDED = [
     (r"rds:DescribeDBClusterSnapshots", r"arn:[^:]+:rds:[^:*]+:[^:*]+:cluster-snapshot:\*", "a listing is asked of all snapshots; the clusters are named beside"),
 ]  # fmt: skip
 
+# Actions that a key's own policy does not name whole: pattern of the action, pattern of who may, reason.
+UNNAMED = [
+    (r"kms:\*", r"arn:[^:]+:iam::[0-9]{12}:root", "a key without its account can be managed by nobody, ever; who of the account may what with it, IAM says"),
+    (r"kms:GenerateDataKey\*", r"[a-z]+\.amazonaws\.com", "a service that encrypts with a key asks for the family; the key is the lake's own"),
+]  # fmt: skip
+
 # The policies of a resource of Terraform's: where they stand, and whether they are a resource's own, which name who may.
 POLICIES = {
     "aws_iam_role_policy": [("policy", False)],
@@ -102,7 +108,7 @@ def findings(state: dict[str, Any], names: set[str]) -> tuple[list[Finding], dic
                     name = statement.get("Sid") or f"statement {number}"
                     if statement.get("Effect") != "Allow":
                         continue
-                    check = _of_resource(statement) if is_of_resource else _of_role(statement, names, unbounded)
+                    check = _of_resource(statement, unbounded) if is_of_resource else _of_role(statement, names, unbounded)
                     found += [Finding(address, name, problem) for problem in check]
     return found, unbounded
 
@@ -154,11 +160,17 @@ def is_own(resource: str, names: set[str]) -> bool:
     return any(re.search(rf"(?:^|[/:]){re.escape(name)}[/:-]", before) for name in names)
 
 
-def _of_resource(statement: dict[str, Any]) -> Iterator[str]:
+def _of_resource(statement: dict[str, Any], unbounded: dict[str, str]) -> Iterator[str]:
     """Policies of a resource are about itself; what counts is who may."""
-    yield from _actions(statement)
     principal = statement.get("Principal")
     who = _listed(principal) if not isinstance(principal, dict) else [each for inner in principal.values() for each in _listed(inner)]
+    for problem in _actions(statement):
+        action = re.search("`(.*)`", problem)[1]
+        reason = next((why for actions, whom, why in UNNAMED if re.fullmatch(actions, action) and all(re.fullmatch(whom, each) for each in who)), None)
+        if reason is None:
+            yield problem
+        else:
+            unbounded[f"{action} of {', '.join(who)}"] = reason
     bounds = {key.lower() for test in (statement.get("Condition") or {}).values() for key in test}
     if "NotPrincipal" in statement:
         yield "`NotPrincipal` allows everybody but a few"

@@ -69,6 +69,14 @@ class Policies(unittest.TestCase):
         self.assertEqual(len(self.problems(("aws_lambda_permission", permission))), 1)
         self.assertEqual(self.problems(("aws_lambda_permission", {**permission, "source_arn": "arn:aws:s3:::shop-raw"})), [])
 
+    def test_a_key_is_managed_by_its_account_and_by_nobody_else(self) -> None:
+        def key(who: dict) -> tuple[str, dict]:
+            return "aws_kms_key", {"policy": json.dumps({"Statement": [{"Effect": "Allow", "Action": "kms:*", "Resource": "*", "Principal": who}]})}
+
+        self.assertEqual(self.problems(key({"AWS": "arn:aws:iam::123456789012:root"})), [])
+        self.assertEqual(len(self.problems(key({"AWS": "arn:aws:iam::123456789012:role/anybody"}))), 1)
+        self.assertEqual(len(self.problems(key({"AWS": ["arn:aws:iam::123456789012:root", "*"]}))), 2)
+
     def test_policies_of_aws_are_too_wide(self) -> None:
         attached = {"policy_arn": "arn:aws:iam::aws:policy/service-role/AWSLambdaVPCAccessExecutionRole"}
         self.assertEqual(len(self.problems(("aws_iam_role_policy_attachment", attached))), 1)
