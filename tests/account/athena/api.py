@@ -5,7 +5,8 @@ from typing import Any
 from account.athena import results
 from account.athena.errors import Refused
 from account.athena.executions import Execution
-from account.athena.statements import understood
+from account.athena.properties import properties
+from account.athena.statements import CreateTableAsSelect, understood
 from account.buckets import Buckets, Place
 
 MAXIMAL_STATEMENT = 262_144
@@ -45,6 +46,11 @@ def start_query_execution(self: Any) -> str:
         statement = understood(sql)
     except Refused as refused:
         raise _error(str(refused), "MALFORMED_QUERY") from None
+    if isinstance(statement, CreateTableAsSelect) and _enforced(group) and "external_location" in properties(statement.parsed):
+        raise _error(
+            "The Create Table As Select query failed because it was submitted with an 'external_location' property to an Athena Workgroup that "
+            "enforces a centralized output location for all queries. Please remove the 'external_location' property and resubmit the query."
+        )
     execution = Execution(statement, backend.account_id, backend.region_name, asked, group, output)
     backend.executions[execution.id] = execution
     if token is not None:
@@ -57,8 +63,7 @@ def _output(self: Any, group: Any, asked: dict[str, Any]) -> str:
     """Where results go: what the work group says counts when it enforces it, or when the caller says nothing."""
     of_group = ((group.configuration or {}).get("ResultConfiguration") or {}).get("OutputLocation")
     given = (asked.get("ResultConfiguration") or {}).get("OutputLocation")
-    enforced = (group.configuration or {}).get("EnforceWorkGroupConfiguration") and of_group
-    output = of_group if enforced else given or of_group
+    output = of_group if _enforced(group) else given or of_group
     if not output:
         raise _error(
             "No output location provided. An output location is required either through the Workgroup result configuration setting or as an API input."
@@ -70,6 +75,12 @@ def _output(self: Any, group: Any, asked: dict[str, Any]) -> str:
     if not Buckets(self.athena_backend.account_id).exists(place.bucket):
         raise _error(f"Unable to verify/create output bucket {place.bucket}")
     return output
+
+
+def _enforced(group: Any) -> bool:
+    """Whether the work group insists on a place of its own."""
+    configuration = group.configuration or {}
+    return bool(configuration.get("EnforceWorkGroupConfiguration") and (configuration.get("ResultConfiguration") or {}).get("OutputLocation"))
 
 
 def _execution(self: Any) -> Execution:

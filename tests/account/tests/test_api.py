@@ -58,6 +58,15 @@ class Api(Lake):
         self.assertIn("Bytes scanned limit was exceeded", execution["Status"]["StateChangeReason"])
         self.assertTrue(execution["ResultConfiguration"]["OutputLocation"].startswith(f"s3://{self.bucket}/enforced/"))
 
+    def test_a_group_that_insists_on_its_place_refuses_tables_at_others(self) -> None:
+        results = {"ResultConfiguration": {"OutputLocation": f"s3://{self.bucket}/enforced/"}, "EnforceWorkGroupConfiguration": True}
+        self.athena.create_work_group(Name=self.database, Configuration=results)
+        with self.assertRaisesRegex(botocore.exceptions.ClientError, "enforces a centralized output location"):
+            self.start(f"create table t with (external_location = 's3://{self.bucket}/t/') as select 1 as a", WorkGroup=self.database)
+        self.assertEqual(self.ended(self.start("create table t as select 1 as a", WorkGroup=self.database))["Status"]["State"], "SUCCEEDED")
+        location = self.glue.get_table(DatabaseName=self.database, Name="t")["Table"]["StorageDescriptor"]["Location"]
+        self.assertTrue(location.startswith(f"s3://{self.bucket}/enforced/"), location)
+
     def test_a_query_can_be_stopped(self) -> None:
         query_id = self.start("select count(*) from unnest(sequence(1, 100000)) as a(x), unnest(sequence(1, 100000)) as b(y) where x * y = 7")
         self.athena.stop_query_execution(QueryExecutionId=query_id)
