@@ -29,12 +29,13 @@ UNBOUNDED = [
     (r"logs:(CreateLogGroup|CreateLogStream|PutLogEvents)", r"arn:[^:]+:logs:[^:*]+:[^:*]+:log-group:/aws-glue/crawlers\*", "all crawlers of an account write there"),
     (r"rds-db:connect", r"arn:[^:]+:rds-db:[^:*]+:[^:*]+:dbuser:\*/[A-Za-z0-9_]+",
      "the user is named; the database goes by an id that is known to RDS alone"),
-    (r"rds:(Create|Describe)DBClusterSnapshots?", r"arn:[^:]+:rds:[^:*]+:[^:*]+:cluster-snapshot:(rds:)?[a-z][a-z0-9-]*-\*", "snapshots are named after their cluster"),
-    (r"rds:DescribeDBClusterSnapshots", r"arn:[^:]+:rds:[^:*]+:[^:*]+:cluster-snapshot:\*", "a listing is asked of all snapshots; the clusters are named beside"),
+    (r"rds:(Create|Describe)DBClusterSnapshots?", r"arn:[^:]+:rds:[^:*]+:[^:*]+:cluster-snapshot:\*",
+     "snapshots are named by RDS, and a listing is asked of all; the clusters are named beside"),
 ]  # fmt: skip
 
-# Actions that a key's own policy does not name whole: pattern of the action, pattern of who may, reason.
+# Actions that are not named whole: pattern of the action, pattern of what it is for or of who may, reason.
 UNNAMED = [
+    (r"s3:(Delete|Get|Put)Object\*", r"arn:[^:]+:s3:::[a-z0-9.-]+/raw/.*", "RDS looks for these letter for letter before it exports"),
     (r"kms:\*", r"arn:[^:]+:iam::[0-9]{12}:root", "a key without its account can be managed by nobody, ever; who of the account may what with it, IAM says"),
     (r"kms:GenerateDataKey\*", r"[a-z]+\.amazonaws\.com", "a service that encrypts with a key asks for the family; the key is the lake's own"),
 ]  # fmt: skip
@@ -95,19 +96,25 @@ def own_names(state: dict[str, Any]) -> set[str]:
 
 def findings(state: dict[str, Any], names: set[str]) -> tuple[list[Finding], dict[str, str]]:
     """What is too wide, and the rights that AWS cannot bound with the reason of each."""
-    found, unbounded = [], {}
+    found, unbounded, holders = [], {}, {}
     for resource in resources(state):
         kind, address, values = resource["type"], resource["address"], resource["values"]
         if kind in ATTACHMENTS and re.search(r":iam::aws:policy/", values.get("policy_arn") or ""):
             found.append(Finding(address, "attachment", f"`{values['policy_arn']}` is a policy of AWS's, wider than anything here needs"))
         if kind == "aws_lambda_permission":
             found += _permission(address, values)
+        role = values.get({"aws_lambda_function": "role", "aws_sfn_state_machine": "role_arn"}.get(kind, ""))
+        if role and role in holders:
+            found.append(Finding(address, "role", f"shares `{role}` with {holders[role]}"))
+        holders.setdefault(role, address)
         for attribute, is_of_resource in POLICIES.get(kind, []):
             for text in _documents(values.get(attribute)):
                 for number, statement in enumerate(_listed(json.loads(text).get("Statement"))):
                     name = statement.get("Sid") or f"statement {number}"
                     if statement.get("Effect") != "Allow":
                         continue
+                    if kind == "aws_iam_role" and attribute == "assume_role_policy":
+                        found += [Finding(address, name, problem) for problem in _trust(statement)]
                     check = _of_resource(statement, unbounded) if is_of_resource else _of_role(statement, names, unbounded)
                     found += [Finding(address, name, problem) for problem in check]
     return found, unbounded
@@ -124,15 +131,22 @@ def _listed(value: Any) -> list[Any]:
     return value if isinstance(value, list) else [] if value is None else [value]
 
 
-def _actions(statement: dict[str, Any]) -> list[str]:
-    problems = [f"the action `{action}` is not named whole" for action in _listed(statement.get("Action")) if "*" in action or "?" in action]
+def _unnamed(statement: dict[str, Any], those: list[str], unbounded: dict[str, str]) -> Iterator[str]:
+    """Actions with a wildcard, but for those that have a reason for all of what they are for, or of who may."""
+    for action in _listed(statement.get("Action")):
+        if "*" not in action and "?" not in action:
+            continue
+        reason = next((why for actions, whom, why in UNNAMED if re.fullmatch(actions, action) and all(re.fullmatch(whom, each) for each in those)), None)
+        if reason is None:
+            yield f"the action `{action}` is not named whole"
+        else:
+            unbounded[f"{action}, {', '.join(those)}"] = reason
     if "NotAction" in statement:
-        problems.append("`NotAction` allows everything but a few")
-    return problems
+        yield "`NotAction` allows everything but a few"
 
 
 def _of_role(statement: dict[str, Any], names: set[str], unbounded: dict[str, str]) -> Iterator[str]:
-    yield from _actions(statement)
+    yield from _unnamed(statement, _listed(statement.get("Resource")), unbounded)
     if "NotResource" in statement:
         yield "`NotResource` is everything but a few"
     for resource in _listed(statement.get("Resource")):
@@ -164,18 +178,19 @@ def _of_resource(statement: dict[str, Any], unbounded: dict[str, str]) -> Iterat
     """Policies of a resource are about itself; what counts is who may."""
     principal = statement.get("Principal")
     who = _listed(principal) if not isinstance(principal, dict) else [each for inner in principal.values() for each in _listed(inner)]
-    for problem in _actions(statement):
-        action = re.search("`(.*)`", problem)[1]
-        reason = next((why for actions, whom, why in UNNAMED if re.fullmatch(actions, action) and all(re.fullmatch(whom, each) for each in who)), None)
-        if reason is None:
-            yield problem
-        else:
-            unbounded[f"{action} of {', '.join(who)}"] = reason
+    yield from _unnamed(statement, who, unbounded)
     bounds = {key.lower() for test in (statement.get("Condition") or {}).values() for key in test}
     if "NotPrincipal" in statement:
         yield "`NotPrincipal` allows everybody but a few"
     if "*" in who and not bounds & {"aws:sourcearn", "aws:sourceaccount", "aws:principalarn", "aws:principalaccount", "aws:sourceowner"}:
         yield "everybody may, without a condition on who"
+
+
+def _trust(statement: dict[str, Any]) -> Iterator[str]:
+    """A role is one service's."""
+    principal = statement.get("Principal")
+    if not isinstance(principal, dict) or set(principal) != {"Service"} or len(_listed(principal["Service"])) != 1:
+        yield f"trusts {json.dumps(principal)}, and not one service of AWS"
 
 
 def _permission(address: str, values: dict[str, Any]) -> Iterator[Finding]:

@@ -77,6 +77,21 @@ class Policies(unittest.TestCase):
         self.assertEqual(len(self.problems(key({"AWS": "arn:aws:iam::123456789012:role/anybody"}))), 1)
         self.assertEqual(len(self.problems(key({"AWS": ["arn:aws:iam::123456789012:root", "*"]}))), 2)
 
+    def test_a_role_is_one_services_and_one_functions(self) -> None:
+        def role(who: dict) -> tuple[str, dict]:
+            return "aws_iam_role", {"assume_role_policy": json.dumps({"Statement": [{"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": who}]})}
+
+        self.assertEqual(self.problems(role({"Service": "lambda.amazonaws.com"})), [])
+        self.assertEqual(len(self.problems(role({"Service": ["lambda.amazonaws.com", "states.amazonaws.com"]}))), 1)
+        self.assertEqual(len(self.problems(role({"AWS": "arn:aws:iam::123456789012:root"}))), 1)
+        function, machine = ("aws_lambda_function", {"role": "arn:aws:iam::1:role/a"}), ("aws_sfn_state_machine", {"role_arn": "arn:aws:iam::1:role/a"})
+        self.assertEqual(self.problems(function), [])
+        self.assertEqual(len(self.problems(function, machine)), 1)
+
+    def test_what_rds_insists_on_is_let_through_in_the_raw_zone_only(self) -> None:
+        self.assertEqual(self.problems(statement(Action="s3:PutObject*", Resource="arn:aws:s3:::shop-lake/raw/aurora-exports/*")), [])
+        self.assertEqual(len(self.problems(statement(Action="s3:PutObject*", Resource="arn:aws:s3:::shop-lake/*"))), 1)
+
     def test_policies_of_aws_are_too_wide(self) -> None:
         attached = {"policy_arn": "arn:aws:iam::aws:policy/service-role/AWSLambdaVPCAccessExecutionRole"}
         self.assertEqual(len(self.problems(("aws_iam_role_policy_attachment", attached))), 1)
