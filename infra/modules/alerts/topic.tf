@@ -48,7 +48,7 @@ resource "aws_kms_key" "alarms" {
         Sid       = "Publish"
         Effect    = "Allow"
         Principal = { Service = local.publishers }
-        Action    = ["kms:Decrypt", "kms:GenerateDataKey*"]
+        Action    = ["kms:Decrypt", "kms:GenerateDataKey"]
         Resource  = "*"
         Condition = { StringEquals = { "aws:SourceAccount" = local.account } }
       },

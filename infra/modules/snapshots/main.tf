@@ -16,6 +16,8 @@ locals {
   glue_arn  = "arn:${local.partition}:glue:${local.region}:${local.account}"
   rds_arn   = "arn:${local.partition}:rds:${local.region}:${local.account}"
 
+  clusters = [for cluster in var.clusters : "${local.rds_arn}:cluster:${cluster}"]
+
   exports = "${local.raw_arn}/raw/aurora-exports/*"
 }
 
@@ -64,10 +66,12 @@ module "machine" {
 
   statements = [
     { sid = "Register", actions = ["lambda:InvokeFunction"], resources = [module.snapshot_register.arn] },
+    # A listing is asked of all snapshots; what is made is named after its cluster.
+    { sid = "FindSnapshots", actions = ["rds:DescribeDBClusterSnapshots"], resources = concat(local.clusters, ["${local.rds_arn}:cluster-snapshot:*"]) },
     {
-      sid       = "FindAndMakeSnapshots"
-      actions   = ["rds:CreateDBClusterSnapshot", "rds:DescribeDBClusterSnapshots"]
-      resources = concat([for cluster in var.clusters : "${local.rds_arn}:cluster:${cluster}"], ["${local.rds_arn}:cluster-snapshot:*"])
+      sid       = "MakeSnapshots"
+      actions   = ["rds:CreateDBClusterSnapshot"]
+      resources = concat(local.clusters, [for cluster in var.clusters : "${local.rds_arn}:cluster-snapshot:tarn-${cluster}-*"])
     },
     # These two take no resources. What is exported with which role and key, and to where, the statements below bound.
     { sid = "Export", actions = ["rds:DescribeExportTasks", "rds:StartExportTask"], resources = ["*"] },
