@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 ROLE = "tarn"
+EXPORT_KEY = "arn:aws:kms:us-east-1:123456789012:key/00000000-0000-0000-0000-000000000000"
 TRUST = {
     "Version": "2012-10-17",
     "Statement": [{"Effect": "Allow", "Principal": {"Service": ["lambda.amazonaws.com", "states.amazonaws.com"]}, "Action": "sts:AssumeRole"}],
@@ -71,7 +72,12 @@ def deploy(
         machine("mart-load", f"mart-load-{mart}", {"mart_load": function("mart-load", f"mart-load-{mart}", own)})
     made = function("athena-ctas", "athena-ctas", {})
     model = machine("model", "model", {"athena_ctas": made, "mart_load_machine": loads})
-    machine("workflow", "workflow", {"workflow_plan": function("workflow-plan", "workflow-plan", {}), "model": model})
+    plan = function("workflow-plan", "workflow-plan", {})
+    workflow = machine("workflow", "workflow", {"workflow_plan": plan, "model": model})
+    machine("backfill", "backfill", {"workflow_plan": plan, "workflow": workflow, "athena_ctas": made, "mart_load_machine": loads})
+    register = function("snapshot-register", "snapshot-register", {})
+    raw = {"raw_bucket": environment.get("TARN_RAW_BUCKET", bucket), "export_role": role, "export_key": EXPORT_KEY}
+    machine("aurora-export", "aurora-export", {"snapshot_register": register, **raw})
 
 
 def _role(endpoint: str) -> str:

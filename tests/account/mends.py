@@ -3,7 +3,7 @@
 
 def apply() -> None:
     """Applies them; moto must be imported and no request answered yet."""
-    from account import events, firehose, functions, gaps, glue, lakeformation, stepfunctions, streams
+    from account import events, exports, firehose, functions, gaps, glue, lakeformation, stepfunctions, streams
     from account.athena import api
 
     glue.mend()
@@ -15,3 +15,4 @@ def apply() -> None:
     streams.mend()
     lakeformation.mend()
     gaps.mend()
+    exports.mend()

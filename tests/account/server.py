@@ -89,11 +89,14 @@ class Account:
 
 
 def _side_api(request: Request, path: str) -> Response:
-    """`faults` (GET, POST, DELETE), `journal` (GET, DELETE), `functions` (GET, DELETE), `slack`, `clock` (GET, POST, DELETE)."""
-    from account import calls, clock, faults, functions, slack
+    """`faults`, `journal`, `functions`, `slack`, `clock`, `exports`: GET, most of them POST, and DELETE."""
+    from account import calls, clock, exports, faults, functions, slack
 
     parts = path.strip("/").split("/")
-    resources = {"faults": faults.FAULTS, "journal": calls.JOURNAL, "slack": slack.RECEIVER, "clock": clock.CLOCK, "functions": functions.POOL}
+    resources = {
+        "faults": faults.FAULTS, "journal": calls.JOURNAL, "slack": slack.RECEIVER, "clock": clock.CLOCK,
+        "functions": functions.POOL, "exports": exports.EXPORTS,
+    }  # fmt: skip
     resource = resources.get(parts[0])
     if resource is None:
         return _json({"message": f"there is no `{path}`; there are {', '.join(resources)}"}, 404)
