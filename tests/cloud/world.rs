@@ -2,8 +2,10 @@
 
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::thread;
+use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use serde_json::{Value, json};
 use tarn_testkit::{Account, Answer, Database, REGION, ScratchLake, program, python, workspace};
 
@@ -163,6 +165,23 @@ impl World {
         let mut names: Vec<String> = names.filter(|name| !name.starts_with("tarn_")).collect();
         names.sort_unstable();
         Ok(names)
+    }
+
+    /// Runs an execution of one of the lake's machines to its end; how it is described then.
+    pub(crate) fn execute(&self, machine: &str, name: &str, input: &Value) -> Result<Value> {
+        let arn = format!("arn:aws:states:{REGION}:123456789012:stateMachine:tarn-{}-{machine}", self.name);
+        let asked = json!({"stateMachineArn": arn, "name": name, "input": input.to_string()});
+        let started = self.account.call("states", "AWSStepFunctions.StartExecution", &asked)?;
+        let asked = json!({"executionArn": started["executionArn"]});
+        let end = Instant::now() + Duration::from_secs(300);
+        loop {
+            let described = self.account.call("states", "AWSStepFunctions.DescribeExecution", &asked)?;
+            if described["status"] != "RUNNING" {
+                return Ok(described);
+            }
+            ensure!(Instant::now() < end, "the execution `{name}` of `{machine}` does not end");
+            thread::sleep(Duration::from_millis(200));
+        }
     }
 
     /// The table as Glue has it.

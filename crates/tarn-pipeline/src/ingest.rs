@@ -11,6 +11,7 @@ pub mod arrivals;
 pub mod capture;
 mod contract;
 pub mod delivery;
+pub mod export;
 pub mod files;
 pub mod firehose;
 pub mod flatten;

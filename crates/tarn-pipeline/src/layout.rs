@@ -3,6 +3,7 @@
 //! ```text
 //! raw/<source>/day=<arrival>/<hash>.<ext>         every byte that arrived, before it is interpreted
 //! raw/<source>/day=…/<first>-<last>-<hash>.…      a batch of changes of a table, named by its sequence numbers
+//! raw/aurora-exports/<cluster>/<export>/…         what RDS writes of a cluster's snapshot; the tables of its sources
 //! source/<name>/day=<day>/<hash>-….parquet        records that fit their contract
 //! quarantine/<source>/<hash>-….ndjson             records that did not, whole, with the reason
 //! quarantine/<source>/firehose-<hash>.ndjson      the same, of one batch of a delivery stream
@@ -15,6 +16,8 @@
 //! work/<run>/plan.json                            what a run on AWS is to do
 //! work/<run>/<model>/journal.json                 the statements of one model in that run, and what became of them
 //! work/<run>/<model>/record.json                  how far the model came
+//! work/<backfill>/slice-<n>.json                  the run of one slice of a backfill on AWS, and how it ended
+//! work/<backfill>/stopped.json                    since when slices of a backfill fail, so that no further one begins
 //! work/shape/…                                    tables without rows, made to learn columns
 //! catalogue/<table>/<hash>.json                   the parts of a table, named by its entry in Glue
 //! runs/tables/<table>/<id>-….parquet              the same as rows of `tarn_runs` and `tarn_queries`
@@ -77,6 +80,11 @@ pub fn raw(source: &str) -> Key {
     Key::new(format!("raw/{source}/"))
 }
 
+/// The folder of the exports of an Aurora cluster. No source is called so, since names have no hyphen.
+pub fn exports(cluster: &str) -> Key {
+    Key::new(format!("raw/aurora-exports/{cluster}/"))
+}
+
 /// The folder of a source's rows.
 pub fn source(source: &str) -> Key {
     Key::new(format!("source/{source}/"))
@@ -125,6 +133,16 @@ pub fn journal(run: &RunId, model: &str) -> Key {
 /// How far a model came in a run.
 pub fn model_record(run: &RunId, model: &str) -> Key {
     work(run).join(&format!("{model}/record.json"))
+}
+
+/// The run of one slice of a backfill on AWS.
+pub fn slice(backfill: &RunId, number: usize) -> Key {
+    work(backfill).join(&format!("slice-{number}.json"))
+}
+
+/// That a slice of a backfill on AWS has failed.
+pub fn stopped(backfill: &RunId) -> Key {
+    work(backfill).join("stopped.json")
 }
 
 /// The folder of tables that are made to learn their columns.

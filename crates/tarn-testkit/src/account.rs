@@ -65,6 +65,30 @@ impl Account {
         self.side("POST", "clock", Some(&serde_json::json!({"speed": times}))).map(|_| ())
     }
 
+    /// An export of this table of a cluster (`database.schema.table`) writes the objects below this URI from now on.
+    ///
+    /// # Errors
+    /// When the account has ended.
+    pub fn export_of(&self, table: &str, from: &str) -> Result<()> {
+        self.side("POST", "exports", Some(&serde_json::json!({"table": table, "from": from}))).map(|_| ())
+    }
+
+    /// The next export ends so, e.g. `("FAILED", "why")`.
+    ///
+    /// # Errors
+    /// When the account has ended.
+    pub fn export_ends(&self, status: &str, cause: &str) -> Result<()> {
+        self.side("POST", "exports", Some(&serde_json::json!({"status": status, "cause": cause}))).map(|_| ())
+    }
+
+    /// The exports that were started.
+    ///
+    /// # Errors
+    /// When the account has ended.
+    pub fn exports(&self) -> Result<Vec<Value>> {
+        self.side("GET", "exports", None)?.as_array().cloned().context("no list of exports")
+    }
+
     /// How often an operation of a service was called, e.g. `("glue", "UpdateTable")`.
     ///
     /// # Errors

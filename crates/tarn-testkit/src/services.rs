@@ -124,6 +124,24 @@ impl Services {
         Ok(serde_json::from_slice(&answer)?)
     }
 
+    /// Calls a service that takes forms and answers in XML, as RDS does.
+    ///
+    /// # Errors
+    /// With the service's answer, when it refuses.
+    pub fn form(&self, service: &str, fields: &[(&str, &str)]) -> Result<String> {
+        let credential = format!("AWS4-HMAC-SHA256 Credential=test/20260101/{REGION}/{service}/aws4_request");
+        let authorization = format!("{credential}, SignedHeaders=host, Signature=0");
+        let headers =
+            [("authorization", authorization.as_str()), ("content-type", "application/x-www-form-urlencoded")];
+        let body: Vec<String> = fields.iter().map(|(name, value)| format!("{name}={}", encoded(value))).collect();
+        let (status, answer) = request(self.port, "POST", "/", &headers, body.join("&").as_bytes())?;
+        let answer = String::from_utf8(answer)?;
+        if status != 200 {
+            bail!("{service}: {status}: {answer}");
+        }
+        Ok(answer)
+    }
+
     fn s3(&self, method: &str, path: &str, body: &[u8]) -> Result<Vec<u8>> {
         let credential = format!("AWS4-HMAC-SHA256 Credential=test/20260101/{REGION}/s3/aws4_request");
         let authorization = format!("{credential}, SignedHeaders=host, Signature=0");

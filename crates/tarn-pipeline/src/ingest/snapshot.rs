@@ -33,7 +33,8 @@ pub(crate) async fn ingest(source: &Source, raw: &RawObject, ports: &Ports) -> R
     Ok(Ingested { raw: raw.key.clone(), bytes: raw.size, records: rows, rows, quarantined: 0, files: 1, repeated })
 }
 
-fn inspect(key: &Key, objects: &dyn ObjectStore) -> Result<(Vec<ParquetColumn>, u64), StepError> {
+/// The columns of a Parquet file, and its rows.
+pub(super) fn inspect(key: &Key, objects: &dyn ObjectStore) -> Result<(Vec<ParquetColumn>, u64), StepError> {
     let reader = objects.open(key)?;
     let read = |offset: u64, length: usize| {
         reader.read(offset, length).map_err(|error| std::io::Error::other(error.to_string()))
@@ -45,13 +46,21 @@ fn inspect(key: &Key, objects: &dyn ObjectStore) -> Result<(Vec<ParquetColumn>, 
 }
 
 /// The contract's columns, each of them in the file with a type that holds it.
-fn promised(source: &Source, contract: &[SourceColumn], found: &[ParquetColumn]) -> Result<Vec<Column>, StepError> {
+pub(super) fn promised(
+    source: &Source,
+    contract: &[SourceColumn],
+    found: &[ParquetColumn],
+) -> Result<Vec<Column>, StepError> {
     let mut wrong = Vec::new();
     for column in contract {
         match found.iter().find(|found| found.name == column.name) {
             None if column.required => wrong.push(format!("required column `{}` is absent", column.name)),
             Some(found) if !fits(&found.hive_type, column.column_type) => {
-                wrong.push(format!("column `{}` is {}, not {}", column.name, found.hive_type, column.column_type));
+                let advice = advice(&found.hive_type, column.column_type);
+                wrong.push(format!(
+                    "column `{}` is {}, not {}{advice}",
+                    column.name, found.hive_type, column.column_type
+                ));
             }
             _ => {}
         }
@@ -67,10 +76,21 @@ fn promised(source: &Source, contract: &[SourceColumn], found: &[ParquetColumn])
     .with_hint(format!("change {} or the export; readers still see the snapshot from before", source.file)))
 }
 
+/// RDS writes what Parquet or it has no type for as text: all times of PostgreSQL, and decimals of more than 38 digits.
+fn advice(found: &str, promised: ColumnType) -> &'static str {
+    match (found, promised) {
+        ("string", ColumnType::Timestamp | ColumnType::Date | ColumnType::Decimal { .. }) => {
+            " (exported as text: promise `string`, and cast it in a model)"
+        }
+        _ => "",
+    }
+}
+
 /// Whether every value of the file's type is a value of the promised type.
 fn fits(found: &str, promised: ColumnType) -> bool {
     let Ok(found) = found.parse::<ColumnType>() else {
-        return matches!(promised, ColumnType::Json);
+        // Lists and records in Parquet are not text, whatever the text would say.
+        return false;
     };
     let promised = promised.stored();
     if found == promised {
@@ -117,5 +137,6 @@ mod tests {
         assert!(!fits("decimal(10,2)", decimal(10, 4)));
         assert!(fits("string", ColumnType::Json));
         assert!(!fits("string", ColumnType::BigInt));
+        assert!(!fits("array<string>", ColumnType::Json));
     }
 }
