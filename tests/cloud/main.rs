@@ -2,6 +2,8 @@
 #![allow(clippy::indexing_slicing, clippy::panic, reason = "a failed test may panic")]
 
 mod boundaries;
+mod backfills;
+mod exports;
 mod faults;
 mod forms;
 mod iceberg;

@@ -63,7 +63,16 @@ impl Cloud {
 
     /// The state machine that runs models.
     pub(crate) async fn workflow(&self, config: &LakeConfig) -> Result<Workflow, Refusal> {
-        let found = Workflow::find(Arc::clone(&self.aws), &config.state_machine()).await;
+        self.machine(&config.state_machine()).await
+    }
+
+    /// The state machine that runs slices of days.
+    pub(crate) async fn backfill(&self, config: &LakeConfig) -> Result<Workflow, Refusal> {
+        self.machine(&format!("tarn-{}-backfill", config.name)).await
+    }
+
+    async fn machine(&self, name: &str) -> Result<Workflow, Refusal> {
+        let found = Workflow::find(Arc::clone(&self.aws), name).await;
         found.map_err(|error| {
             Refusal::new(error.to_string())
                 .with_hint("deploy the lake, or take the steps in this process with `--here`")

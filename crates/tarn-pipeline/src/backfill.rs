@@ -8,7 +8,11 @@
 //!
 //! How far it came stands in `backfills/<id>.json`: a backfill that was stopped goes on where it was. Marts are loaded once, at the
 //! end, and old versions are removed then.
+//!
+//! On a laptop a process does all of it ([`execute`]); on AWS a state machine starts the runs, and asks [`deployed`] what comes next.
 
+pub mod closing;
+pub mod deployed;
 mod estimate;
 mod plan;
 mod record;
@@ -106,7 +110,7 @@ pub async fn execute(
     stop: impl Future<Output = ()>,
 ) -> Result<BackfillRecord, StepError> {
     let (stopping, stopped) = watch::channel(false);
-    let mut backfill = Backfill { record, lake: keeping_versions(&lake), ports, settings, watcher, stopped };
+    let mut backfill = Backfill { record, lake: retention::keeping_versions(&lake), ports, settings, watcher, stopped };
     let worked = {
         let work = backfill.work();
         tokio::pin!(work, stop);
@@ -127,13 +131,6 @@ pub async fn execute(
         record.write(ports.objects.as_ref()).await?;
     }
     Ok(record)
-}
-
-/// The same lake, whose runs remove no version: one that another slice is just writing has no other protection.
-fn keeping_versions(lake: &Lake) -> Arc<Lake> {
-    let mut lake = lake.clone();
-    lake.config.retention.versions = retention::KEEP_ALL;
-    Arc::new(lake)
 }
 
 struct Backfill<'a> {

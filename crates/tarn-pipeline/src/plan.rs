@@ -21,6 +21,7 @@ use crate::names::{Key, RunId};
 use crate::ports::{Clock, ObjectError, ObjectStore, PendingQuery};
 use crate::project::Project;
 use crate::record::{LoadedRecord, ModelRecord, RunRecord, Status};
+use crate::retention;
 use crate::run;
 use crate::run_tables;
 
@@ -47,6 +48,9 @@ pub struct PlanRequest {
     pub full_refresh: bool,
     /// Does not load marts.
     pub no_load: bool,
+    /// Removes no old version: a slice of a backfill, beside which another is being written.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub keep_versions: bool,
     /// Who asked.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub user: Option<String>,
@@ -82,6 +86,14 @@ impl Plan {
             .map_err(|error| StepError::permanent(format!("the plan `{key}` is damaged: {error}")))
     }
 
+    /// Writes the plan; whatever the run does comes after that.
+    pub(crate) async fn write(&self, objects: &dyn ObjectStore) -> Result<(), StepError> {
+        let json = serde_json::to_vec(self)
+            .map_err(|error| StepError::permanent(format!("the plan cannot be written as json: {error}")))?;
+        objects.put(&layout::plan(&self.run), json.into()).await?;
+        Ok(())
+    }
+
     /// The model of a number.
     pub fn model(&self, number: usize) -> Result<&str, StepError> {
         let found = self.models.get(number).map(String::as_str);
@@ -109,9 +121,7 @@ pub async fn plan(request: PlanRequest, objects: &dyn ObjectStore, clock: &dyn C
     lake.check_vars(&request.vars)?;
     let (waves, after) = numbered(&lake, &selected);
     let plan = Plan { run, project: key, started, time, request, models: selected.models, waves, after };
-    let json = serde_json::to_vec(&plan)
-        .map_err(|error| StepError::permanent(format!("the plan cannot be written as json: {error}")))?;
-    objects.put(&layout::plan(&plan.run), json.into()).await?;
+    plan.write(objects).await?;
     Ok(plan)
 }
 
@@ -268,6 +278,7 @@ pub async fn advance(
     // A mart on somebody's laptop cannot be reached from there.
     let mart = lake.models.get(&model).and_then(|model| model.mart.as_ref()).map(|target| target.to.clone());
     let mart = mart.filter(|mart| !plan.request.no_load && lake.config.deployed_mart(mart).is_some());
+    let lake = if plan.request.keep_versions { retention::keeping_versions(&lake) } else { lake };
     let settings = RunSettings {
         run: plan.run.clone(),
         select: plan.request.select.clone(),

@@ -4,6 +4,9 @@
 //! and the version that replaced it is published.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use tarn_model::Lake;
 
 use crate::error::StepError;
 use crate::layout;
@@ -13,6 +16,13 @@ use crate::ports::{Catalogue, ObjectStore, TableEntry};
 
 /// Versions to keep where none may be removed: several runs of one model are under way.
 pub const KEEP_ALL: u32 = u32::MAX;
+
+/// The same lake, whose runs remove no version.
+pub(crate) fn keeping_versions(lake: &Lake) -> Arc<Lake> {
+    let mut lake = lake.clone();
+    lake.config.retention.versions = KEEP_ALL;
+    Arc::new(lake)
+}
 
 /// What retention removed.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

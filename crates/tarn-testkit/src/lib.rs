@@ -22,7 +22,7 @@ use tempfile::TempDir;
 pub use account::Account;
 pub use cutting_proxy::{Cut, CuttingProxy};
 pub use databases::{Certificates, Database, Kind};
-pub use moto::{Moto, python};
+pub use moto::{Moto, cache, python};
 pub use runtime_api::{Reply, RuntimeApi};
 pub use services::{REGION, Services};
 

@@ -75,7 +75,7 @@ pub fn python() -> Result<std::path::PathBuf> {
 }
 
 /// Where `tests/set-up` installs what the tests need.
-pub(crate) fn cache() -> Result<std::path::PathBuf> {
+pub fn cache() -> Result<std::path::PathBuf> {
     match std::env::var_os("TARN_TEST_CACHE") {
         Some(cache) => Ok(cache.into()),
         None => Ok(std::path::PathBuf::from(std::env::var_os("HOME").context("no HOME")?).join(".cache/tarn/tests")),

@@ -13,6 +13,7 @@ use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 use tarn_aws::{Athena, AthenaSettings, Aws, BucketNames, Glue};
 use tarn_lambda::{Answer, Failure, Handler, Invocation, Report, Settings};
+use tarn_pipeline::backfill::closing::{self, Closing};
 use tarn_pipeline::context::Ports;
 use tarn_pipeline::journal::{JournalPorts, JournalledEngine, Patience};
 use tarn_pipeline::layout;
@@ -65,6 +66,9 @@ struct Event {
     /// How the load of its mart ended, when that was the last thing.
     #[serde(default)]
     load: Option<Load>,
+    /// The model was made by a backfill, all of whose slices are done: its mart and its old versions are what is left.
+    #[serde(default)]
+    closing: bool,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -84,6 +88,8 @@ enum Response {
     Wait { seconds: u64 },
     /// This mart is to be loaded with the model's version.
     Load { mart: String },
+    /// This mart is to be loaded with what this run of the model published last.
+    LoadPublished { mart: String, run: RunId, model: String },
     /// The model has ended; its record tells how.
     Ended { status: Status },
 }
@@ -157,6 +163,21 @@ impl AthenaCtas {
         }
     }
 
+    /// The end of a backfill for one model.
+    async fn close(&self, plan: &Plan, event: Event) -> Result<Response, Failure> {
+        let project = self.project(&plan.project).await?;
+        let loaded = event.load.map(|load| match load {
+            Load::Done(loaded) => Ok(loaded),
+            Load::Failed { error, cause } => Err(format!("{error}: {cause}")),
+        });
+        let ports = self.ports(&plan.run, plan.model(event.model)?);
+        let (catalogue, objects) = (ports.catalogue.as_ref(), self.objects.as_ref());
+        Ok(match closing::close(plan, event.model, loaded, &project.lake, catalogue, objects).await? {
+            Closing::Load { mart, run, model } => Response::LoadPublished { mart, run, model },
+            Closing::Ended(status) => Response::Ended { status },
+        })
+    }
+
     /// A model that failed for a reason that may pass is an invocation that failed: the state machine tries again, and when it
     /// has tried enough, the record that was written stands.
     async fn refuse_transient(&self, plan: &Plan, number: usize) -> Result<(), Failure> {
@@ -187,11 +208,16 @@ impl Handler for AthenaCtas {
         let plan = Plan::read(&event.run, self.objects.as_ref()).await?;
         let number = event.model;
         tracing::info!(run = %event.run, model = plan.model(number)?, "a stretch begins");
-        let next = self.next(&plan, event).await?;
-        if matches!(next, Next::Ended(Status::Failed)) {
-            self.refuse_transient(&plan, number).await?;
-        }
-        let response = self.response(next);
+        let response = match event.closing {
+            true => self.close(&plan, event).await?,
+            false => {
+                let next = self.next(&plan, event).await?;
+                if matches!(next, Next::Ended(Status::Failed)) {
+                    self.refuse_transient(&plan, number).await?;
+                }
+                self.response(next)
+            }
+        };
         tracing::info!(run = %plan.run, model = plan.model(number)?, next = kind(&response), "a stretch ends");
         let body = serde_json::to_vec(&response).map(Bytes::from).map_err(Failure::permanent)?;
         Ok(Answer { body, report: Report::default().with("Stretches", 1) })
@@ -202,7 +228,7 @@ fn kind(response: &Response) -> &'static str {
     match response {
         Response::Query { .. } => "query",
         Response::Wait { .. } => "wait",
-        Response::Load { .. } => "load",
+        Response::Load { .. } | Response::LoadPublished { .. } => "load",
         Response::Ended { .. } => "ended",
     }
 }
@@ -217,6 +243,7 @@ mod tests {
             include_str!("../events/advance.json"),
             include_str!("../events/loaded.json"),
             include_str!("../events/load_failed.json"),
+            include_str!("../events/close.json"),
         ] {
             serde_json::from_str::<Event>(sample).unwrap();
         }

@@ -1,12 +1,14 @@
-//! The function `workflow-plan`: the steps of a run around its models. What it answers stays small whatever the lake's size: the
+//! The function `workflow-plan`: the steps of a run around its models, and of a backfill around its runs. What it answers stays small whatever the lake's size: the
 //! plan itself is an object in the bucket, and a model goes by its number.
 
 use std::sync::Arc;
 
 use bytes::Bytes;
+use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use tarn_aws::BucketNames;
 use tarn_lambda::{Answer, Failure, Handler, Invocation, Report, Settings};
+use tarn_pipeline::backfill::deployed::{self, Given};
 use tarn_pipeline::names::RunId;
 use tarn_pipeline::plan::{self, Plan, PlanRequest};
 use tarn_pipeline::ports::{Clock, ObjectStore};
@@ -55,6 +57,58 @@ enum Event {
         /// The run.
         run: RunId,
     },
+    /// The slices of a backfill that can be begun.
+    NextSlices {
+        /// What the backfill was started with.
+        given: Given,
+        /// When this try of it began.
+        since: DateTime<Utc>,
+    },
+    /// Whether a slice begins, and as which run.
+    Slice {
+        /// What the backfill was started with.
+        given: Given,
+        /// When this try of it began.
+        since: DateTime<Utc>,
+        /// The slice's number.
+        slice: usize,
+        /// When the state machine came here.
+        now: DateTime<Utc>,
+    },
+    /// The end of a slice, good or bad.
+    SliceEnded {
+        /// What the backfill was started with.
+        given: Given,
+        /// When this try of it began.
+        since: DateTime<Utc>,
+        /// The slice's number.
+        slice: usize,
+        /// Its run.
+        run: RunId,
+        /// Why its execution failed, when it did.
+        #[serde(default)]
+        error: Option<String>,
+    },
+    /// Whether all slices are done, and which models are to be closed then.
+    BackfillEnd {
+        /// What the backfill was started with.
+        given: Given,
+        /// When the state machine came here.
+        now: DateTime<Utc>,
+    },
+    /// The end of a backfill.
+    BackfillFinish {
+        /// What the backfill was started with.
+        given: Given,
+        /// The run under which its models were closed.
+        run: RunId,
+    },
+}
+
+/// What is answered to `slice_ended`.
+#[derive(Debug, PartialEq, Eq, Serialize)]
+struct SliceEnded {
+    status: Status,
 }
 
 /// What is answered to `plan`.
@@ -140,6 +194,38 @@ impl WorkflowPlan {
     }
 }
 
+impl WorkflowPlan {
+    /// A step of a backfill.
+    async fn backfill(&self, event: Event) -> Result<Answer, Failure> {
+        let (objects, clock) = (self.objects.as_ref(), self.clock.as_ref());
+        match event {
+            Event::NextSlices { given, since } => {
+                let next = deployed::next(&given, since, objects).await?;
+                tracing::info!(backfill = %given.backfill, ?next, "the next slices");
+                answer(&next, Report::default())
+            }
+            Event::Slice { given, since, slice, now } => {
+                let begun = deployed::slice(&given, since, slice, now, objects).await?;
+                answer(&begun, Report::default())
+            }
+            Event::SliceEnded { given, since, slice, run, error } => {
+                let status = deployed::slice_ended(&given, since, slice, &run, error, objects, clock).await?;
+                tracing::info!(backfill = %given.backfill, slice, %run, ?status, "a slice has ended");
+                answer(&SliceEnded { status }, Report::default().with("Slices", 1))
+            }
+            Event::BackfillEnd { given, now } => answer(&deployed::end(&given, now, objects).await?, Report::default()),
+            Event::BackfillFinish { given, run } => {
+                let ended = deployed::finish(&given, &run, objects, clock).await?;
+                tracing::info!(backfill = %given.backfill, status = ?ended.status, left = ended.left, "the backfill has ended");
+                answer(&ended, Report::default())
+            }
+            Event::Plan { .. } | Event::Wave { .. } | Event::Finish { .. } => {
+                Err(Failure::permanent("this is no step of a backfill"))
+            }
+        }
+    }
+}
+
 impl Handler for WorkflowPlan {
     async fn handle(&self, invocation: Invocation) -> Result<Answer, Failure> {
         let event = serde_json::from_slice(&invocation.body)
@@ -148,6 +234,7 @@ impl Handler for WorkflowPlan {
             Event::Plan { request } => self.plan(request).await,
             Event::Wave { run, wave } => self.wave(&run, wave).await,
             Event::Finish { run } => self.finish(&run).await,
+            event => self.backfill(event).await,
         }
     }
 }
@@ -177,6 +264,11 @@ mod tests {
             include_str!("../events/scheduled.json"),
             include_str!("../events/wave.json"),
             include_str!("../events/finish.json"),
+            include_str!("../events/next_slices.json"),
+            include_str!("../events/slice.json"),
+            include_str!("../events/slice_ended.json"),
+            include_str!("../events/backfill_end.json"),
+            include_str!("../events/backfill_finish.json"),
         ] {
             serde_json::from_str::<Event>(sample).unwrap();
         }

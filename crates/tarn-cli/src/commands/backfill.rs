@@ -1,5 +1,7 @@
 //! `tarn backfill`: models are made again for a range of days.
 
+mod remote;
+
 use std::io::{BufRead, IsTerminal, Write};
 use std::sync::Arc;
 use std::time::Instant;
@@ -76,6 +78,9 @@ pub(crate) struct Args {
     /// Waits when another command holds the lake.
     #[arg(long)]
     wait: bool,
+    /// On AWS: takes the steps in this process instead of starting the state machine.
+    #[arg(long)]
+    here: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -116,6 +121,11 @@ pub(crate) async fn run(args: &Args, global: &GlobalArguments, terminal: Termina
     if global.target == Target::Aws && !consent(&estimate, args.yes)? {
         terminal.say("nothing was started");
         return Ok(Outcome::CouldNotStart);
+    }
+    if global.target == Target::Aws && !args.here {
+        let bar = progress(&record, terminal);
+        let record = remote::run(record, args, &lake, bar, terminal).await?;
+        return record.map_or(Ok(Outcome::Done), |record| summarise(&record, started, terminal));
     }
     sources::register_all(&lake, ports.catalogue.as_ref()).await?;
     let selected = lake.select(&args.select, &args.exclude).map_err(Mistakes)?;

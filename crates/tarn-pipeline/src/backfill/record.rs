@@ -87,6 +87,14 @@ impl BackfillRecord {
         models
     }
 
+    /// The record of a backfill.
+    pub async fn read(id: &RunId, objects: &dyn ObjectStore) -> Result<Self, StepError> {
+        let key = layout::backfill(id.as_str());
+        let bytes = objects.get(&key).await?;
+        serde_json::from_slice(&bytes)
+            .map_err(|error| StepError::permanent(format!("the record `{key}` is damaged: {error}")))
+    }
+
     /// Writes the record in place of an older one.
     pub async fn write(&self, objects: &dyn ObjectStore) -> Result<(), StepError> {
         let json = serde_json::to_vec_pretty(self).map_err(|error| {
