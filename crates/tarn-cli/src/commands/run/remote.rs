@@ -43,6 +43,7 @@ pub(super) async fn run(
         vars: settings.vars,
         full_refresh: settings.full_refresh,
         no_load: args.no_load,
+        keep_versions: false,
         user: settings.user,
     };
     let name = run.to_string();
