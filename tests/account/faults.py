@@ -9,6 +9,7 @@ A fault is posted as JSON to `/tarn-account/faults` and is used up by what it st
     {"statement": "create table", "at": "half", "skip": 1}
     {"unprocessed": 5, "times": 2}
     {"operation": "(?!Get|List|Head).*", "skip": 7, "hold": true}
+    {"service": "slack", "error": "rate_limited", "status": 429, "retry_after": 1}
 
 `skip` lets so many pass before the first is struck. `at` is one of `start` (nothing was written), `half` (half of the files),
 `files` (all files, but no table and no partition) and `end` (everything is done, and yet it says it failed).
@@ -41,6 +42,7 @@ class Fault:
     error: str | None = None
     message: str = "injected by the test"
     status: int | None = None
+    retry_after: int | None = None
     after: bool = False
     delay: float = 0.0
     statement: str | None = None

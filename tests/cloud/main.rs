@@ -1,8 +1,9 @@
 //! A lake on AWS: Athena, Glue, S3, Lambda and Step Functions in the stand-in account.
 #![allow(clippy::indexing_slicing, clippy::panic, reason = "a failed test may panic")]
 
-mod boundaries;
 mod backfills;
+mod boundaries;
+mod costs;
 mod exports;
 mod faults;
 mod forms;

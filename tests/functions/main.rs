@@ -7,4 +7,5 @@ mod dynamodb;
 mod figures;
 mod firehose_transform;
 mod project;
+mod query_cost;
 mod world;

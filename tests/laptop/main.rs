@@ -14,4 +14,5 @@ mod quarantine;
 mod rollback;
 mod schema_changes;
 mod shop;
+mod status;
 mod tables;

@@ -12,7 +12,9 @@ use async_trait::async_trait;
 use aws_sdk_athena::types::{
     QueryExecution, QueryExecutionContext, QueryExecutionState, ResultConfiguration, StatementType,
 };
-use tarn_pipeline::ports::{EngineError, QueryOutcome, QueryService, QueryState, QueryTry};
+use chrono::{DateTime, Utc};
+use tarn_pipeline::cost::QueryStatus;
+use tarn_pipeline::ports::{EndedQuery, EngineError, QueryLog, QueryOutcome, QueryService, QueryState, QueryTry};
 
 use crate::aws::Aws;
 use crate::error::{is_transient, message};
@@ -106,6 +108,48 @@ impl Athena {
             ..QueryOutcome::default()
         })
     }
+}
+
+#[async_trait]
+impl QueryLog for Athena {
+    async fn ended(&self, id: &str) -> Result<Option<EndedQuery>, EngineError> {
+        let execution = self.describe(id).await?;
+        let status = execution.status.as_ref();
+        let ended_as = match status.and_then(|status| status.state.as_ref()) {
+            Some(QueryExecutionState::Succeeded) => QueryStatus::Succeeded,
+            Some(QueryExecutionState::Failed) => QueryStatus::Failed,
+            Some(QueryExecutionState::Cancelled) => QueryStatus::Cancelled,
+            _ => return Ok(None),
+        };
+        let submitted = status.and_then(|status| moment(status.submission_date_time.as_ref()));
+        let ended = status.and_then(|status| moment(status.completion_date_time.as_ref())).or(submitted);
+        let Some(ended) = ended else {
+            return Err(EngineError::transient(format!("Athena does not say when query `{id}` ended")));
+        };
+        let sent = sent(id, &execution, ended_as == QueryStatus::Succeeded);
+        Ok(Some(EndedQuery {
+            id: id.to_owned(),
+            is_free: changes_the_catalogue_only(&execution),
+            statement: execution.query.unwrap_or_default(),
+            workgroup: execution.work_group,
+            status: ended_as,
+            bytes_scanned: sent.bytes_scanned,
+            submitted: submitted.unwrap_or(ended),
+            ended,
+            milliseconds: sent.milliseconds,
+        }))
+    }
+}
+
+fn moment(time: Option<&aws_sdk_athena::primitives::DateTime>) -> Option<DateTime<Utc>> {
+    time.and_then(|time| DateTime::from_timestamp(time.secs(), time.subsec_nanos()))
+}
+
+/// Statements that define something are not billed, but for those that make a table of a query, which Athena files among them.
+/// <https://aws.amazon.com/athena/pricing/>
+fn changes_the_catalogue_only(execution: &QueryExecution) -> bool {
+    let kind = execution.substatement_type.as_deref().unwrap_or_default();
+    execution.statement_type == Some(StatementType::Ddl) && kind != "CREATE_TABLE_AS_SELECT"
 }
 
 /// What a query cost, however it ended.

@@ -69,6 +69,11 @@ impl Aws {
         }
     }
 
+    /// The region, where one is set.
+    pub async fn region(&self) -> Option<String> {
+        self.config().await.region().map(ToString::to_string)
+    }
+
     pub(crate) async fn config(&self) -> &SdkConfig {
         self.config.get_or_init(|| defaults().load()).await
     }

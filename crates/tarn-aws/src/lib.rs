@@ -2,7 +2,8 @@
 //!
 //! [`Aws`] holds the way to the services: configuration and clients are made when they are first needed, so that a function that
 //! needs none starts as if there were none. [`Bucket`] is the object store on S3, [`Glue`] the catalogue, [`Athena`] runs queries,
-//! [`Firehose`] are the delivery streams, [`Workflow`] is a state machine, [`Secret`] and [`RdsToken`] are passwords of marts.
+//! [`Firehose`] are the delivery streams, [`Workflow`] is a state machine, [`Secret`] and [`RdsToken`] are passwords of marts,
+//! [`Slack`] takes messages to people.
 
 mod athena;
 mod aws;
@@ -11,6 +12,7 @@ mod error;
 mod firehose;
 mod glue;
 mod secrets;
+mod slack;
 mod workflow;
 
 pub use athena::{Athena, AthenaSettings};
@@ -19,4 +21,5 @@ pub use bucket::{Bucket, BucketNames};
 pub use firehose::Firehose;
 pub use glue::Glue;
 pub use secrets::{RdsToken, Secret};
+pub use slack::Slack;
 pub use workflow::{Execution, Workflow, WorkflowError};

@@ -36,17 +36,7 @@ impl Secret {
     }
 
     async fn read(&self) -> Result<Credentials, MartError> {
-        let client = aws_sdk_secretsmanager::Client::new(self.aws.config().await);
-        let answer = client.get_secret_value().secret_id(&self.id).send().await.map_err(|error| {
-            let is_refused = error.as_service_error().is_some();
-            MartError {
-                message: format!("secret `{}` cannot be read: {}", self.id, DisplayErrorContext(&error)),
-                hint: Some("the function's role needs `secretsmanager:GetSecretValue` on it".to_owned()),
-                retryable: !is_refused,
-            }
-        })?;
-        let text = answer.secret_string.ok_or_else(|| self.unusable("it holds no text"))?;
-        self.credentials_in(text)
+        self.credentials_in(secret_text(&self.aws, &self.id).await?)
     }
 
     fn credentials_in(&self, text: String) -> Result<Credentials, MartError> {
@@ -67,6 +57,24 @@ impl Secret {
     fn unusable(&self, what: &str) -> MartError {
         MartError { message: format!("secret `{}` is of no use: {what}", self.id), hint: None, retryable: false }
     }
+}
+
+/// The text of a secret, by name or ARN.
+pub(crate) async fn secret_text(aws: &Aws, id: &str) -> Result<String, MartError> {
+    let client = aws_sdk_secretsmanager::Client::new(aws.config().await);
+    let answer = client.get_secret_value().secret_id(id).send().await.map_err(|error| {
+        let is_refused = error.as_service_error().is_some();
+        MartError {
+            message: format!("secret `{id}` cannot be read: {}", DisplayErrorContext(&error)),
+            hint: Some("the function's role needs `secretsmanager:GetSecretValue` on it".to_owned()),
+            retryable: !is_refused,
+        }
+    })?;
+    answer.secret_string.ok_or_else(|| MartError {
+        message: format!("secret `{id}` is of no use: it holds no text"),
+        hint: None,
+        retryable: false,
+    })
 }
 
 #[async_trait]

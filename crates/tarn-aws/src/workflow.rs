@@ -50,6 +50,16 @@ impl Workflow {
         Err(WorkflowError(format!("there is no state machine `{name}` in this account and region")))
     }
 
+    /// What is known of the end of an execution: input, error and cause.
+    ///
+    /// # Errors
+    /// When the service refuses.
+    pub async fn end_of(aws: &Aws, execution: &str) -> Result<[Option<String>; 3], WorkflowError> {
+        let call = aws.sfn().await.describe_execution().execution_arn(execution);
+        let found = call.send().await.map_err(|error| refused(&error))?;
+        Ok([found.input, found.error, found.cause])
+    }
+
     /// The ARN of an execution of this name.
     pub fn execution(&self, name: &str) -> String {
         format!("{}:{name}", self.arn.replacen(":stateMachine:", ":execution:", 1))

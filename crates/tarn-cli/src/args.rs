@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use tarn_pipeline::run_tables::QueryRows;
 
 use crate::commands;
 
@@ -64,6 +65,16 @@ pub(crate) enum Target {
     Aws,
 }
 
+impl Target {
+    /// Who writes the rows of `tarn_queries` there.
+    pub(crate) fn query_rows(self) -> QueryRows {
+        match self {
+            Self::Local => QueryRows::OfRuns,
+            Self::Aws => QueryRows::OfDays,
+        }
+    }
+}
+
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Make a new lake that runs at once.
@@ -90,6 +101,8 @@ pub(crate) enum Command {
     Runs(commands::runs::Args),
     /// Show one run: models, audits with failing rows, errors.
     Show(commands::show::Args),
+    /// Show how the lake is: schedules, runs, costs, quarantine, what is deployed.
+    Status(commands::status::Args),
     /// Make models again for a range of days, slice by slice.
     Backfill(commands::backfill::Args),
     /// Tell what queries cost, by model, run, user or day.

@@ -61,6 +61,11 @@ impl Cloud {
         }
     }
 
+    /// The region that is worked in, where one is set.
+    pub(crate) async fn region(&self) -> Option<String> {
+        self.aws.region().await
+    }
+
     /// The state machine that runs models.
     pub(crate) async fn workflow(&self, config: &LakeConfig) -> Result<Workflow, Refusal> {
         self.machine(&config.state_machine()).await

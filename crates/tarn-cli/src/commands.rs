@@ -20,6 +20,7 @@ pub(crate) mod run;
 pub(crate) mod runs;
 pub(crate) mod schema;
 pub(crate) mod show;
+pub(crate) mod status;
 pub(crate) mod test;
 
 use crate::args::{Arguments, Command};
@@ -42,6 +43,7 @@ pub(crate) async fn run(arguments: Arguments, terminal: &Terminal) -> anyhow::Re
         Command::Graph(args) => graph::run(&args, &global, *terminal),
         Command::Runs(args) => runs::run(&args, &global, *terminal).await,
         Command::Show(args) => show::run(&args, &global, *terminal).await,
+        Command::Status(args) => status::run(&args, &global, *terminal).await,
         Command::Backfill(args) => backfill::run(&args, &global, *terminal).await,
         Command::Cost(args) => cost::run(&args, &global, *terminal).await,
         Command::Rollback(args) => rollback::run(&args, &global, *terminal).await,

@@ -6,7 +6,7 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Number, Value, json};
 
 use crate::failure::Failure;
 
@@ -17,7 +17,7 @@ const NAMESPACE: &str = "Tarn";
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Report {
     source: Option<String>,
-    counts: Vec<(&'static str, u64)>,
+    counts: Vec<(&'static str, Number)>,
 }
 
 impl Report {
@@ -29,7 +29,14 @@ impl Report {
     /// Adds a count, e.g. `Records`, `Quarantined`; names are the metrics' names.
     #[must_use]
     pub fn with(mut self, name: &'static str, count: u64) -> Self {
-        self.counts.push((name, count));
+        self.counts.push((name, count.into()));
+        self
+    }
+
+    /// Adds an amount with digits after the point, e.g. `Cost`; a text that is no number is left out.
+    #[must_use]
+    pub fn with_amount(mut self, name: &'static str, amount: &str) -> Self {
+        self.counts.extend(amount.parse().ok().map(|amount: Number| (name, amount)));
         self
     }
 }
@@ -111,7 +118,8 @@ mod tests {
 
     #[test]
     fn every_metric_of_the_definition_stands_in_the_line() {
-        let report = Report::of_source("clicks").with("Records", 3).with("Dropped", 1);
+        let report =
+            Report::of_source("clicks").with("Records", 3).with("Dropped", 1).with_amount("Cost", "0.000050000");
         let line = closing(&report, None).line(UNIX_EPOCH + Duration::from_millis(5));
         let definition = &line["_aws"]["CloudWatchMetrics"][0];
         for metric in definition["Metrics"].as_array().unwrap() {
@@ -122,6 +130,7 @@ mod tests {
         }
         assert_eq!(line["_aws"]["Timestamp"], 5);
         assert_eq!((&line["Records"], &line["Milliseconds"]), (&json!(3), &json!(1.234)));
+        assert_eq!(line["Cost"].to_string(), "0.000050000");
     }
 
     #[test]

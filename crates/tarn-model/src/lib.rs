@@ -12,6 +12,7 @@ mod audit;
 mod column_type;
 mod compile;
 mod config;
+mod cron;
 mod csv;
 mod deployment;
 mod diagnostic;
@@ -43,6 +44,7 @@ pub use config::{
     AthenaConfig, BackfillConfig, FlattenArrays, FlattenConfig, FlattenOverrides, LakeConfig, MartConfig, Retention,
     RunConfig, Schedule,
 };
+pub use cron::Cron;
 pub use deployment::{AccessConfig, AlertsConfig, AwsConfig, DeployedMart, DeployedSource, Layer, SlackConfig};
 pub use diagnostic::{Diagnostic, Diagnostics, Related, Severity};
 pub use graph::{Graph, NodeKind};

@@ -9,7 +9,7 @@ use std::fmt;
 
 use chrono::NaiveDate;
 use chrono_tz::Tz;
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::record::{ModelRecord, QueryRecord, RunRecord, Status};
 
@@ -35,6 +35,32 @@ impl Money {
     pub fn is_nothing(self) -> bool {
         self.0 == 0
     }
+
+    /// Reads a decimal number like `5.00`; digits after the ninth are cut. `None` when it is none.
+    pub fn parse(text: &str) -> Option<Self> {
+        billionths(text).map(Self)
+    }
+
+    /// As people read it: cents, or of less than a cent every digit that is there.
+    pub fn for_people(self) -> String {
+        const CENT: u128 = 10_000_000;
+        if self.0 == 0 || self.0 >= CENT {
+            let cents = (self.0 + CENT / 2) / CENT;
+            return format!("{}.{:02}", cents / 100, cents % 100);
+        }
+        self.to_string().trim_end_matches('0').to_owned()
+    }
+}
+
+/// A decimal number in billionths. More than twelve digits before the point would overflow nothing, but are a mistake.
+fn billionths(text: &str) -> Option<u128> {
+    let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
+    let digits = |part: &str| part.bytes().all(|byte| byte.is_ascii_digit());
+    if whole.is_empty() || whole.len() > 12 || !digits(whole) || !digits(fraction) {
+        return None;
+    }
+    let fraction: String = fraction.chars().chain(std::iter::repeat('0')).take(MONEY_SCALE as usize).collect();
+    Some(whole.parse::<u128>().ok()? * 10_u128.pow(MONEY_SCALE) + fraction.parse::<u128>().ok()?)
 }
 
 impl fmt::Display for Money {
@@ -52,8 +78,15 @@ impl Serialize for Money {
     }
 }
 
+impl<'de> Deserialize<'de> for Money {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        Self::parse(&text).ok_or_else(|| serde::de::Error::custom(format!("`{text}` is no amount of money")))
+    }
+}
+
 /// How a query ended, as the bill sees it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum QueryStatus {
     /// It was done.
@@ -91,25 +124,27 @@ pub struct Price(u128);
 impl Price {
     /// Reads a decimal number like `5.00`; digits after the ninth are cut. `None` when it is none.
     pub fn parse(text: &str) -> Option<Self> {
-        let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
-        let digits = |part: &str| part.bytes().all(|byte| byte.is_ascii_digit());
-        if whole.is_empty() || !digits(whole) || !digits(fraction) {
-            return None;
-        }
-        let fraction: String = fraction.chars().chain(std::iter::repeat('0')).take(MONEY_SCALE as usize).collect();
-        // A price of more than twelve digits would overflow nothing, but is a mistake.
-        (whole.len() <= 12).then_some(())?;
-        Some(Self(whole.parse::<u128>().ok()? * 10_u128.pow(MONEY_SCALE) + fraction.parse::<u128>().ok()?))
+        billionths(text).map(Self)
     }
 
     /// What a query costs.
     pub fn of(self, bytes_scanned: u64, status: QueryStatus) -> Money {
-        if bytes_scanned == 0 || status == QueryStatus::Failed {
-            return Money::default();
-        }
-        let billed = bytes_scanned.div_ceil(MEGABYTE).saturating_mul(MEGABYTE).max(LEAST_BILLED);
+        self.of_billed(billed_bytes(bytes_scanned, status))
+    }
+
+    /// What so many billed bytes cost.
+    pub fn of_billed(self, billed: u64) -> Money {
         // Half a billionth is rounded up.
         Money((u128::from(billed) * self.0 + TERABYTE / 2) / TERABYTE)
+    }
+}
+
+/// The bytes that a query is billed by.
+pub fn billed_bytes(scanned: u64, status: QueryStatus) -> u64 {
+    match status {
+        QueryStatus::Failed => 0,
+        _ if scanned == 0 => 0,
+        _ => scanned.div_ceil(MEGABYTE).saturating_mul(MEGABYTE).max(LEAST_BILLED),
     }
 }
 
@@ -122,7 +157,7 @@ pub enum By {
     Run,
     /// The person who asked.
     User,
-    /// The day the run began, in the lake's zone.
+    /// The day, in the lake's zone: the one the run began, or on AWS the one the query ended.
     Day,
 }
 
@@ -142,36 +177,66 @@ pub struct CostLine {
 }
 
 impl CostLine {
-    fn add(&mut self, query: &QueryRecord, status: QueryStatus, price: Price) {
+    fn add(&mut self, query: &CountedQuery, price: Price) {
         self.queries += 1;
-        self.unsuccessful += u64::from(status != QueryStatus::Succeeded);
+        self.unsuccessful += u64::from(query.status != QueryStatus::Succeeded);
         self.bytes_scanned = self.bytes_scanned.saturating_add(query.bytes_scanned);
-        self.cost = self.cost.and(price.of(query.bytes_scanned, status));
+        self.cost = self.cost.and(price.of_billed(query.billed_bytes));
     }
 }
 
-/// The costs of all queries of these runs, the dearest first; by day, the newest first.
-///
-/// `since` leaves out runs that began before that day in `timezone`.
-pub fn summary(runs: &[RunRecord], by: By, since: Option<NaiveDate>, timezone: Tz, price: Price) -> Vec<CostLine> {
+/// One query, as costs are added up.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CountedQuery {
+    /// How the engine names it, where it gives names.
+    pub id: Option<String>,
+    /// The model, when a model's step asked.
+    pub model: Option<String>,
+    /// The run, when a run asked.
+    pub run: Option<String>,
+    /// The person who asked, where one is known.
+    pub user: Option<String>,
+    /// The day, in the lake's zone.
+    pub day: NaiveDate,
+    /// How it ended.
+    pub status: QueryStatus,
+    /// Bytes read.
+    pub bytes_scanned: u64,
+    /// Bytes that are paid for.
+    pub billed_bytes: u64,
+}
+
+/// The queries of these runs, on the day that their run began.
+pub fn of_runs(runs: &[RunRecord], timezone: Tz) -> Vec<CountedQuery> {
+    let of_model = |run: &RunRecord, model: &ModelRecord, query: &QueryRecord| {
+        let status = QueryStatus::of(query, model);
+        CountedQuery {
+            id: query.id.clone(),
+            model: Some(model.model.clone()),
+            run: Some(run.run.to_string()),
+            user: query.attribution.user.clone(),
+            day: run.started.with_timezone(&timezone).date_naive(),
+            status,
+            bytes_scanned: query.bytes_scanned,
+            billed_bytes: billed_bytes(query.bytes_scanned, status),
+        }
+    };
+    let models = runs.iter().flat_map(|run| run.models.iter().map(move |model| (run, model)));
+    models.flat_map(|(run, model)| model.queries.iter().map(move |query| of_model(run, model, query))).collect()
+}
+
+/// The costs of these queries, the dearest first; by day, the newest first. `since` leaves out earlier days.
+pub fn summary(queries: &[CountedQuery], by: By, since: Option<NaiveDate>, price: Price) -> Vec<CostLine> {
     let mut lines: BTreeMap<Option<String>, CostLine> = BTreeMap::new();
-    for run in runs {
-        let day = run.started.with_timezone(&timezone).date_naive();
-        if since.is_some_and(|since| day < since) {
-            continue;
-        }
-        for model in &run.models {
-            for query in &model.queries {
-                let name = match by {
-                    By::Model => Some(model.model.clone()),
-                    By::Run => Some(run.run.to_string()),
-                    By::User => query.attribution.user.clone(),
-                    By::Day => Some(day.to_string()),
-                };
-                let line = lines.entry(name.clone()).or_insert_with(|| CostLine { name, ..CostLine::default() });
-                line.add(query, QueryStatus::of(query, model), price);
-            }
-        }
+    for query in queries.iter().filter(|query| since.is_none_or(|since| query.day >= since)) {
+        let name = match by {
+            By::Model => query.model.clone(),
+            By::Run => query.run.clone(),
+            By::User => query.user.clone(),
+            By::Day => Some(query.day.to_string()),
+        };
+        let line = lines.entry(name.clone()).or_insert_with(|| CostLine { name, ..CostLine::default() });
+        line.add(query, price);
     }
     let mut lines: Vec<CostLine> = lines.into_values().collect();
     match by {
@@ -200,6 +265,11 @@ mod tests {
             (u64::MAX, QueryStatus::Succeeded, "92233720.368547758"),
         ] {
             assert_eq!(price.of(bytes, status).to_string(), cost, "{bytes} {status:?}");
+        }
+        for (amount, written) in
+            [("0", "0.00"), ("1.005", "1.01"), ("12", "12.00"), ("0.00005", "0.00005"), ("0.009999999", "0.009999999")]
+        {
+            assert_eq!(Money::parse(amount).unwrap().for_people(), written);
         }
         assert_eq!(Price::parse("7"), Price::parse("7.000"));
         for wrong in ["", ".5", "-1", "5,00", "5.0.0", "five", "1234567890123"] {

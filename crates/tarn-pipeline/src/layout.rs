@@ -21,12 +21,18 @@
 //! work/shape/…                                    tables without rows, made to learn columns
 //! catalogue/<table>/<hash>.json                   the parts of a table, named by its entry in Glue
 //! runs/tables/<table>/<id>-….parquet              the same as rows of `tarn_runs` and `tarn_queries`
+//! runs/tables/tarn_queries/day=<day>/<id>-….parquet   on AWS: one file per query, as it ended
+//! costs/day=<day>/<id>-<billed>.json              what a query on AWS cost; the billed bytes are in the name
+//! told/<what>/<try>.json                          a message to people that somebody has taken on himself
+//! told/waiting/<what>.json                        a message that was not taken yet
 //! backfills/<id>.json                             how far a backfill came
 //! project/<hash>.json                             the lake's own files as they were pushed once
 //! project/current.json                            which of them is the present one
 //! ```
 //!
 //! The manifest lies beside the version and not in it, because Athena writes a table only into an empty folder.
+
+use chrono::NaiveDate;
 
 use crate::names::{Key, RunId};
 
@@ -158,6 +164,26 @@ pub fn catalogued(table: &str, hash: &str) -> Key {
 /// The folder of a table of run records.
 pub fn run_table(table: &str) -> Key {
     runs().join(&format!("tables/{table}/"))
+}
+
+/// The folder of what queries on AWS cost.
+pub fn costs() -> Key {
+    Key::new("costs/")
+}
+
+/// The folder of what the queries of one day cost.
+pub fn costs_of(day: NaiveDate) -> Key {
+    costs().join(&format!("day={day}/"))
+}
+
+/// What one try to send a message leaves, so that nobody else makes it.
+pub fn told(what: &str, number: u32) -> Key {
+    Key::new(format!("told/{what}/{number}.json"))
+}
+
+/// The folder of messages that were not taken yet.
+pub fn waiting_messages() -> Key {
+    Key::new("told/waiting/")
 }
 
 /// The folder of the records of backfills.

@@ -94,6 +94,14 @@ impl Plan {
         Ok(())
     }
 
+    /// The plan of a run; `None` when none was made.
+    pub async fn find(run: &RunId, objects: &dyn ObjectStore) -> Result<Option<Self>, StepError> {
+        match exists(&layout::plan(run), objects).await? {
+            true => Self::read(run, objects).await.map(Some),
+            false => Ok(None),
+        }
+    }
+
     /// The model of a number.
     pub fn model(&self, number: usize) -> Result<&str, StepError> {
         let found = self.models.get(number).map(String::as_str);
@@ -105,10 +113,7 @@ impl Plan {
 pub async fn plan(request: PlanRequest, objects: &dyn ObjectStore, clock: &dyn Clock) -> Result<Plan, StepError> {
     let started = clock.now();
     let time = request.time.unwrap_or(started);
-    let run = match &request.run {
-        Some(run) => run.clone(),
-        None => RunId::at(time, distinction(&request)),
-    };
+    let run = run_of(&request).unwrap_or_else(|| RunId::at(time, distinction(&request)));
     match Plan::read(&run, objects).await {
         Ok(plan) => return Ok(plan),
         Err(error) if error.retryable => return Err(error),
@@ -123,6 +128,12 @@ pub async fn plan(request: PlanRequest, objects: &dyn ObjectStore, clock: &dyn C
     let plan = Plan { run, project: key, started, time, request, models: selected.models, waves, after };
     plan.write(objects).await?;
     Ok(plan)
+}
+
+/// The run that a request is, where it says when: its own id, or the one of its time.
+pub fn run_of(request: &PlanRequest) -> Option<RunId> {
+    let of_time = || request.time.map(|time| RunId::at(time, distinction(request)));
+    request.run.clone().or_else(of_time)
 }
 
 async fn exists(key: &Key, objects: &dyn ObjectStore) -> Result<bool, StepError> {

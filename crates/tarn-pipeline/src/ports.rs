@@ -4,24 +4,30 @@
 //! Athena. The steps see no difference: the same statements, keys and catalogue changes go through both.
 
 mod catalogue;
+mod claims;
 mod delivery_stream;
 mod engine;
 mod mart;
+mod notifier;
 mod objects;
 mod observer;
 mod passwords;
+mod query_log;
 mod query_service;
 
 pub use catalogue::{Catalogue, CatalogueError, Column, ICEBERG_METADATA, Part, TableEntry, TableKind};
+pub use claims::Claims;
 pub use delivery_stream::{DeliveryError, DeliveryStream};
 pub use engine::{Attribution, EngineError, NewTable, PendingQuery, QueryEngine, QueryOutcome, QueryRequest, QueryTry};
 pub use mart::{
     Drift, GoneRows, Load, LoadMode, LoadOutcome, Mart, MartError, PartOutcome, StagedMart, TableOptions, VersionFile,
 };
+pub use notifier::{Message, Notifier, NotifierError, Passage};
 pub use objects::{ContentName, KeepError, Object, ObjectError, ObjectReader, ObjectStore, ObjectWriter};
 pub(crate) use objects::{look_at, may_pass};
 pub use observer::{Event, Observer, Silent};
 pub use passwords::{Credentials, Passwords};
+pub use query_log::{EndedQuery, QueryLog};
 pub use query_service::{QueryService, QueryState};
 
 use chrono::{DateTime, Utc};

@@ -15,7 +15,7 @@ mod partitions;
 mod table;
 mod values;
 
-pub use attribution::{ATTRIBUTION_ROOM, attributed, attribution_of};
+pub use attribution::{ATTRIBUTION_ROOM, attributed, attribution_of, unattributed};
 pub use batches::{Batch, WRITER_LIMIT, batched, batches};
 pub use merge::{MERGE_COLUMN_LIMIT, Merge, merge_into, merged_rows, unmergeable_keys};
 pub use names::{identifier, literal};

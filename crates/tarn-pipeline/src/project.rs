@@ -106,6 +106,15 @@ impl Difference {
     }
 }
 
+/// Whether a project was pushed.
+pub async fn is_pushed(objects: &dyn ObjectStore) -> Result<bool, StepError> {
+    match objects.get(&layout::current_project()).await {
+        Ok(_) => Ok(true),
+        Err(ObjectError::NotFound(_)) => Ok(false),
+        Err(error) => Err(error.into()),
+    }
+}
+
 /// Compares the lake's files with those that were pushed last.
 pub async fn difference(files: &LakeFiles, objects: &dyn ObjectStore) -> Result<Difference, StepError> {
     let key = present(objects).await?;

@@ -162,7 +162,6 @@ impl Run {
         self.record.status = Some(overall(&self.record.models));
         self.write_record().await?;
         let RunContext { lake, ports, .. } = &self.context;
-        run_tables::register(ports.catalogue.as_ref()).await?;
         run_tables::write(&self.record, &lake.config, ports.objects.as_ref()).await?;
         Ok(self.record)
     }

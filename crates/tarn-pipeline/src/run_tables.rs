@@ -2,11 +2,15 @@
 //!
 //! They are ordinary tables of the catalogue, one folder of Parquet files each, with one file per run: the rows of a run come with its
 //! record and are replaced when the run is repeated. Nothing is read to write them.
+//!
+//! On AWS `tarn_queries` has every query, whoever asked, so there it is not written by runs: a query that Athena gave an id is a
+//! row of the function that hears of its end, one file per query in the folder of its day.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use chrono::{DateTime, SecondsFormat, Utc};
+use chrono_tz::Tz;
 use serde_json::{Map, Value, json};
 use tarn_columnar::{AddedColumns, MemoryFiles, ParquetFiles, ParquetSettings, PartitionRule};
 use tarn_flatten::{ColumnPath, ColumnType, Contract, ContractColumn, Flattener, Settings};
@@ -17,6 +21,7 @@ use crate::error::StepError;
 use crate::layout;
 use crate::names::Key;
 use crate::ports::{Catalogue, CatalogueError, Column, ObjectStore, Part, TableEntry, TableKind};
+use crate::query_costs::QueryCost;
 use crate::record::{ModelRecord, RunRecord};
 
 /// The table with a row for each model of each run.
@@ -51,24 +56,42 @@ const RUN_COLUMNS: [Described; 18] = [
     ("failure", ColumnType::String, "Why it failed"),
 ];
 
-const QUERY_COLUMNS: [Described; 11] = [
+const QUERY_COLUMNS: [Described; 14] = [
     ("run", ColumnType::String, "The run's id"),
     ("model", ColumnType::String, "The model"),
-    ("number", ColumnType::BigInt, "The place of the statement among those of the model, from 1"),
+    ("number", ColumnType::BigInt, "The place of the statement among those of the model, from 1; null on AWS"),
     ("purpose", ColumnType::String, "convert, audit and the like"),
     ("status", ColumnType::String, "succeeded, failed or cancelled"),
     ("asked_by", ColumnType::String, "The person who asked, where one is known"),
-    ("started", ColumnType::Timestamp, "When the run began (UTC)"),
+    ("started", ColumnType::Timestamp, "When the run began, or on AWS when the statement was sent (UTC)"),
     ("milliseconds", ColumnType::BigInt, "How long the statement took"),
     ("bytes_scanned", ColumnType::BigInt, "Bytes read"),
     ("cost", MONEY, "What it cost at the price of tarn.yaml"),
     ("statement", ColumnType::String, "The statement"),
+    ("id", ColumnType::String, "Athena's id of the query; null on a laptop"),
+    ("workgroup", ColumnType::String, "Athena's workgroup; null on a laptop"),
+    DAY,
 ];
 
+/// The day, which on AWS stands in the folder's name.
+const DAY: Described = ("day", ColumnType::Date, "The day in the lake's time zone");
+
+/// Who writes the rows of `tarn_queries`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum QueryRows {
+    /// Every run its own, in one folder: on a laptop.
+    OfRuns,
+    /// The function that hears of every query, in a folder for each day: on AWS.
+    OfDays,
+}
+
 /// Makes both tables known to the catalogue; what is known already stays.
-pub async fn register(catalogue: &dyn Catalogue) -> Result<(), StepError> {
+pub async fn register(catalogue: &dyn Catalogue, rows: QueryRows) -> Result<(), StepError> {
     let runs = entry(RUNS, &RUN_COLUMNS, "One row for each model of each run.");
-    let queries = entry(QUERIES, &QUERY_COLUMNS, "One row for each statement of each run.");
+    let queries = match rows {
+        QueryRows::OfRuns => entry(QUERIES, &QUERY_COLUMNS, "One row for each statement of each run."),
+        QueryRows::OfDays => by_day(entry(QUERIES, &QUERY_COLUMNS, "One row for each query, whoever asked.")),
+    };
     for wanted in [runs, queries] {
         let current = catalogue.get(&wanted.name).await?;
         let entry = TableEntry { version: current.as_ref().map_or(0, |current| current.version), ..wanted };
@@ -104,13 +127,20 @@ fn entry(name: &str, columns: &[Described], description: &str) -> TableEntry {
     }
 }
 
+/// The same table with the day as its partition key; the folders of days are found by their names.
+fn by_day(mut entry: TableEntry) -> TableEntry {
+    entry.partition_keys = entry.columns.pop().into_iter().collect();
+    entry.kind = TableKind::Table { parts: Vec::new() };
+    entry
+}
+
 /// Writes a run's rows, in place of those it had before; [`register`] makes the tables known.
 pub async fn write(record: &RunRecord, config: &LakeConfig, objects: &dyn ObjectStore) -> Result<(), StepError> {
     let price = Price::parse(config.price_per_tb()).ok_or_else(|| {
         StepError::permanent(format!("the price of a terabyte cannot be `{}`", config.price_per_tb()))
     })?;
     let runs = record.models.iter().map(|model| run_row(record, model, price)).collect();
-    let queries = record.models.iter().flat_map(|model| query_rows(record, model, price)).collect();
+    let queries = record.models.iter().flat_map(|model| query_rows(record, model, price, config.timezone)).collect();
     replace(RUNS, &RUN_COLUMNS, runs, record, objects).await?;
     replace(QUERIES, &QUERY_COLUMNS, queries, record, objects).await
 }
@@ -123,7 +153,7 @@ async fn replace(
     objects: &dyn ObjectStore,
 ) -> Result<(), StepError> {
     let folder = layout::run_table(table);
-    let files = parquet(columns, &rows, record)?;
+    let files = parquet(columns, &rows, record.run.as_str())?;
     let written: Vec<Key> = files.iter().map(|(name, _)| folder.join(name)).collect();
     for (key, (_, bytes)) in written.iter().zip(files) {
         objects.put(key, bytes.into()).await?;
@@ -168,8 +198,10 @@ fn run_row(run: &RunRecord, model: &ModelRecord, price: Price) -> Value {
     })
 }
 
-fn query_rows(run: &RunRecord, model: &ModelRecord, price: Price) -> impl Iterator<Item = Value> {
-    model.queries.iter().zip(1_u64..).map(move |(query, number)| {
+/// The rows of statements that nobody else counts.
+fn query_rows(run: &RunRecord, model: &ModelRecord, price: Price, timezone: Tz) -> impl Iterator<Item = Value> {
+    let numbered = model.queries.iter().zip(1_u64..).filter(|(query, _)| query.id.is_none());
+    numbered.map(move |(query, number)| {
         let status = QueryStatus::of(query, model);
         json!({
             "run": run.run,
@@ -183,8 +215,35 @@ fn query_rows(run: &RunRecord, model: &ModelRecord, price: Price) -> impl Iterat
             "bytes_scanned": query.bytes_scanned,
             "cost": price.of(query.bytes_scanned, status),
             "statement": query.statement,
+            "day": run.started.with_timezone(&timezone).date_naive(),
         })
     })
+}
+
+/// Writes the row of a query on AWS; the same again changes nothing. `statement` is all of it.
+pub async fn write_query(cost: &QueryCost, statement: &str, objects: &dyn ObjectStore) -> Result<(), StepError> {
+    let attribution = cost.attribution.as_ref();
+    let row = json!({
+        "run": attribution.and_then(|attribution| attribution.run.as_ref()),
+        "model": cost.model(),
+        "purpose": attribution.map(|attribution| &attribution.purpose),
+        "status": cost.status,
+        "asked_by": cost.user(),
+        "started": moment(cost.submitted),
+        "milliseconds": cost.milliseconds,
+        "bytes_scanned": cost.bytes_scanned,
+        "cost": cost.cost,
+        "statement": statement,
+        "id": cost.id,
+        "workgroup": cost.workgroup,
+    });
+    let all = QUERY_COLUMNS;
+    let columns = all.split_last().map(|(_, columns)| columns).unwrap_or_default();
+    let folder = layout::run_table(QUERIES).join(&format!("day={}/", cost.day));
+    for (name, bytes) in parquet(columns, &[row], &cost.id)? {
+        objects.put(&folder.join(&name), bytes.into()).await?;
+    }
+    Ok(())
 }
 
 /// A moment as Hive keeps it, to the millisecond.
@@ -196,8 +255,8 @@ fn asked_by(model: &ModelRecord) -> Option<&str> {
     model.queries.iter().find_map(|query| query.attribution.user.as_deref())
 }
 
-/// The rows as Parquet files with their names; none for no rows.
-fn parquet(columns: &[Described], rows: &[Value], record: &RunRecord) -> Result<Vec<(String, Vec<u8>)>, StepError> {
+/// The rows as Parquet files with their names, which begin with `stem`; none for no rows.
+fn parquet(columns: &[Described], rows: &[Value], stem: &str) -> Result<Vec<(String, Vec<u8>)>, StepError> {
     let contract = contract(columns)?;
     let mut flattener = Flattener::with_contract(Settings::default(), Arc::clone(&contract));
     let mut files = ParquetFiles::new(
@@ -205,7 +264,7 @@ fn parquet(columns: &[Described], rows: &[Value], record: &RunRecord) -> Result<
         AddedColumns::None,
         PartitionRule::None,
         ParquetSettings::default(),
-        record.run.as_str(),
+        stem,
         MemoryFiles::default(),
     );
     for row in rows {
@@ -217,9 +276,9 @@ fn parquet(columns: &[Described], rows: &[Value], record: &RunRecord) -> Result<
             .map(|(name, value)| (name.clone(), value.clone()))
             .collect();
         let text = Value::Object(present).to_string();
-        flattener.record(text.as_bytes(), &mut files).map_err(|error| {
-            StepError::permanent(format!("the record of run `{}` is no row: {}", record.run, error.kind))
-        })?;
+        flattener
+            .record(text.as_bytes(), &mut files)
+            .map_err(|error| StepError::permanent(format!("the record of `{stem}` is no row: {}", error.kind)))?;
     }
     let (_, memory) = files.finish()?;
     Ok(memory.files.into_iter().map(|(file, bytes)| (file.name, bytes)).collect())

@@ -13,6 +13,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use tarn_pipeline::hive::NULL_PARTITION as NULL;
+use tarn_pipeline::layout;
 use tarn_pipeline::names::Key;
 use tarn_pipeline::ports::{Column, ICEBERG_METADATA, Part, TableEntry, TableKind};
 
@@ -53,10 +54,13 @@ pub(super) fn of(entry: &TableEntry, uri: impl Fn(&Key) -> String) -> Form {
     if let (Some(metadata), Some(part)) = (entry.parameters.get(ICEBERG_METADATA), parts.first()) {
         return Form::Iceberg { folder: part.location.clone(), metadata: Key::new(metadata) };
     }
-    // The files of a source come in without Glue being told, but for those of a snapshot.
-    let is_source = entry.parameters.get("tarn.kind").is_some_and(|kind| kind == "source");
-    if is_source && (!entry.partition_keys.is_empty() || parts.is_empty()) {
-        return source(entry, uri);
+    // The files of a source come in without Glue being told, but for those of a snapshot; so do those of what runs leave.
+    let kind = entry.parameters.get("tarn.kind").map(String::as_str);
+    if kind == Some("source") && (!entry.partition_keys.is_empty() || parts.is_empty()) {
+        return by_day(entry, Key::new(format!("source/{}/", entry.name)), uri);
+    }
+    if kind == Some("runs") && !entry.partition_keys.is_empty() {
+        return by_day(entry, layout::run_table(&entry.name), uri);
     }
     let distinct: BTreeSet<&Vec<Option<String>>> = parts.iter().map(|part| &part.values).collect();
     if distinct.len() < parts.len() {
@@ -73,12 +77,11 @@ pub(super) fn nothing(entry: &TableEntry) -> Key {
     Key::new(format!("work/nothing/{}/", entry.name))
 }
 
-/// All days up to today are looked for.
-fn source(entry: &TableEntry, uri: impl Fn(&Key) -> String) -> Form {
-    let folder = Key::new(format!("source/{}/", entry.name));
+/// All days up to today are looked for; where the lake is it may be tomorrow already.
+fn by_day(entry: &TableEntry, folder: Key, uri: impl Fn(&Key) -> String) -> Form {
     let Some(key) = entry.partition_keys.first() else { return Form::Folder(folder) };
     let mut properties = enabled(&format!("{}{1}=${{{1}}}/", uri(&folder), key.name));
-    properties.extend(dates(&key.name, FIRST_DAY, "NOW"));
+    properties.extend(dates(&key.name, FIRST_DAY, "NOW+1DAYS"));
     Form::Projected(properties)
 }
 

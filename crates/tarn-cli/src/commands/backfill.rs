@@ -20,7 +20,7 @@ use tarn_pipeline::cost::Price;
 use tarn_pipeline::names::RunId;
 use tarn_pipeline::ports::{Clock, Silent, SystemClock};
 use tarn_pipeline::record::{RunRecord, Status};
-use tarn_pipeline::{run as pipeline_run, seeds, sources};
+use tarn_pipeline::{run as pipeline_run, run_tables, seeds, sources};
 
 use super::run::{distinction, interrupted};
 use crate::args::{GlobalArguments, Target};
@@ -128,6 +128,7 @@ pub(crate) async fn run(args: &Args, global: &GlobalArguments, terminal: Termina
         return record.map_or(Ok(Outcome::Done), |record| summarise(&record, started, terminal));
     }
     sources::register_all(&lake, ports.catalogue.as_ref()).await?;
+    run_tables::register(ports.catalogue.as_ref(), global.target.query_rows()).await?;
     let selected = lake.select(&args.select, &args.exclude).map_err(Mistakes)?;
     seeds::load_all(&lake, &selected, &ports).await?;
     let settings = Settings {

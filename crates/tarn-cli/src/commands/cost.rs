@@ -1,12 +1,17 @@
 //! `tarn cost`: what queries cost.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use chrono::NaiveDate;
+use chrono_tz::Tz;
 use clap::ValueEnum;
 use serde_json::json;
-use tarn_pipeline::cost::{self, By, CostLine, Money, Price};
-use tarn_pipeline::ports::Silent;
+use tarn_pipeline::cost::{self, By, CostLine, CountedQuery, Money, Price};
+use tarn_pipeline::error::StepError;
+use tarn_pipeline::ports::{ObjectStore, Silent};
+use tarn_pipeline::query_costs::{self, QueryCost};
+use tarn_pipeline::record::RunRecord;
 use tarn_pipeline::run as pipeline_run;
 
 use crate::args::{GlobalArguments, Target};
@@ -21,7 +26,7 @@ pub(crate) struct Args {
     /// What costs are told by.
     #[arg(long, value_name = "WHAT", default_value = "model")]
     by: Sort,
-    /// Leaves out runs that began before this day, in the lake's time zone.
+    /// Leaves out what was before this day, in the lake's time zone.
     #[arg(long, value_name = "DAY")]
     since: Option<NaiveDate>,
     /// The price of a scanned terabyte; by default as `tarn.yaml` says.
@@ -56,15 +61,16 @@ pub(crate) async fn run(args: &Args, global: &GlobalArguments, terminal: Termina
         .ok_or_else(|| Refusal::new(format!("`{written}` is no price")).with_hint("write an amount like `5.00`"))?;
     let ports = place.ports(global.target, Arc::new(Silent), &lake)?;
     let runs = pipeline_run::all(ports.objects.as_ref()).await?;
+    let queries = queries(&runs, args.since, lake.config.timezone, ports.objects.as_ref()).await?;
     let (by, word) = args.by.by();
-    let lines = cost::summary(&runs, by, args.since, lake.config.timezone, price);
+    let lines = cost::summary(&queries, by, args.since, price);
     let total = lines.iter().fold(Money::default(), |sum, line| sum.and(line.cost));
     if terminal.json() {
         terminal.print_json(&json!({"by": word, "price_per_tb": written, "lines": lines, "total": total}))?;
         return Ok(Outcome::Done);
     }
     if lines.is_empty() {
-        terminal.say("no query was run in a run yet");
+        terminal.say("no query was run yet");
         return Ok(Outcome::Done);
     }
     print(&lines, word)?;
@@ -79,6 +85,22 @@ pub(crate) async fn run(args: &Args, global: &GlobalArguments, terminal: Termina
         terminal.say("nothing is paid for on this machine: it is what Athena would ask for the same bytes");
     }
     Ok(Outcome::Done)
+}
+
+/// Every query once: those that were counted as they ended, which are all on AWS, and of the records of runs the others.
+pub(super) async fn queries(
+    runs: &[RunRecord],
+    since: Option<NaiveDate>,
+    timezone: Tz,
+    objects: &dyn ObjectStore,
+) -> Result<Vec<CountedQuery>, StepError> {
+    let counted = query_costs::all(since, objects).await?;
+    let mut queries: Vec<CountedQuery> = counted.iter().map(QueryCost::counted).collect();
+    let known: HashSet<String> = queries.iter().filter_map(|query| query.id.clone()).collect();
+    let of_runs = cost::of_runs(runs, timezone);
+    let is_new = |query: &CountedQuery| query.id.as_ref().is_none_or(|id| !known.contains(id));
+    queries.extend(of_runs.into_iter().filter(is_new));
+    Ok(queries)
 }
 
 fn print(lines: &[CostLine], word: &str) -> anyhow::Result<()> {

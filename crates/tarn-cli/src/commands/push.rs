@@ -6,9 +6,9 @@ use indexmap::IndexMap;
 use serde::Serialize;
 use tarn_pipeline::names::Key;
 use tarn_pipeline::ports::Silent;
-use tarn_pipeline::{project, seeds, sources};
+use tarn_pipeline::{project, run_tables, seeds, sources};
 
-use crate::args::GlobalArguments;
+use crate::args::{GlobalArguments, Target};
 use crate::cloud::Cloud;
 use crate::lake::Place;
 use crate::outcome::{Mistakes, Outcome};
@@ -32,6 +32,7 @@ pub(crate) async fn run(_: &Args, global: &GlobalArguments, terminal: Terminal) 
     // Tables before files: what does not fit together is refused before a function reads it.
     cloud.catalogue.create_database().await?;
     sources::register_all(&lake, cloud.catalogue.as_ref()).await?;
+    run_tables::register(cloud.catalogue.as_ref(), Target::Aws.query_rows()).await?;
     let project = project::push(&place.files()?, objects.as_ref()).await?;
     let location = objects.uri(&project);
     let everything = lake.select(&[], &[]).map_err(Mistakes)?;

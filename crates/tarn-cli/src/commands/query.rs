@@ -8,6 +8,7 @@ use clap::ValueEnum;
 use tarn_local::Local;
 use tarn_pipeline::error::StepError;
 use tarn_pipeline::ports::{Attribution, Column, QueryEngine, QueryOutcome, QueryRequest, Silent};
+use tarn_pipeline::run_tables;
 
 use crate::args::{GlobalArguments, Target};
 use crate::lake::{Place, mart_url};
@@ -71,7 +72,7 @@ pub(crate) async fn run(args: &Args, global: &GlobalArguments, terminal: Termina
         None => {
             let opened = place.open(Arc::new(Silent), &lake)?;
             tarn_pipeline::sources::register_all(&lake, opened.ports.catalogue.as_ref()).await?;
-            tarn_pipeline::run_tables::register(opened.ports.catalogue.as_ref()).await?;
+            run_tables::register(opened.ports.catalogue.as_ref(), run_tables::QueryRows::OfRuns).await?;
             Some(ask_lake(&opened.local, &sql, limit, writer.as_mut()).await?)
         }
     };

@@ -11,7 +11,7 @@ use tarn_pipeline::context::{RunContext, RunSettings};
 use tarn_pipeline::names::RunId;
 use tarn_pipeline::ports::{Clock, Observer, SystemClock};
 use tarn_pipeline::record::{RunRecord, Status};
-use tarn_pipeline::{layout, run as pipeline_run, scan, seeds, sources};
+use tarn_pipeline::{layout, run as pipeline_run, run_tables, scan, seeds, sources};
 
 use crate::args::{GlobalArguments, Target};
 use crate::cloud::{self, Cloud};
@@ -92,6 +92,7 @@ pub(crate) async fn run(args: &Args, global: &GlobalArguments, terminal: Termina
     };
     let context = RunContext { lake: Arc::clone(&lake), ports: ports.clone(), settings: Arc::new(settings) };
     sources::register_all(&lake, ports.catalogue.as_ref()).await?;
+    run_tables::register(ports.catalogue.as_ref(), global.target.query_rows()).await?;
     seeds::load_all(&lake, &selected, &ports).await?;
     scan::check_run(&context, &selected.models).await?;
     let record = pipeline_run::run(context, &selected, interrupted()).await?;

@@ -132,6 +132,16 @@ pub async fn read(key: &Key, objects: &dyn ObjectStore) -> Result<(Bytes, Vec<Qu
     Ok((bytes, records))
 }
 
+/// How many records of a source are in quarantine.
+pub async fn count(source: &str, objects: &dyn ObjectStore) -> Result<u64, StepError> {
+    let mut count = 0;
+    for key in keys(source, objects).await? {
+        let bytes = objects.get(&key).await?;
+        count += bytes.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()).count() as u64;
+    }
+    Ok(count)
+}
+
 /// The keys of a source's quarantine objects.
 pub async fn keys(source: &str, objects: &dyn ObjectStore) -> Result<Vec<Key>, StepError> {
     Ok(objects.list(&layout::quarantine(source)).await?.into_iter().map(|object| object.key).collect())

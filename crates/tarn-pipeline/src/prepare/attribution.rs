@@ -38,6 +38,15 @@ pub fn attribution_of(statement: &str) -> Option<Attribution> {
     serde_json::from_str(last.strip_prefix(MARK)?).ok()
 }
 
+/// The statement without the line that tells who asked.
+pub fn unattributed(statement: &str) -> &str {
+    let text = statement.trim_end();
+    match text.rfind(['\n', '\r']) {
+        Some(end) if attribution_of(text).is_some() => text.get(..end).unwrap_or(text).trim_end(),
+        _ => text,
+    }
+}
+
 fn shorten(name: &mut String) {
     let end = (0..=LONGEST_NAME.min(name.len())).rev().find(|end| name.is_char_boundary(*end)).unwrap_or(0);
     name.truncate(end);
@@ -80,6 +89,8 @@ mod tests {
 -- tarn: {"run":"r1","model":"\u58f2\u4e0a\u003b drop\n--","purpose":"convert"}"#
         );
         assert_eq!(attribution_of(&statement), Some(attribution));
+        assert_eq!(unattributed(&statement), "select 1");
+        assert_eq!(unattributed("select 1\n-- a note"), "select 1\n-- a note");
         for other in ["select 1", "", "select '\n-- tarn: {}\n'", "-- tarn: {", "select 1 -- tarn: {\"purpose\":\"x\"}"]
         {
             assert_eq!(attribution_of(other), None, "{other}");

@@ -1,0 +1,49 @@
+//! What is told of a deployed lake: every query once, and how it is.
+
+use anyhow::Result;
+use serde_json::json;
+use tarn_pipeline::ports::{Clock, SystemClock};
+
+use crate::world::World;
+
+#[test]
+fn run_tables_are_known_to_athena_and_queries_are_counted_once() -> Result<()> {
+    let world = World::own("costs", &[("models/one.sql", "select 1 as a\n")])?;
+    let status = world.tarn(&["status", "--json"])?.done().json()?;
+    assert_eq!(status["project"], "nothing");
+    world.tarn(&["push"])?.done();
+    assert_eq!(world.rows("select count(*) from tarn_runs")?, ["0"]);
+    world.tarn(&["run"])?.done();
+    assert_eq!(world.rows("select model, status from tarn_runs")?, ["one,done"]);
+    // Nobody hears of queries here: the runs' own are known from their records, each once.
+    assert_eq!(world.rows("select count(*) from tarn_queries")?, ["0"]);
+    let cost = world.tarn(&["cost", "--json"])?.done().json()?;
+    let queries = cost["lines"][0]["queries"].as_u64().unwrap_or_default();
+    assert!(queries > 0, "{cost}");
+
+    // One of them is counted as it ended, and one that somebody asked in the console: the first is not counted again.
+    let shown = world.tarn(&["show", "--json"])?.done().json()?;
+    let id = shown["models"][0]["queries"][0]["id"].as_str().unwrap_or_default().to_owned();
+    let now = SystemClock.now();
+    let day = now.date_naive();
+    for (id, billed) in [(id.as_str(), 10_000_000_u64), ("somebody-asked", 20_000_000)] {
+        let record = json!({
+            "id": id, "day": day, "status": "succeeded", "workgroup": "tarn-costs-people", "submitted": now,
+            "ended": now, "milliseconds": 5, "bytes_scanned": 5, "billed_bytes": billed, "cost": "0.0001",
+            "statement": "select 1",
+        });
+        let key = format!("costs/day={day}/{id}-{billed}.json");
+        world.account.put(&world.bucket(), &key, record.to_string().as_bytes())?;
+    }
+    let cost = world.tarn(&["cost", "--by", "day", "--json"])?.done().json()?;
+    assert_eq!(cost["lines"][0]["queries"], queries + 1, "{cost}");
+
+    let status = world.tarn(&["status", "--json"])?.done().json()?;
+    assert_eq!((&status["target"], &status["project"]), (&json!("aws"), &json!("same")));
+    assert_eq!(status["costs"]["days"][0]["queries"], queries + 1);
+    assert!(status["alarms"].as_str().unwrap_or_default().contains("us-east-1.console.aws.amazon.com"), "{status}");
+    world.lake.write("models/two.sql", "select 2 as b\n")?;
+    let status = world.tarn(&["status"])?.done();
+    assert!(status.stdout.contains("1 change not pushed"), "{}", status.stdout);
+    Ok(())
+}
