@@ -15,15 +15,27 @@ BENCH_EVENTS := 1000000
 BENCH_ROWS := 5000000
 DATA := $(LAKE)/data/$(EVENTS)
 
-.PHONY: help build run test lint fmt bench fuzz clean
+# The processor of the functions, and a file with the authorities that MySQL and PostgreSQL marts are to trust.
+ARCHITECTURE := arm64
+CA :=
+# The workspace of Terraform; by default one by the lake's name.
+WORKSPACE :=
+DEPLOY = infra/deploy $(1) --lake $(LAKE) $(if $(WORKSPACE),--workspace $(WORKSPACE))
+
+.PHONY: help build program functions run test lint fmt bench fuzz plan deploy destroy clean
 
 help: ## Show what there is to do
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
 
-build: ## Compile the program `tarn` and the sample's generator
+build: program functions ## Compile `tarn` and the zips of all functions (ARCHITECTURE=x86_64 CA=authorities.pem)
+
+program:
 	cargo build --release --locked -p tarn-cli -p shop-generator
 
-run: build $(DATA)/.done ## Run the main job: sample events become audited tables, a mart and a report
+functions:
+	infra/build --architecture $(ARCHITECTURE) $(if $(CA),--ca $(CA))
+
+run: program $(DATA)/.done ## Run the main job: sample events become audited tables, a mart and a report
 	@$(TARN) --lake $(LAKE) ingest site_events $(DATA)/site_events.ndjson
 	@$(TARN) --lake $(LAKE) ingest orders $(DATA)/orders.ndjson
 	@$(TARN) --lake $(LAKE) ingest customers $(DATA)/customers.parquet
@@ -35,10 +47,12 @@ $(DATA)/.done:
 	@$(GENERATOR) $(DATA) --events $(EVENTS)
 	@touch $@
 
-test: build ## Run all tests
+test: program ## Run all tests
 	tests/set-up
 	cargo build --release --locked --workspace --bins
 	cargo test --release --locked --workspace
+	python3 -m unittest discover infra
+	python3 -m unittest discover infra/costs
 
 lint: ## Check formatting and lints
 	cargo fmt --all --check
@@ -47,7 +61,7 @@ lint: ## Check formatting and lints
 fmt: ## Format the code
 	cargo fmt --all
 
-bench: build ## Measure beside named peers; raw results in benches/results (BENCH_EVENTS=10000000 for the big one)
+bench: program ## Measure beside named peers; raw results in benches/results (BENCH_EVENTS=10000000 for the big one)
 	python3 benches/ingest.py --events $(BENCH_EVENTS)
 	python3 benches/run.py --events $(BENCH_EVENTS)
 	python3 benches/handlers.py
@@ -72,6 +86,15 @@ fuzz: ## Feed the parsers arbitrary input, each for so many seconds (FUZZ_SECOND
 	  $(CARGO_TARGET_DIR)/$(HOST)/release/$$target -max_total_time=$(FUZZ_SECONDS) -rss_limit_mb=1024 \
 	    -artifact_prefix=$(CARGO_TARGET_DIR)/ $(CARGO_TARGET_DIR)/corpus/$$target fuzz/corpus/$$target; \
 	done
+
+plan: ## Show what a deployment of the lake would change on AWS (LAKE=folder)
+	@$(call DEPLOY,plan)
+
+deploy: ## Deploy the lake as Terraform plans it, then push its files (LAKE=folder)
+	@$(call DEPLOY,apply) --tarn $(TARN)
+
+destroy: ## Remove what is deployed of the lake; not while its buckets hold data, unless FORCE=yes (LAKE=folder)
+	@$(call DEPLOY,destroy) $(if $(filter yes,$(FORCE)),--force)
 
 clean: ## Remove what the sample lake made
 	rm -rf $(LAKE)/.tarn $(LAKE)/data
