@@ -75,7 +75,7 @@ def of_terraform(shown: dict[str, Any]) -> Settings:
     values = shown.get("planned_values") or shown.get("values") or {}
     settings = Settings()
     for resource in resources(values.get("root_module", {})):
-        take(settings, resource["type"], resource["values"])
+        take(settings, resource["type"], resource.get("values", {}))
     settings.functions.sort(key=lambda each: each.name)
     settings.streams.sort(key=lambda each: each.name)
     return settings
@@ -131,6 +131,7 @@ def stream(values: dict[str, Any]) -> Stream:
         for processor in processors
         if processor.get("type") == "Lambda"
         for each in processor.get("parameters") or []
+        if "parameter_value" in each
     }
     backup = (target.get("s3_backup_configuration") or [{}])[0] if target.get("s3_backup_mode") == "Enabled" else {}
     return Stream(
