@@ -51,14 +51,14 @@ class Bill:
         )
 
 
-def idle(settings: Settings, prices: dict[str, Any], hours: float) -> Bill:
+def idle(settings: Settings, prices: dict[str, Any], hours: float, own_secrets: float = 0) -> Bill:
     """A month in which nothing arrives and nothing runs."""
     bill = Bill(prices)
     bill.add("alarms", settings.alarm_metrics, "alarm_month")
     bill.add("composite alarms", settings.composite_alarms, "composite_alarm_month")
     bill.add("dashboards", settings.dashboards, "dashboard_month")
     bill.add("keys of one's own", settings.keys, "key_month")
-    bill.add("secrets", settings.secrets, "secret_month")
+    bill.add("secrets", settings.secrets + own_secrets, "secret_month")
     bill.add("interface endpoints", settings.interface_endpoints * hours, "interface_endpoint_hour")
     bill.add("NAT gateways", settings.nat_gateways * hours, "nat_gateway_hour")
     return bill
@@ -144,6 +144,13 @@ def runs(settings: Settings, work: dict[str, Any], prices: dict[str, Any], count
         time = loads * run["seconds_per_load"] * function.memory_mb / 1024
         bill.add("Lambda: calls of loads", count * loads * run["calls_per_load"], "lambda_request")
         bill.add("Lambda: time of loads", count * time, f"lambda_gb_second_{function.architecture}")
+    for function in settings.kinds("query-cost")[:1]:
+        told = count * run["queries_told"]
+        bill.add("Lambda: calls of query-cost", told, "lambda_request")
+        time = told * run["seconds_per_told_query"] * function.memory_mb / 1024
+        bill.add("Lambda: time of query-cost", time, f"lambda_gb_second_{function.architecture}")
+    hours = work["month"]["hours"]
+    bill.add("CloudWatch: metrics in hours of runs", run["metrics"] * min(count, hours) / hours, "metric_month")
     queries(bill, work, count, month_events)
     bill.add("S3: requests that write or list", count * run["s3_writes"], "s3_write")
     bill.add("S3: requests that read", count * run["s3_reads"], "s3_read")

@@ -33,7 +33,7 @@ def parts(settings: Settings, work: dict[str, Any], prices: dict[str, Any]) -> t
     month = work["month"]
     incoming = events(settings, work, prices, month["events"])
     incoming.lines += changes(settings, work, prices, month["changes"]).lines
-    return idle(settings, prices, month["hours"]), incoming, runs(settings, work, prices, month["runs"], month["events"])
+    return idle(settings, prices, month["hours"], month["secrets"]), incoming, runs(settings, work, prices, month["runs"], month["events"])
 
 
 def without(bill: Bill, *beginnings: str) -> Bill:
@@ -89,7 +89,7 @@ def dbt(settings: Settings, work: dict[str, Any], prices: dict[str, Any]) -> Way
     standing, incoming, running = parts(settings, work, prices)
     others, month = work["others"], work["month"]
     standing.add("ECR: image", others["image_gb"], "image_gb_month")
-    running = without(running, "Step Functions: transitions of models", "Lambda: calls of steps", "Lambda: time of steps", "S3: requests")
+    running = without(running, "Step Functions: transitions of models", "Lambda: calls of steps", "Lambda: time of steps", "CloudWatch", "S3: requests")
     container(running, month["runs"], others["dbt_minutes"], others["dbt_vcpu"], others["dbt_gb"])
     return Way("dbt on ECS", "workflow-plan, athena-ctas, Step Functions of models", standing, incoming, running)
 

@@ -115,6 +115,15 @@ class Formulas(unittest.TestCase):
         self.assertAlmostEqual(bill.total(), 0.30 + 3.00 + 1.00 + 0.40 + 14.60)
         self.assertAlmostEqual(bill.total_after_free(), 1.00 + 0.40 + 14.60)
         self.assertEqual(formulas.idle(reading.Settings(), PRICES, 730).total(), 0)
+        self.assertAlmostEqual(formulas.idle(reading.Settings(), PRICES, 730, own_secrets=2).total(), 0.80)
+
+    def test_metrics_are_paid_by_the_hours_in_which_they_are_sent(self) -> None:
+        def metrics(count: float) -> float:
+            lines = formulas.runs(self.settings, WORK, PRICES, count, 0).lines
+            return next(line.amount for line in lines if line.price == "metric_month")
+
+        self.assertAlmostEqual(metrics(73), 26 * 0.30 / 10)
+        self.assertAlmostEqual(metrics(5000), 26 * 0.30)
 
     def test_firehose_rounds_each_record_up(self) -> None:
         work = costs.changed(WORK, ["event.bytes=720", "event.per_record=1"])
