@@ -122,8 +122,8 @@ class Formulas(unittest.TestCase):
             lines = formulas.runs(self.settings, WORK, PRICES, count, 0).lines
             return next(line.amount for line in lines if line.price == "metric_month")
 
-        self.assertAlmostEqual(metrics(73), 26 * 0.30 / 10)
-        self.assertAlmostEqual(metrics(5000), 26 * 0.30)
+        self.assertAlmostEqual(metrics(73), 30 * 0.30 / 10)
+        self.assertAlmostEqual(metrics(5000), 30 * 0.30)
 
     def test_firehose_rounds_each_record_up(self) -> None:
         work = costs.changed(WORK, ["event.bytes=720", "event.per_record=1"])
