@@ -3,12 +3,14 @@
 There is no buffer: each call is delivered before it is answered, so that a test need not wait.
 """
 import base64
+import datetime
 import gzip
 import io
 import json
 import re
 import time
 import uuid
+import zoneinfo
 from typing import Any
 
 from account.buckets import Buckets, Place
@@ -103,7 +105,7 @@ class Delivery:
 
     def _prefix(self, keys: dict[str, Any]) -> str:
         said = self.destination.get("Prefix") or ""
-        prefix = _expanded(said, keys)
+        prefix = _expanded(said, keys, zone=self.destination.get("CustomTimeZone"))
         return prefix if "!{" in said else prefix + time.strftime("%Y/%m/%d/%H/", time.gmtime())
 
     def _write(self, prefix: str, records: list[bytes]) -> None:
@@ -152,7 +154,7 @@ class Delivery:
             for record in records
         ]  # fmt: skip
         said = self.destination.get("ErrorOutputPrefix") or ""
-        prefix = _expanded(said, {}, kind) if "!{" in said else f"{said}{kind}/" + time.strftime("%Y/%m/%d/%H/", time.gmtime())
+        prefix = _expanded(said, {}, kind, self.destination.get("CustomTimeZone")) if "!{" in said else f"{said}{kind}/" + time.strftime("%Y/%m/%d/%H/", time.gmtime())
         self.buckets.put(Place(self.bucket, prefix + self._name()), "".join(lines).encode())
 
     def _name(self) -> str:
@@ -163,12 +165,13 @@ def _bucket(said: dict[str, Any]) -> str:
     return said["BucketARN"].split(":")[-1]
 
 
-def _expanded(prefix: str, keys: dict[str, Any], error: str = "") -> str:
-    """A prefix with its `!{…}` filled in; a KeyError when a partition's key is missing."""
+def _expanded(prefix: str, keys: dict[str, Any], error: str = "", zone: str | None = None) -> str:
+    """A prefix with its `!{…}` filled in, times at the clock of the zone; a KeyError when a partition's key is missing."""
     letters = {"yyyy": "%Y", "MM": "%m", "dd": "%d", "HH": "%H", "mm": "%M", "ss": "%S"}
+    now = datetime.datetime.now(zoneinfo.ZoneInfo(zone or "UTC"))
 
     def moment(found: re.Match[str]) -> str:
-        return time.strftime(re.sub("yyyy|MM|dd|HH|mm|ss", lambda each: letters[each[0]], found[1].replace("'", "")), time.gmtime())
+        return time.strftime(re.sub("yyyy|MM|dd|HH|mm|ss", lambda each: letters[each[0]], found[1].replace("'", "")), now.timetuple())
 
     prefix = re.sub(r"!\{timestamp:([^}]+)\}", moment, prefix)
     prefix = re.sub(r"!\{partitionKeyFrom(?:Lambda|Query):([^}]+)\}", lambda found: str(keys[found[1]]), prefix)

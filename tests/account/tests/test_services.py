@@ -1,10 +1,12 @@
 """What runs and what hangs together: functions, state machines, notifications, Firehose, streams, rules."""
+import datetime
 import io
 import json
 import sys
 import time
 import uuid
 import zipfile
+import zoneinfo
 from pathlib import Path
 from typing import Any, Callable
 
@@ -117,6 +119,19 @@ class Services(Lake):
         self.assertEqual([key.split("/")[1] for key in self.keys("errors/")], ["format-conversion-failed", "processing-failed"])
         raw = self.s3.get_object(Bucket=self.bucket, Key=self.keys("raw/")[0])["Body"].read()
         self.assertEqual(raw, b"".join(json.dumps(event).encode() for event in events))
+
+    def test_firehose_names_prefixes_at_the_clock_of_its_zone(self) -> None:
+        firehose, bucket = client("firehose"), f"arn:aws:s3:::{self.bucket}"
+        # Of these two one is always on another day than UTC, or both are.
+        for zone in ("Pacific/Kiritimati", "Etc/GMT+12"):
+            name = zone.replace("/", "-").replace("+", "-")
+            firehose.create_delivery_stream(DeliveryStreamName=f"{self.database}-{name}", DeliveryStreamType="DirectPut", ExtendedS3DestinationConfiguration={
+                "RoleARN": self.role, "BucketARN": bucket, "Prefix": f"{name}/!{{timestamp:yyyy-MM-dd}}/", "ErrorOutputPrefix": "errors/!{firehose:error-output-type}/",
+                "CustomTimeZone": zone,
+            })  # fmt: skip
+            firehose.put_record(DeliveryStreamName=f"{self.database}-{name}", Record={"Data": b"x"})
+            today = datetime.datetime.now(zoneinfo.ZoneInfo(zone)).date()
+            self.assertEqual(self.keys(f"{name}/")[0].split("/")[1], today.isoformat(), zone)
 
     def test_a_stream_is_read_in_batches_with_failures_kept(self) -> None:
         tables, queue = client("dynamodb"), self.queues.create_queue(QueueName=self.database)["QueueUrl"]
