@@ -22,16 +22,8 @@ resource "aws_iam_role_policy" "export" {
   policy = jsonencode({
     Version = "2012-10-17"
     Statement = [
-      # RDS asks for `s3:PutObject*`, `s3:GetObject*` and `s3:DeleteObject*`: of these what has to do with an object's content, tags and owner.
-      {
-        Sid    = "WriteExports"
-        Effect = "Allow"
-        Action = [
-          "s3:DeleteObject", "s3:DeleteObjectTagging", "s3:DeleteObjectVersion", "s3:GetObject", "s3:GetObjectAcl", "s3:GetObjectAttributes", "s3:GetObjectTagging",
-          "s3:GetObjectVersion", "s3:PutObject", "s3:PutObjectAcl", "s3:PutObjectTagging",
-        ]
-        Resource = [local.exports]
-      },
+      # As AWS documents it, stars and all: RDS looks whether the role may before it exports.
+      { Sid = "WriteExports", Effect = "Allow", Action = ["s3:DeleteObject*", "s3:GetObject*", "s3:PutObject*"], Resource = [local.exports] },
       { Sid = "FindExports", Effect = "Allow", Action = ["s3:GetBucketLocation", "s3:ListBucket"], Resource = [local.raw_arn] },
       {
         Sid    = "Encrypt"
