@@ -18,5 +18,5 @@ module "snapshots" {
 }
 
 locals {
-  clusters = fileexists("${var.machines}/aurora-export.asl.json") ? distinct(compact([for source in values(local.sources) : source.cluster if source.kind == "snapshot"])) : []
+  clusters = distinct(compact([for source in values(local.sources) : source.cluster if source.kind == "snapshot"]))
 }

@@ -29,8 +29,9 @@ UNBOUNDED = [
     (r"logs:(CreateLogGroup|CreateLogStream|PutLogEvents)", r"arn:[^:]+:logs:[^:*]+:[^:*]+:log-group:/aws-glue/crawlers\*", "all crawlers of an account write there"),
     (r"rds-db:connect", r"arn:[^:]+:rds-db:[^:*]+:[^:*]+:dbuser:\*/[A-Za-z0-9_]+",
      "the user is named; the database goes by an id that is known to RDS alone"),
-    (r"rds:(Create|Describe)DBClusterSnapshots?", r"arn:[^:]+:rds:[^:*]+:[^:*]+:cluster-snapshot:\*",
+    (r"rds:DescribeDBClusterSnapshots", r"arn:[^:]+:rds:[^:*]+:[^:*]+:cluster-snapshot:\*",
      "snapshots are named by RDS, and a listing is asked of all; the clusters are named beside"),
+    (r"rds:CreateDBClusterSnapshot", r"arn:[^:]+:rds:[^:*]+:[^:*]+:cluster-snapshot:tarn-[a-z][a-z0-9-]*-\*", "snapshots that are made are named after their cluster"),
 ]  # fmt: skip
 
 # Actions that are not named whole: pattern of the action, pattern of what it is for or of who may, reason.

@@ -11,13 +11,11 @@ locals {
   region    = data.aws_region.current.name
   partition = data.aws_partition.current.partition
 
-  machine_arn  = "arn:${local.partition}:states:${local.region}:${local.account}:stateMachine:${var.prefix}"
-  lake_arn     = "arn:${local.partition}:s3:::${var.bucket}"
-  raw_arn      = "arn:${local.partition}:s3:::${var.raw_bucket}"
-  buckets      = { TARN_BUCKET = var.bucket, TARN_RAW_BUCKET = var.raw_bucket }
-  mart_loads   = [for mart in var.marts : "${local.machine_arn}-mart-load-${mart}"]
-  backfill     = "${var.machines}/backfill.asl.json"
-  has_backfill = fileexists(local.backfill)
+  machine_arn = "arn:${local.partition}:states:${local.region}:${local.account}:stateMachine:${var.prefix}"
+  lake_arn    = "arn:${local.partition}:s3:::${var.bucket}"
+  raw_arn     = "arn:${local.partition}:s3:::${var.raw_bucket}"
+  buckets     = { TARN_BUCKET = var.bucket, TARN_RAW_BUCKET = var.raw_bucket }
+  mart_loads  = [for mart in var.marts : "${local.machine_arn}-mart-load-${mart}"]
 }
 
 module "workflow_plan" {
@@ -95,7 +93,6 @@ module "model" {
 # Slices of days, each a run of the machine `workflow`, in batches that are executions of the machine itself.
 module "backfill" {
   source = "../machine"
-  count  = local.has_backfill ? 1 : 0
 
   name               = "${var.prefix}-backfill"
   children           = concat([module.workflow.arn, "${local.machine_arn}-backfill"], local.mart_loads)
@@ -103,7 +100,7 @@ module "backfill" {
   log_retention_days = var.log_retention_days
   tags               = var.tags
 
-  definition = templatefile(local.backfill, {
+  definition = templatefile("${var.machines}/backfill.asl.json", {
     workflow_plan     = module.workflow_plan.arn
     athena_ctas       = module.athena_ctas.arn
     workflow          = module.workflow.arn

@@ -1,9 +1,11 @@
 output "machines" {
   description = "ARN of each state machine, by its name without the prefix."
-  value = merge(
-    { workflow = module.workflow.arn, model = module.model.arn, schedule = module.schedule.arn },
-    { for backfill in module.backfill : "backfill" => backfill.arn },
-  )
+  value = {
+    workflow = module.workflow.arn
+    model    = module.model.arn
+    backfill = module.backfill.arn
+    schedule = module.schedule.arn
+  }
 }
 
 output "functions" {
