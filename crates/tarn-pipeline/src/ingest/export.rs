@@ -205,14 +205,16 @@ struct Checked {
 fn check(source: &Source, table: &str, export: &Export, objects: &dyn ObjectStore) -> Result<Checked, StepError> {
     let Export { folder, found, states } = export;
     let of_source = |what: String| StepError::permanent(format!("source `{}`: {what}", source.name));
-    if let Some(state) = states.iter().find(|state| state.target == table)
-        && state.status != "COMPLETE"
-    {
+    let state = states.iter().find(|state| state.target == table);
+    if let Some(state) = state.filter(|state| state.status != "COMPLETE") {
         let warning = state.warning.as_deref().map(|warning| format!(": {warning}")).unwrap_or_default();
         return Err(of_source(format!("RDS says of the table `{table}` {}{warning}", state.status)));
     }
-    let Some(location) = location(table, folder, found) else {
-        return Err(of_source(format!("the export has no table `{table}`")));
+    let location = match (location(table, folder, found), state, table.split_once('.')) {
+        (Some(location), _, _) => location,
+        // RDS writes nothing for a table without rows.
+        (None, Some(_), Some((database, name))) => folder.join(&format!("{database}/{name}/")),
+        _ => return Err(of_source(format!("the export has no table `{table}`"))),
     };
     let files = found.iter().filter(|object| object.key.is_in(&location) && is_data(&object.key));
     let (mut rows, mut count, mut bytes) = (0, 0, 0);
@@ -228,7 +230,6 @@ fn check(source: &Source, table: &str, export: &Export, objects: &dyn ObjectStor
         count += 1;
         bytes += file.size;
     }
-    // RDS writes no file for a table without rows.
     let columns = columns.unwrap_or_else(|| sources::empty_entry(source).columns);
     let part = Part { values: Vec::new(), location, run: None };
     let registered = Registered { source: source.name.clone(), rows, files: count, bytes };
