@@ -56,8 +56,9 @@ schedules:
     )?;
     lake.write("sources/clicks.yaml", "kind: stream\ncolumns:\n  - {name: n, type: int, required: true}\n")?;
     lake.write("clicks.ndjson", "{\"n\": 1}\n{\"n\": \"x\"}\n{}\n")?;
-    lake.tarn(&["ingest", "clicks", "clicks.ndjson"])?;
     lake.write("models/good.sql", "select n from {{ source('clicks') }}")?;
+    let ingested = lake.tarn(&["ingest", "clicks", "clicks.ndjson"])?;
+    assert!(ingested.stderr.contains("quarantine"), "{}", ingested.stderr);
     lake.tarn(&["run", "--run-id", "r1"])?.done();
     lake.write("models/bad.sql", "/*\naudits:\n  - row_count: {min: 5}\n*/\nselect n from {{ ref('good') }}")?;
     lake.tarn(&["run", "bad", "--run-id", "r2"])?.ended(1);
