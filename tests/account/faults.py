@@ -76,7 +76,7 @@ class Fault:
             body = f"<ErrorResponse><Error><Code>{code}</Code><Message>{self.message}</Message></Error></ErrorResponse>"
             return Response(body, self.status or 400, content_type="text/xml")
         body = json.dumps({"__type": code, "message": self.message, "Message": self.message})
-        return Response(body, self.status or 400, headers={"x-amzn-ErrorType": code}, content_type="application/x-amz-json-1.1")
+        return Response(body, self.status or 400, headers={"x-amzn-ErrorType": code, "x-amzn-RequestId": request}, content_type="application/x-amz-json-1.1")
 
 
 class Faults:
