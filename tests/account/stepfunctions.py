@@ -207,6 +207,42 @@ def _mend_time() -> None:
     callbacks._DELAY_SECONDS_SYNC_CONDITION_CHECK = 0.1
 
 
+def _tell(execution: Any) -> None:
+    """Sends the event of an execution that began or ended."""
+    from account import events
+
+    described = json.loads(json.dumps(execution.to_describe_output(), default=lambda value: value.timestamp()))
+    detail = {
+        **{name: described.get(name) for name in ("executionArn", "stateMachineArn", "name", "status", "input", "output", "error", "cause")},
+        "startDate": round(described["startDate"] * 1000), "stopDate": round(described["stopDate"] * 1000) if described.get("stopDate") else None,
+        "inputDetails": {"included": True}, "outputDetails": {"included": True} if described.get("output") else None,
+    }  # fmt: skip
+    region, account_id = execution.exec_arn.split(":")[3:5]
+    event = {
+        "version": "0", "id": str(uuid.uuid4()), "detail-type": "Step Functions Execution Status Change", "source": "aws.states",
+        "account": account_id, "time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()), "region": region,
+        "resources": [execution.exec_arn], "detail": detail,
+    }  # fmt: skip
+    events.publish(account_id, region, event)
+
+
+def _mend_events() -> None:
+    """What happens to executions is told on EventBridge."""
+    from moto.stepfunctions.parser.backend.execution import BaseExecutionWorkerCommunication, Execution
+
+    start, terminated = Execution.start, BaseExecutionWorkerCommunication.terminated
+
+    def begin(self: Any) -> None:
+        start(self)
+        _tell(self)
+
+    def end(self: Any) -> None:
+        terminated(self)
+        _tell(self.execution)
+
+    Execution.start, BaseExecutionWorkerCommunication.terminated = begin, end
+
+
 def mend() -> None:
     """Turns the interpreter on and completes it."""
     import moto.stepfunctions.parser.asl.component.state.exec.state_task.state_task_factory as factory
@@ -239,3 +275,4 @@ def mend() -> None:
     factory.state_task_service_for = lambda service_name: athena() if service_name == "athena" else known(service_name)
     _mend_names()
     _mend_time()
+    _mend_events()

@@ -100,6 +100,26 @@ class Services(Lake):
         given = json.loads(self.machines.describe_execution(executionArn=execution)["input"])
         self.assertEqual(given["source"], "aws.athena")
 
+    def test_an_execution_that_fails_is_told(self) -> None:
+        rules, queues = client("events"), client("sqs")
+        address = queues.create_queue(QueueName=self.database)["QueueUrl"]
+        arn = queues.get_queue_attributes(QueueUrl=address, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+        failed = {"source": ["aws.states"], "detail": {"status": ["FAILED"]}}
+        rules.put_rule(Name=self.database, EventPattern=json.dumps(failed))
+        rules.put_targets(Rule=self.database, Targets=[{"Id": "q", "Arn": arn}])
+        fails = {"StartAt": "No", "States": {"No": {"Type": "Fail", "Error": "Own", "Cause": "because"}}}
+        execution = self.execute(fails, {"a": 1})["executionArn"]
+
+        def told() -> list[dict]:
+            messages = queues.receive_message(QueueUrl=address, MaxNumberOfMessages=10).get("Messages", [])
+            return [each for each in (json.loads(message["Body"]) for message in messages) if each["detail"]["executionArn"] == execution]
+
+        event = self.wait(told)[0]
+        self.assertEqual(event["detail-type"], "Step Functions Execution Status Change")
+        said = {name: event["detail"][name] for name in ("status", "error", "cause", "input")}
+        self.assertEqual(said, {"status": "FAILED", "error": "Own", "cause": "because", "input": '{"a":1}'})
+        rules.remove_targets(Rule=self.database, Ids=["q"])
+
     def test_firehose_transforms_partitions_converts_and_keeps(self) -> None:
         columns = [{"Name": "what", "Type": "string"}, {"Name": "n", "Type": "bigint"}, {"Name": "marked", "Type": "boolean"}]
         self.glue.create_table(DatabaseName=self.database, TableInput={"Name": "events", "StorageDescriptor": {"Columns": columns}})
