@@ -39,6 +39,7 @@ impl Deployment {
         deployment.secret("shop/reporting", mart.password())?;
         deployment.secret("shop/slack", &deployment.account.slack_url())?;
         deployment.table()?;
+        deployment.cluster()?;
         let programs = deployment.programs()?;
         deployment.rehearse("apply", &["--programs".to_owned(), programs])?;
         Ok(deployment)
@@ -54,6 +55,9 @@ impl Deployment {
         let reporting = json!({"url": "sqlite:reporting.db", "aws": aws});
         if let Some(marts) = lines.iter().position(|line| line == "marts:") {
             lines.insert(marts + 1, format!("  reporting: {reporting}"));
+        }
+        if let Some(schedules) = lines.iter().position(|line| line == "schedules:") {
+            lines.insert(schedules + 1, "  crm: {cron: '0 2 * * ? *', export: crm}".to_owned());
         }
         lines.push("aws: {bucket: shop-lake, raw_bucket: shop-raw}".to_owned());
         lines.push("athena: {scan_limit: 100 GB}".to_owned());
@@ -89,6 +93,19 @@ impl Deployment {
             "StreamSpecification": {"StreamEnabled": true, "StreamViewType": "NEW_AND_OLD_IMAGES"},
         });
         self.account.call("dynamodb", "DynamoDB_20120810.CreateTable", &body).map(|_| ())
+    }
+
+    /// The application's database, with the snapshot that Aurora makes by itself.
+    fn cluster(&self) -> Result<()> {
+        let cluster = [
+            ("Action", "CreateDBCluster"),
+            ("Version", "2014-10-31"),
+            ("DBClusterIdentifier", "crm"),
+            ("Engine", "aurora-postgresql"),
+            ("MasterUsername", "ada"),
+            ("MasterUserPassword", "not-used-here"),
+        ];
+        self.account.form("rds", &cluster).map(|_| ())
     }
 
     fn programs(&self) -> Result<String> {

@@ -34,7 +34,7 @@ pub(crate) fn send(deployed: &Deployment, source: &str, records: &[String]) -> R
     Ok(())
 }
 
-/// The sample's events into the stream, its orders into the table, and the exported tables into the lake.
+/// The sample's events into the stream, its orders into the table, and the tables of its database by an export.
 pub(crate) fn send_all(deployed: &Deployment) -> Result<()> {
     let data = deployed.folder("data");
     let generated = Command::new(program("shop-generator")?).arg(&data).args(["--events", "3000"]).output()?;
@@ -61,10 +61,19 @@ pub(crate) fn send_all(deployed: &Deployment) -> Result<()> {
         deployed.account.call("dynamodb", &format!("DynamoDB_20120810.{target}"), &body)?;
     }
     settle(deployed)?;
+    export(deployed)
+}
+
+/// The database's tables, by the schedule that exports its cluster.
+fn export(deployed: &Deployment) -> Result<()> {
+    deployed.account.create_bucket("crm-database")?;
     for source in ["customers", "contracts"] {
-        let file = data.join(format!("{source}.parquet"));
-        deployed.tarn(&["ingest", source, &file.display().to_string()])?.done();
+        let rows = std::fs::read(deployed.folder("data").join(format!("{source}.parquet")))?;
+        deployed.account.put("crm-database", &format!("{source}/rows.parquet"), &rows)?;
+        deployed.account.export_of(&format!("crm.public.{source}"), &format!("s3://crm-database/{source}/"))?;
     }
+    let ended = deployed.fire("crm", &chrono::Utc::now().to_rfc3339())?;
+    assert_eq!(ended["status"], "SUCCEEDED", "{ended:#}");
     Ok(())
 }
 
