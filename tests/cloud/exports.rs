@@ -4,7 +4,9 @@ use std::thread;
 use std::time::Duration;
 
 use anyhow::{Result, bail};
+use chrono::TimeDelta;
 use serde_json::{Value, json};
+use tarn_pipeline::ports::{Clock, SystemClock};
 
 use crate::world::World;
 
@@ -62,7 +64,7 @@ fn export(world: &World, name: &str, time: &str) -> Result<Value> {
 
 /// A time on the day on which the cluster and its automatic snapshot are made.
 fn today(minutes: i64) -> String {
-    (chrono::Utc::now() + chrono::TimeDelta::minutes(minutes)).to_rfc3339()
+    (SystemClock.now() + TimeDelta::minutes(minutes)).to_rfc3339()
 }
 
 const CUSTOMERS_1: &str = "select cast(1 as integer) as id, 'Ada' as name, cast(1.50 as decimal(10,2)) as spent";
