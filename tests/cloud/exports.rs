@@ -104,6 +104,11 @@ fn an_export_becomes_what_readers_see() -> Result<()> {
     // A source that is pushed again keeps its snapshot.
     world.tarn(&["push"])?.done();
     assert_eq!(world.rows("select count(*) from customers")?, ["2"]);
+    // A table that has become empty has no files.
+    world.account.export_of("crm.public.customers", &format!("s3://{}/nothing/", world.bucket()))?;
+    assert_eq!(export(&world, "fourth", &today(2))?["status"], "SUCCEEDED");
+    assert_eq!(world.rows("select count(*) from customers")?, ["0"]);
+    assert_eq!(world.rows("select id from contracts")?, ["7"]);
     Ok(())
 }
 
