@@ -6,29 +6,11 @@ use std::path::Path;
 use anyhow::Result;
 use tarn_testkit::workspace;
 
-/// The placeholders of machines that Terraform does not deploy yet. A machine that `infra/` names is told by that alone.
-const UNTIL_DEPLOYED: [(&str, &[&str]); 5] = [
-    ("workflow", &["workflow_plan", "model"]),
-    ("model", &["athena_ctas", "mart_load_machine"]),
-    ("mart-load", &["mart_load"]),
-    ("aurora-export", &["snapshot_register", "raw_bucket", "export_role", "export_key"]),
-    ("backfill", &["workflow_plan", "workflow", "athena_ctas", "mart_load_machine"]),
-];
-
 /// The placeholders that are filled, by machine.
 pub(crate) fn passed() -> Result<BTreeMap<String, BTreeSet<String>>> {
-    let names = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
-    let mut passed: BTreeMap<String, BTreeSet<String>> =
-        UNTIL_DEPLOYED.iter().map(|(machine, given)| ((*machine).to_owned(), names(given))).collect();
     let mut files = Vec::new();
-    let infra = workspace().join("infra");
-    if infra.is_dir() {
-        collect(&infra, &mut files)?;
-    }
-    for text in &files {
-        passed.extend(in_file(text));
-    }
-    Ok(passed)
+    collect(&workspace().join("infra"), &mut files)?;
+    Ok(files.iter().flat_map(|text| in_file(text)).collect())
 }
 
 fn collect(folder: &Path, texts: &mut Vec<String>) -> Result<()> {
