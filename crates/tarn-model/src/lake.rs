@@ -172,7 +172,7 @@ impl Lake {
         let unknown = |what: &str, wanted: &Spanned<String>, known: Vec<&str>| {
             let mistake =
                 config.error("unknown-name", wanted.span.clone(), format!("there is no {what} `{}`", wanted.value));
-            mistake.with_hint_if(name::suggestion(&wanted.value, known.into_iter(), &format!("{what}s")))
+            mistake.with_hint_if(name::suggestion(&wanted.value, known, &format!("{what}s")))
         };
         let Some(source) = self.sources.get(&name.value) else {
             return vec![unknown("source", name, self.sources.keys().map(String::as_str).collect())];
