@@ -41,6 +41,7 @@ module "transform" {
 }
 
 resource "aws_kinesis_firehose_delivery_stream" "this" {
+  #checkov:skip=CKV_AWS_241: records rest in Firehose for minutes, encrypted with its own key; a key of KMS costs by the request
   for_each = var.streams
 
   name        = local.delivery[each.key]
@@ -143,6 +144,8 @@ resource "aws_kinesis_firehose_delivery_stream" "this" {
 }
 
 resource "aws_cloudwatch_log_group" "delivery" {
+  #checkov:skip=CKV_AWS_158: CloudWatch encrypts logs with its own key; rows of the lake are not logged
+  #checkov:skip=CKV_AWS_338: how long logs are kept is the user's to say, in `log_retention_days`
   for_each = var.streams
 
   name              = "/aws/kinesisfirehose/${local.delivery[each.key]}"
