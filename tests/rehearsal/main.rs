@@ -4,6 +4,7 @@
 
 mod deployment;
 mod events;
+mod files;
 
 use std::thread;
 use std::time::{Duration, Instant};

@@ -227,10 +227,10 @@ impl FileFactory for FullDisk {
 #[test]
 fn a_full_disk_is_told_at_the_latest_at_the_end() {
     let contract = contract(EVENT);
-    let records: Vec<_> = (0..2_000).map(|number| event(number, 1)).collect();
-    // No file can be created; rows do not fit (the encoder holds back 8 kB); the footer does not fit.
+    let records: Vec<_> = (0..8_000).map(|number| event(number, 1)).collect();
+    // No file can be created; rows do not fit (256 kB are held back); the footer does not fit.
     for (bytes, early) in [(0, true), (9_000, true), (100, false)] {
-        let rows = if early { 2_000 } else { 10 };
+        let rows = if early { records.len() } else { 10 };
         let settings = ParquetSettings { batch_rows: 10, memory_bytes: 0, ..ParquetSettings::default() };
         let mut files =
             ParquetFiles::new(&contract, AddedColumns::None, PartitionRule::None, settings, "batch", FullDisk(bytes));
