@@ -84,7 +84,7 @@ fn converges(case: &Case) -> Result<()> {
             world.run(&arguments[2..])?;
             assert_eq!(read()?, new, "{} boundary {skip}, after its work: {after}", case.name);
             if !reached {
-                println!("{}: {tried} kills at {skip} boundaries", case.name);
+                eprintln!("{}: {tried} kills at {skip} boundaries", case.name);
                 assert_eq!(world.tables()?, case.tables, "{}: nothing is left over", case.name);
                 assert!(skip > 10, "{}: there are only {skip} boundaries", case.name);
                 return Ok(());

@@ -1,5 +1,6 @@
 //! A lake on AWS: Athena, Glue, S3, Lambda and Step Functions in the stand-in account.
 #![allow(clippy::indexing_slicing, clippy::panic, reason = "a failed test may panic")]
+#![allow(clippy::print_stderr, reason = "how many kills there were is told")]
 
 mod backfills;
 mod boundaries;

@@ -9,6 +9,7 @@ use anyhow::{Context, Result, bail};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
+use tarn_pipeline::ports::{Clock, SystemClock};
 use tarn_testkit::{ScratchLake, program};
 
 use crate::deployment::{Deployment, ORDERS};
@@ -72,7 +73,7 @@ fn export(deployed: &Deployment) -> Result<()> {
         deployed.account.put("crm-database", &format!("{source}/rows.parquet"), &rows)?;
         deployed.account.export_of(&format!("crm.public.{source}"), &format!("s3://crm-database/{source}/"))?;
     }
-    let ended = deployed.fire("crm", &chrono::Utc::now().to_rfc3339())?;
+    let ended = deployed.fire("crm", &SystemClock.now().to_rfc3339())?;
     assert_eq!(ended["status"], "SUCCEEDED", "{ended:#}");
     Ok(())
 }

@@ -1,6 +1,7 @@
 //! The whole deployment, rehearsed: Terraform's own files applied to the stand-in account, events sent as applications send them, the
 //! schedule's target started, and every row of the mart compared with a laptop's.
 #![allow(clippy::indexing_slicing, clippy::panic, reason = "a failed test may panic")]
+#![allow(clippy::print_stderr, reason = "long steps are told, and what could not be rehearsed")]
 
 mod deployment;
 mod events;
