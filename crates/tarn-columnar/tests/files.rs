@@ -227,7 +227,7 @@ impl FileFactory for FullDisk {
 #[test]
 fn a_full_disk_is_told_at_the_latest_at_the_end() {
     let contract = contract(EVENT);
-    let records: Vec<_> = (0..8_000).map(|number| event(number, 1)).collect();
+    let records: Vec<_> = (0..60_000).map(|number| event(number, 1)).collect();
     // No file can be created; rows do not fit (256 kB are held back); the footer does not fit.
     for (bytes, early) in [(0, true), (9_000, true), (100, false)] {
         let rows = if early { records.len() } else { 10 };
