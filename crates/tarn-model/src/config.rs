@@ -4,6 +4,7 @@ use chrono_tz::Tz;
 use indexmap::IndexMap;
 use serde::{Serialize, Serializer};
 
+use crate::cron::Cron;
 use crate::deployment::{self, AccessConfig, AlertsConfig, AwsConfig, DeployedMart};
 use crate::model::Drift;
 use crate::name;
@@ -448,7 +449,7 @@ fn read_schedules(
     let mut schedules = IndexMap::new();
     for (name, node) in reader.named(node, "`schedules`") {
         let Some(fields) = reader.fields(node, "a schedule", SCHEDULE_KEYS) else { continue };
-        let cron = reader.required(&fields, "cron", "a schedule").and_then(|node| reader.text(node, "`cron`"));
+        let cron = reader.required(&fields, "cron", "a schedule").and_then(|node| read_cron(reader, node));
         let select = fields.get("select").map(|node| reader.texts(node, "`select`")).unwrap_or_default();
         let vars = fields.get("vars").map(|node| variable::read_values(reader, node, vars, false)).unwrap_or_default();
         let export = fields.get("export").and_then(|node| reader.spanned_text(node, "`export`"));
@@ -467,6 +468,18 @@ fn read_schedules(
         );
     }
     schedules
+}
+
+fn read_cron(reader: &mut Reader, node: &Node) -> Option<String> {
+    let text = reader.text(node, "`cron`")?;
+    if let Err(problem) = Cron::parse(&text) {
+        let mistake = reader.source.error("bad-value", node.span.clone(), problem);
+        reader.report(mistake.with_hint(
+            "minutes, hours, day of the month, month, day of the week, year: `15 3 * * ? *` is a quarter past three each day",
+        ));
+        return None;
+    }
+    Some(text)
 }
 
 fn read_backfill(reader: &mut Reader, node: &Node, vars: &IndexMap<String, VarDeclaration>) -> Option<BackfillConfig> {

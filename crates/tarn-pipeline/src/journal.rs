@@ -279,10 +279,14 @@ async fn empty(folder: &Key, objects: &dyn ObjectStore) -> Result<(), EngineErro
 
 /// What a statement is known by.
 fn name(request: &QueryRequest) -> String {
-    let Attribution { run, model, .. } = &request.attribution;
-    let run = run.as_ref().map_or("", |run| run.as_str());
-    let text = format!("{run}\n{}\n{}", model.as_deref().unwrap_or_default(), request.statement);
-    format!("{:032x}", xxh3_128(text.as_bytes()))
+    digest(&request.attribution, &request.statement)
+}
+
+/// A text of one model of one run: two models of a run may have the same.
+fn digest(attribution: &Attribution, text: &str) -> String {
+    let run = attribution.run.as_ref().map_or("", |run| run.as_str());
+    let model = attribution.model.as_deref().unwrap_or_default();
+    format!("{:032x}", xxh3_128(format!("{run}\n{model}\n{text}").as_bytes()))
 }
 
 /// The token of the try after `failed` failed ones: 32 to 128 characters, as Athena wants them.
@@ -292,8 +296,7 @@ fn token(name: &str, failed: usize) -> String {
 
 /// The table that is made to learn a query's columns.
 fn shape_table(query: &str, scratch: &Key, attribution: &Attribution) -> NewTable {
-    let run = attribution.run.as_ref().map_or("", |run| run.as_str());
-    let name = format!("tarn_shape_{:032x}", xxh3_128(format!("{run}\n{query}").as_bytes()));
+    let name = format!("tarn_shape_{}", digest(attribution, query));
     NewTable { folder: scratch.join(&name).join(""), name }
 }
 

@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
+use futures::stream::{self, StreamExt, TryStreamExt};
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 use tarn_model::{Lake, Selected};
@@ -188,9 +189,10 @@ fn numbered(lake: &Lake, selected: &Selected) -> (Vec<Vec<usize>>, Vec<Vec<usize
 
 /// The models of a wave that can be made: what reads a model that did not end well is skipped, and that is recorded.
 pub async fn wave(plan: &Plan, number: usize, lake: &Lake, objects: &dyn ObjectStore) -> Result<Vec<usize>, StepError> {
-    let broken = broken(plan, number, objects).await?;
+    let members = plan.waves.get(number).map(Vec::as_slice).unwrap_or_default();
+    let broken = broken(plan, members, objects).await?;
     let mut ready = Vec::new();
-    for &member in plan.waves.get(number).map(Vec::as_slice).unwrap_or_default() {
+    for &member in members {
         let model = plan.model(member)?;
         let waits_for = plan.after.get(member).map(Vec::as_slice).unwrap_or_default();
         let cause = waits_for.iter().find(|number| broken.contains(number)).map(|number| plan.model(*number));
@@ -205,25 +207,34 @@ pub async fn wave(plan: &Plan, number: usize, lake: &Lake, objects: &dyn ObjectS
     Ok(ready)
 }
 
-/// The models of earlier waves that did not end well; one without a record did not end at all.
-async fn broken(plan: &Plan, before: usize, objects: &dyn ObjectStore) -> Result<BTreeSet<usize>, StepError> {
-    let mut broken = BTreeSet::new();
-    for &number in plan.waves.iter().take(before).flatten() {
-        let model = plan.model(number)?;
-        let record = ModelRecord::read(&plan.run, model, objects).await?;
-        if record.is_none_or(|record| record.status != Status::Done) {
-            broken.insert(number);
-        }
-    }
-    Ok(broken)
+/// Of the models that these wait for, those that did not end well; one without a record did not end at all.
+async fn broken(plan: &Plan, members: &[usize], objects: &dyn ObjectStore) -> Result<BTreeSet<usize>, StepError> {
+    let awaited: BTreeSet<usize> =
+        members.iter().filter_map(|member| plan.after.get(*member)).flatten().copied().collect();
+    let records = records(plan, awaited, objects).await?;
+    let is_broken = |record: Option<ModelRecord>| record.is_none_or(|record| record.status != Status::Done);
+    Ok(records.into_iter().filter_map(|(number, record)| is_broken(record).then_some(number)).collect())
+}
+
+/// How many records are read at a time: a thousand, one after another, take half a minute.
+const READS: usize = 32;
+
+/// What models of a run have left so far.
+async fn records(
+    plan: &Plan,
+    numbers: impl IntoIterator<Item = usize>,
+    objects: &dyn ObjectStore,
+) -> Result<Vec<(usize, Option<ModelRecord>)>, StepError> {
+    let read = async |number: usize| -> Result<_, StepError> {
+        Ok((number, ModelRecord::read(&plan.run, plan.model(number)?, objects).await?))
+    };
+    stream::iter(numbers).map(read).buffered(READS).try_collect().await
 }
 
 /// The record of a run as far as it is: models without a record have not been begun.
 pub async fn so_far(plan: &Plan, objects: &dyn ObjectStore) -> Result<RunRecord, StepError> {
-    let mut models = Vec::new();
-    for model in &plan.models {
-        models.extend(ModelRecord::read(&plan.run, model, objects).await?);
-    }
+    let records = records(plan, 0..plan.models.len(), objects).await?;
+    let models = records.into_iter().filter_map(|(_, record)| record).collect();
     Ok(RunRecord {
         run: plan.run.clone(),
         started: plan.started,

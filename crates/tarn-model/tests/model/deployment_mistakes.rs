@@ -165,6 +165,14 @@ error[bad-value]: a schedule exports a cluster or runs models: `export` and `sel
 }
 
 #[test]
+fn times_of_schedules() {
+    let config = crate::SHOP[0].1.replace("15 3 * * ? *", "15 25 * * ? *");
+    insta::assert_snapshot!(mistakes_in("tarn.yaml", &config), @"");
+    let config = crate::SHOP[0].1.replace("15 3 * * ? *", "15 3 * * *");
+    insta::assert_snapshot!(mistakes_in("tarn.yaml", &config), @"");
+}
+
+#[test]
 fn where_records_come_from() {
     insta::assert_snapshot!(mistakes_in("sources/clicks.yaml", "kind: stream\naws: {table: clicks, buffer_mb: 1}\n"), @r"
 error[unknown-key]: `aws` of a stream has no key `table`

@@ -25,24 +25,22 @@ impl ModelStep {
             return self.add_in_place(strategy, prepared, onto, version).await;
         };
         let order = order.as_ref().map(|order| order.column.as_str());
-        let copy = self.staging_table();
-        let merge = |delta| Merge {
+        let (copy, delta) = (self.staging_table(), self.delta_table());
+        let merge = Merge {
             published: &copy,
-            delta,
+            delta: &delta,
             columns: &prepared.columns,
             added: &prepared.added,
             key: unique_key,
             order,
         };
-        let Some(_) = prepare::merge_into(merge("")) else {
+        let Some(text) = prepare::merge_into(merge) else {
             // What Athena cannot merge in place is written anew.
             return self.make_merge(prepared, onto, version).await;
         };
-        let delta = self.make_delta(prepared).await?;
+        self.make_delta(prepared).await?;
         self.refuse_unmergeable(&delta, unique_key, order).await?;
         self.refuse_many_partitions(&Rows::of(&format!("select *\nfrom {}", prepare::identifier(&delta)))).await?;
-        let text = prepare::merge_into(merge(&delta))
-            .ok_or_else(|| StepError::permanent("the rows cannot be merged in place"))?;
         self.copy(onto).await?;
         self.change(Statement { text, lines_before: 0 }, version).await
     }
