@@ -167,9 +167,25 @@ error[bad-value]: a schedule exports a cluster or runs models: `export` and `sel
 #[test]
 fn times_of_schedules() {
     let config = crate::SHOP[0].1.replace("15 3 * * ? *", "15 25 * * ? *");
-    insta::assert_snapshot!(mistakes_in("tarn.yaml", &config), @"");
+    insta::assert_snapshot!(mistakes_in("tarn.yaml", &config), @r#"
+error[bad-value]: `25` is not among the hours, 0 to 23
+  --> tarn.yaml:10:19
+   |
+10 |   nightly: {cron: "15 25 * * ? *", select: ["tag:nightly"]}
+   |                   ^^^^^^^^^^^^^^^
+   |
+   = hint: minutes, hours, day of the month, month, day of the week, year: `15 3 * * ? *` is a quarter past three each day
+"#);
     let config = crate::SHOP[0].1.replace("15 3 * * ? *", "15 3 * * *");
-    insta::assert_snapshot!(mistakes_in("tarn.yaml", &config), @"");
+    insta::assert_snapshot!(mistakes_in("tarn.yaml", &config), @r#"
+error[bad-value]: `15 3 * * *` has 5 fields, and six are wanted
+  --> tarn.yaml:10:19
+   |
+10 |   nightly: {cron: "15 3 * * *", select: ["tag:nightly"]}
+   |                   ^^^^^^^^^^^^
+   |
+   = hint: minutes, hours, day of the month, month, day of the week, year: `15 3 * * ? *` is a quarter past three each day
+"#);
 }
 
 #[test]
