@@ -1,10 +1,14 @@
 //! `firehose-transform`: every record is answered, and none is lost.
 
 use std::collections::BTreeMap;
+use std::io::Write as _;
 
 use anyhow::{Context, Result};
+use aws_lambda_events::event::firehose::KinesisFirehoseEvent;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use flate2::Compression;
+use flate2::write::GzEncoder;
 use serde_json::{Value, json};
 use tarn_testkit::{RuntimeApi, workspace};
 
@@ -26,6 +30,12 @@ columns:
   - {name: at, path: timestamp, type: bigint}
   - {name: message, type: string}
 ";
+
+fn gzip(text: &str) -> Vec<u8> {
+    let mut packed = GzEncoder::new(Vec::new(), Compression::fast());
+    packed.write_all(text.as_bytes()).unwrap();
+    packed.finish().unwrap()
+}
 
 /// The answer to one record: its result, and its rows.
 #[derive(Debug, Clone, PartialEq)]
@@ -134,6 +144,22 @@ fn a_record_that_is_refused_lies_in_quarantine_whole() -> Result<()> {
     Ok(())
 }
 
+/// The examples are what the crate of Lambda's events takes for events of Firehose, and each of their records is answered once.
+#[test]
+fn the_examples_are_events_of_firehose() -> Result<()> {
+    let world = World::new()?;
+    let mut function = start(&world, CLICKS, &[])?;
+    for name in ["direct-put.json", "kinesis.json"] {
+        let event = fixture(name)?;
+        let typed: KinesisFirehoseEvent = serde_json::from_value(event.clone())?;
+        assert_eq!(typed.source_kinesis_stream_arn.is_some(), name == "kinesis.json");
+        assert_eq!(invoke(&mut function, &event)?.len(), typed.records.len());
+        let written = serde_json::to_value(&typed)?;
+        assert_eq!(written["records"][0]["data"], event["records"][0]["data"]);
+    }
+    Ok(())
+}
+
 #[test]
 fn a_poisoned_record_harms_no_other() -> Result<()> {
     let world = World::new()?;
@@ -149,6 +175,12 @@ fn a_poisoned_record_harms_no_other() -> Result<()> {
         vec![0x1f, 0x8b, 8, 0, 1, 2, 3],
         br#"{"event_id":"a""#.to_vec(),
         vec![0; 1_000],
+        gzip(&format!("{{{}\"event_id\":\"a\"}}", "\"a\":1,".repeat(10_000_000))),
+        gzip(&format!("{{{}\"event_id\":\"a\"}}", "\"a\":1,".repeat(2_000_000))),
+        gzip(&format!(
+            "{{{}\"event_id\":\"a\"}}",
+            (0..1_000_000).map(|key| format!("\"{key}\":1,")).collect::<String>()
+        )),
     ];
     let records: Vec<Vec<u8>> = poisons.iter().flat_map(|poison| [poison.clone(), good.clone()]).collect();
     let mut event = event_of("clicks", &records);
@@ -169,6 +201,9 @@ fn a_poisoned_record_harms_no_other() -> Result<()> {
         .collect::<Result<_, _>>()?;
     assert_eq!(kept[..poisons.len()], poisons);
     assert_eq!(kept.len(), poisons.len() + 2);
+    // Some kilobytes that unpack to millions of keys are told before they take the memory of the function.
+    let peak = function.peak_memory()? >> 20;
+    assert!(peak < 200, "{peak} MB");
     Ok(())
 }
 

@@ -6,8 +6,9 @@
 
 use std::hash::{BuildHasher, RandomState};
 use std::ops::Range;
+use std::pin::Pin;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use aws_sdk_firehose::primitives::Blob;
@@ -63,40 +64,56 @@ impl Firehose {
 
 #[async_trait]
 impl DeliveryStream for Firehose {
-    async fn put(&self, stream: &str, records: Vec<Bytes>) -> Vec<Result<(), DeliveryError>> {
-        let mut answers: Vec<Result<(), DeliveryError>> = vec![Ok(()); records.len()];
-        let mut waiting: Vec<(usize, Bytes)> = records.into_iter().enumerate().collect();
-        for round in 1..=ROUNDS {
-            let mut refused = Vec::new();
-            for batch in batches(&waiting.iter().map(|(_, record)| record.len()).collect::<Vec<_>>()) {
-                let batch = waiting.get(batch).unwrap_or_default();
-                for ((position, record), answer) in batch.iter().zip(self.send(stream, batch).await) {
-                    if answer.as_ref().is_err_and(|error| error.retryable) {
-                        refused.push((*position, record.clone()));
-                    }
-                    if let Some(place) = answers.get_mut(*position) {
-                        *place = answer;
-                    }
-                }
-            }
-            waiting = refused;
-            if waiting.is_empty() || round == ROUNDS {
-                break;
-            }
-            tokio::time::sleep(pause(round)).await;
-        }
-        answers
+    async fn put(&self, stream: &str, records: Vec<Bytes>, until: Instant) -> Vec<Result<(), DeliveryError>> {
+        in_rounds(records, until, |batch| Box::pin(self.send(stream, batch, until))).await
     }
 }
 
+/// One answer per record.
+type Answers = Vec<Result<(), DeliveryError>>;
+
+/// Sends records in batches, and those that were refused for now again, alone; one answer per record, in their order.
+async fn in_rounds(
+    records: Vec<Bytes>,
+    until: Instant,
+    send: impl for<'b> Fn(&'b [(usize, Bytes)]) -> Pin<Box<dyn Future<Output = Answers> + Send + 'b>> + Sync,
+) -> Answers {
+    let mut answers: Answers = vec![Ok(()); records.len()];
+    let mut waiting: Vec<(usize, Bytes)> = records.into_iter().enumerate().collect();
+    for round in 1..=ROUNDS {
+        let mut refused = Vec::new();
+        for batch in batches(&waiting.iter().map(|(_, record)| record.len()).collect::<Vec<_>>()) {
+            let batch = waiting.get(batch).unwrap_or_default();
+            for ((position, record), answer) in batch.iter().zip(send(batch).await) {
+                if answer.as_ref().is_err_and(|error| error.retryable) {
+                    refused.push((*position, record.clone()));
+                }
+                if let Some(place) = answers.get_mut(*position) {
+                    *place = answer;
+                }
+            }
+        }
+        waiting = refused;
+        let pause = pause(round);
+        if waiting.is_empty() || round == ROUNDS || Instant::now() + pause >= until {
+            break;
+        }
+        tokio::time::sleep(pause).await;
+    }
+    answers
+}
+
 impl Firehose {
-    async fn send(&self, stream: &str, batch: &[(usize, Bytes)]) -> Vec<Result<(), DeliveryError>> {
+    async fn send(&self, stream: &str, batch: &[(usize, Bytes)], until: Instant) -> Vec<Result<(), DeliveryError>> {
         match batch {
             [(_, record)] if record.len() > RECORD => {
                 let message = format!("a record of {} bytes is larger than a stream takes ({RECORD})", record.len());
                 all_refused(1, message, false)
             }
-            batch => self.put_batch(stream, batch).await,
+            batch => match tokio::time::timeout_at(until.into(), self.put_batch(stream, batch)).await {
+                Ok(answers) => answers,
+                Err(_) => all_refused(batch.len(), "the stream did not answer in time".to_owned(), false),
+            },
         }
     }
 }
@@ -158,6 +175,54 @@ mod tests {
         assert_eq!(batches(&[]), Vec::<Range<usize>>::new());
     }
 
+    fn in_a_minute() -> Instant {
+        Instant::now() + Duration::from_secs(60)
+    }
+
+    /// What a stream answers to batches, one after another, and which records each had.
+    async fn sent(script: &[&[Option<bool>]], until: Instant) -> (Vec<Option<bool>>, Vec<Vec<usize>>) {
+        let calls = std::sync::Mutex::new(Vec::new());
+        let records = (0..4).map(|number| Bytes::from(vec![number; 10])).collect();
+        let answers = in_rounds(records, until, |batch| {
+            let mut calls = calls.lock().unwrap();
+            let said = script[calls.len()];
+            calls.push(batch.iter().map(|(position, _)| *position).collect());
+            let refused = |retryable| Err(DeliveryError { message: "no".to_owned(), retryable });
+            let answers = said.iter().map(|answer| answer.map_or(Ok(()), refused)).collect();
+            Box::pin(async move { answers })
+        });
+        let answers = answers.await.into_iter().map(|answer| answer.err().map(|error| error.retryable)).collect();
+        (answers, calls.into_inner().unwrap())
+    }
+
+    #[tokio::test]
+    async fn only_what_was_refused_for_now_is_sent_again() {
+        let (later, never) = (Some(true), Some(false));
+        let script: [&[_]; 3] = [&[None, later, never, later], &[None, later], &[None]];
+        let (answers, calls) = sent(&script, in_a_minute()).await;
+        assert_eq!(answers, [None, None, never, None]);
+        assert_eq!(calls, [vec![0, 1, 2, 3], vec![1, 3], vec![3]]);
+        // One that is never taken is told so in the end, and one for which no time is left at once.
+        let script: [&[_]; 5] = [&[later, None, None, None], &[later], &[later], &[later], &[later]];
+        let (answers, calls) = sent(&script, in_a_minute()).await;
+        assert_eq!((answers, calls.len()), (vec![later, None, None, None], 5));
+        let (answers, calls) = sent(&script, Instant::now()).await;
+        assert_eq!((answers, calls.len()), (vec![later, None, None, None], 1));
+    }
+
+    #[test]
+    fn an_answer_that_is_missing_is_no_promise() {
+        let entry = aws_sdk_firehose::types::PutRecordBatchResponseEntry::builder();
+        assert_eq!(taken(Some(&entry.clone().record_id("1").build())), Ok(()));
+        assert!(taken(None).unwrap_err().retryable);
+        for (code, retryable) in
+            [("ServiceUnavailableException", true), ("InternalFailure", true), ("AccessDenied", false)]
+        {
+            let answer = taken(Some(&entry.clone().error_code(code).error_message("no").build()));
+            assert_eq!(answer.unwrap_err().retryable, retryable, "{code}");
+        }
+    }
+
     #[test]
     fn waits_grow() {
         for round in 1..=8 {
@@ -169,7 +234,7 @@ mod tests {
     #[tokio::test]
     async fn a_record_that_no_stream_takes_is_refused_alone() {
         let firehose = Firehose::new(Arc::new(Aws::new(tokio::runtime::Handle::current())));
-        let answers = firehose.put("clicks", vec![Bytes::from(vec![b'x'; RECORD + 1])]).await;
+        let answers = firehose.put("clicks", vec![Bytes::from(vec![b'x'; RECORD + 1])], in_a_minute()).await;
         let error = answers.into_iter().next().unwrap().unwrap_err();
         assert!(!error.retryable && error.message.contains("larger than a stream takes"), "{error}");
     }

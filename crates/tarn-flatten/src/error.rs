@@ -54,6 +54,12 @@ pub enum RecordErrorKind {
         /// The limit in bytes.
         limit: usize,
     },
+    /// One document has more keys than can be told apart in bounded memory.
+    #[error("the document has more than {limit} different keys, or repeats one more often")]
+    TooManyNames {
+        /// The limit.
+        limit: usize,
+    },
     /// A DynamoDB value whose type tag and content do not agree.
     #[error("not a dynamodb value: {0}")]
     NotDynamoDb(&'static str),

@@ -227,13 +227,15 @@ impl Reader {
     ) -> Result<(Option<Change>, usize), RecordError> {
         let Self { level, reach, paths, stack, images } = self;
         paths.begin_document();
-        match images {
-            None => Ok((None, level.run(DocumentWalk { text, at, reach: *reach, paths, stack, visitor })?)),
+        let read = match images {
+            None => (None, level.run(DocumentWalk { text, at, reach: *reach, paths, stack, visitor })?),
             Some(room) => {
                 let reader = ChangeReader { text, level: *level, reach: *reach, paths, stack, room, visitor };
-                reader.read(at).map(|(change, end)| (Some(change), end))
+                reader.read(at).map(|(change, end)| (Some(change), end))?
             }
-        }
+        };
+        paths.check_growth(at)?;
+        Ok(read)
     }
 
     fn emit(&self, record: &[u8], text: &str, change: Option<Change>, position: u32, output: &mut impl Assembly) {

@@ -12,6 +12,7 @@ use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 use crate::column_type::ColumnType;
 use crate::contract::{ColumnPath, Contract};
+use crate::error::{RecordError, RecordErrorKind};
 use crate::escape::push_unescaped;
 use crate::names::{FoldedPath, PathHash, RESERVED_NAMES, colliding_name, fold};
 use crate::output::Output;
@@ -35,6 +36,8 @@ pub(crate) const NO_COLUMN: ColumnId = u32::MAX;
 /// Forget everything once this many paths, or bytes of keys, are known.
 const MAXIMUM_NODES: usize = 1 << 16;
 const MAXIMUM_KEY_BYTES: usize = 8 << 20;
+/// The most new paths and names that one document may bring, some 40 MB of them: a few kilobytes of gzip can hold millions.
+const MAXIMUM_NEW: usize = 1 << 17;
 
 /// What is needed per key, in one cache line.
 #[derive(Debug, Clone)]
@@ -185,6 +188,10 @@ pub(crate) struct Paths {
     document: u64,
     /// How often each path wanted a taken name in this document.
     collided: HashMap<NodeId, u32>,
+    /// How many paths and names were known before it.
+    known_before: usize,
+    /// Whether it brought more than [`MAXIMUM_NEW`]; then the last ones are wrong, and it has to be refused.
+    overgrown: bool,
 }
 
 fn key_hash(parent: NodeId, raw: &str) -> u64 {
@@ -210,6 +217,8 @@ impl Paths {
             key_bytes: 0,
             document: 0,
             collided: HashMap::new(),
+            known_before: 0,
+            overgrown: false,
         };
         paths.forget();
         paths
@@ -251,14 +260,30 @@ impl Paths {
 
     /// Begins a document: all names but the reserved ones are free.
     pub(crate) fn begin_document(&mut self) {
-        if self.nodes.len() > MAXIMUM_NODES || self.key_bytes > MAXIMUM_KEY_BYTES {
+        if self.nodes.len() > MAXIMUM_NODES || self.names.len() > MAXIMUM_NODES || self.key_bytes > MAXIMUM_KEY_BYTES {
             self.forget();
         }
+        self.known_before = self.nodes.len() + self.names.len();
+        self.overgrown = false;
         self.document += 1;
         self.collided.clear();
         for name in self.names.iter_mut().take(RESERVED_NAMES.len()) {
             name.document = self.document;
         }
+    }
+
+    /// That the document at hand brought no more paths and names than may be learned of one.
+    #[inline(always)]
+    pub(crate) fn check_growth(&self, at: usize) -> Result<(), RecordError> {
+        if self.overgrown {
+            return Err(RecordError::new(at, RecordErrorKind::TooManyNames { limit: MAXIMUM_NEW / 2 }));
+        }
+        Ok(())
+    }
+
+    fn is_full(&mut self) -> bool {
+        self.overgrown |= self.nodes.len() + self.names.len() - self.known_before > MAXIMUM_NEW;
+        self.overgrown
     }
 
     fn node(&self, id: NodeId) -> Option<&Node> {
@@ -412,6 +437,9 @@ impl Paths {
         let mut key = String::with_capacity(raw.len());
         push_unescaped(raw, &mut key);
         let node = self.plain_key(parent, &key, raw);
+        if self.overgrown {
+            return node;
+        }
         self.key_bytes += raw.len();
         let spelling = Spelling { parent, raw: raw.into(), node };
         self.spellings.insert_unique(hash, spelling, |known| key_hash(known.parent, &known.raw));
@@ -421,6 +449,9 @@ impl Paths {
     /// Adds the path of a key below a parent.
     #[cold]
     fn add(&mut self, parent: NodeId, key: &str, raw: &str) -> NodeId {
+        if self.is_full() {
+            return parent;
+        }
         let id = NodeId::try_from(self.nodes.len()).unwrap_or(NodeId::MAX);
         let (folded, hash, wanted) = match self.origins.get(parent as usize) {
             Some(above) => (
@@ -531,6 +562,9 @@ impl Paths {
     #[cold]
     #[inline(never)]
     fn claim_other(&mut self, node: NodeId, own: NameId, filled_column: bool) -> NameId {
+        if self.is_full() {
+            return own;
+        }
         let held =
             self.names.get(own as usize).is_some_and(|name| name.holder == node && name.document == self.document);
         let collided = self.collided.entry(node).or_insert(0);

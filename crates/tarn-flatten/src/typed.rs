@@ -58,6 +58,7 @@ impl<V: Visitor> Work for ItemWalk<'_, V> {
                 }
                 Members::Elements(index) => {
                     let node = paths.element(parent, previous, *index);
+                    paths.check_growth(position)?;
                     *index = index.saturating_add(1);
                     node
                 }
@@ -211,6 +212,7 @@ fn elements<S: Scan, V: Visitor>(
     let (mut position, mut previous) = (skip_space(bytes, at + 1), ROOT);
     for index in 0.. {
         let node = paths.element(set, previous, index);
+        paths.check_growth(position)?;
         let token = string::<S>(bytes, position)?;
         let leaf = match tag {
             Tag::NumberSet => here(text, Kind::Number, position + 1, token.end - 1),

@@ -194,6 +194,7 @@ impl<V: Visitor> Work for DocumentWalk<'_, V> {
                             }
                             Members::Elements(index) => {
                                 let node = paths.element(parent, previous, *index);
+                                paths.check_growth(position)?;
                                 *index = index.saturating_add(1);
                                 node
                             }
@@ -293,5 +294,7 @@ pub(crate) fn unexpected_key<S: Scan>(
         return Err(expected(bytes, colon, "`:`"));
     }
     let raw = slice(text, at + 1, token.end - 1);
-    Ok((paths.key(parent, previous, raw, token.escaped), colon + 1))
+    let node = paths.key(parent, previous, raw, token.escaped);
+    paths.check_growth(at)?;
+    Ok((node, colon + 1))
 }

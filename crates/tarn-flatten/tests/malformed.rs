@@ -7,7 +7,7 @@ use std::io::Write as _;
 
 use flate2::{Compression, write::GzEncoder};
 use support::{Kept, rows_with};
-use tarn_flatten::{Flattener, Input, PaddedBuffer, RecordError, RecordErrorKind, Settings};
+use tarn_flatten::{Arrays, Flattener, Input, PaddedBuffer, RecordError, RecordErrorKind, Settings};
 
 fn refused(record: impl AsRef<[u8]>) -> RecordError {
     rows_with(Settings::default(), &[], record.as_ref()).unwrap_err()
@@ -133,6 +133,33 @@ fn a_bomb_is_an_error() {
     assert_eq!(error.kind, RecordErrorKind::TooLarge { limit: 1 << 20 });
     let plain = vec![b' '; (1 << 20) + 1];
     assert_eq!(rows_with(settings, &[], &plain).unwrap_err().kind, RecordErrorKind::TooLarge { limit: 1 << 20 });
+}
+
+#[test]
+fn a_bomb_of_keys_is_an_error() {
+    const MANY: usize = 400_000;
+    let repeated = format!("{{{}}}", vec!["\"a\":1"; MANY].join(","));
+    let different = format!("{{{}}}", (0..MANY).map(|key| format!("\"{key}\":1")).collect::<Vec<_>>().join(","));
+    let escaped = different.replace("\":1", "\\u006b\":1");
+    let elements = format!("{{\"a\":[{}]}}", vec!["1"; MANY].join(","));
+    let indexed = Settings { arrays: Arrays::Index, ..Settings::default() };
+    for (bomb, settings) in [
+        (&repeated, Settings::default()),
+        (&different, Settings::default()),
+        (&escaped, Settings::default()),
+        (&elements, indexed),
+    ] {
+        let mut flattener = Flattener::new(settings);
+        let mut kept = Kept::default();
+        let mut buffer = PaddedBuffer::default();
+        let error = flattener.flat(&gzip(bomb.as_bytes()), &mut kept).unwrap_err();
+        assert!(matches!(error.kind, RecordErrorKind::TooManyNames { .. }), "{error}");
+        let error = flattener.lines(buffer.copy(bomb.as_bytes())).unwrap_err();
+        assert!(matches!(error.kind, RecordErrorKind::TooManyNames { .. }), "{error}");
+        // And it leaves nothing behind.
+        flattener.flat(br#"{"a":{"b":1},"a_b":2}"#, &mut kept).unwrap();
+        assert_eq!(kept.flat.pop().unwrap()[0], ("a_b".to_owned(), "1".to_owned()));
+    }
 }
 
 #[test]

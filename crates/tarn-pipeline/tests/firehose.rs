@@ -171,11 +171,13 @@ fn what_does_not_fit_is_put_back_or_left_to_firehose() {
         };
         assert_eq!(answer["result"], expected);
     }
-    let batch = transform.batch(streamed.as_bytes()).unwrap();
-    assert!(batch.put_backs().is_empty());
-    let failed =
-        answers(batch.response(&outcome)).iter().filter(|answer| answer["result"] == "ProcessingFailed").count();
-    assert_eq!(failed, back.len());
+    for streamed in [&streamed, &streamed.replace("sourceKinesisStreamArn", "sourceMSKArn")] {
+        let batch = transform.batch(streamed.as_bytes()).unwrap();
+        assert!(batch.put_backs().is_empty());
+        let failed =
+            answers(batch.response(&outcome)).iter().filter(|answer| answer["result"] == "ProcessingFailed").count();
+        assert_eq!(failed, back.len());
+    }
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! The function `firehose-transform`: an event of Firehose through one step, [`Delivery`].
 
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use chrono::TimeDelta;
@@ -11,6 +12,9 @@ use tarn_pipeline::names::Key;
 use tarn_pipeline::ports::{Clock, DeliveryStream, ObjectStore};
 use tarn_pipeline::project::{KeptProject, Project};
 use tokio::sync::Mutex;
+
+/// What is left of an invocation's time when nothing is waited for any more.
+const LEFT_FOR_THE_ANSWER: Duration = Duration::from_secs(10);
 
 /// What the function is told by its environment.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -100,6 +104,7 @@ impl Handler for FirehoseTransform {
             objects: self.objects.as_ref(),
             streams: self.settings.puts_back.then_some(self.streams.as_ref()),
             clock: self.clock.as_ref(),
+            until: Instant::now() + invocation.remaining().saturating_sub(LEFT_FOR_THE_ANSWER),
         };
         let (response, delivered) =
             prepared.delivery.deliver(&invocation.body, ports).await.map_err(Failure::permanent)?;

@@ -72,8 +72,8 @@ pub struct CaptureFailure {
 /// Keeps a batch of a DynamoDB stream.
 ///
 /// # Errors
-/// When the event is no batch of a DynamoDB stream, or nothing in it says which records could not be kept: then the whole batch
-/// is to come again. Everything else is told in [`Captured::failures`].
+/// When the event is no batch of a DynamoDB stream, or the first record that could not be kept has no sequence number: then the
+/// whole batch is to come again. Everything else is told in [`Captured::failures`].
 pub async fn capture(
     event: &[u8],
     settings: &CaptureSettings,
@@ -97,7 +97,8 @@ pub async fn capture(
         match keep(table, &records, settings, objects).await {
             Ok(kept) => captured.add(kept),
             Err(error) => {
-                let first = records.iter().find_map(|record| record.head.sequence_number.clone());
+                // What stands before the record that is named would not come again, so it has to be the very first.
+                let first = records.first().and_then(|record| record.head.sequence_number.clone());
                 let sequence_number = first.ok_or_else(|| error.clone())?;
                 captured.failures.push(CaptureFailure { sequence_number, error });
             }

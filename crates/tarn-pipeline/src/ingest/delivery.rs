@@ -3,6 +3,8 @@
 //! Every record is answered, and none is answered `Dropped` before it lies somewhere else: in quarantine, or on the stream again.
 //! Where that fails the answer is `ProcessingFailed`, and Firehose itself delivers the record to its error prefix.
 
+use std::time::Instant;
+
 use chrono::{DateTime, NaiveDate, Utc};
 use chrono_tz::Tz;
 use serde::Deserialize;
@@ -26,6 +28,9 @@ pub struct DeliveryPorts<'a> {
     pub streams: Option<&'a dyn DeliveryStream>,
     /// The time.
     pub clock: &'a dyn Clock,
+    /// When the answer has to be there. What is not kept or put back by then is answered `ProcessingFailed`: else the whole batch
+    /// would come again, and with it what is on the stream again already.
+    pub until: Instant,
 }
 
 /// What became of a batch's records; the counts add up to `records`.
@@ -73,7 +78,7 @@ impl Delivery {
     ) -> Result<(&'a [u8], Delivered), EventError> {
         let batch = self.transform.batch(event)?;
         let (quarantined, put_back) =
-            futures::join!(keep(&self.source, self.timezone, event, &batch, ports), put_back(&batch, ports.streams),);
+            futures::join!(keep(&self.source, self.timezone, event, &batch, ports), put_back(&batch, ports));
         let outcome = Outcome { quarantined, put_back };
         let delivered = count(&batch, &outcome);
         Ok((batch.response(&outcome), delivered))
@@ -98,7 +103,9 @@ async fn keep(source: &str, timezone: Tz, event: &[u8], batch: &Batch<'_>, ports
     let arrival = Arrival::of(event, timezone, ports.clock);
     let records = batch.quarantined(&arrival.origin(source));
     let key = layout::quarantine(source).join(&format!("{}.ndjson", arrival.name));
-    match quarantine::write(&key, &records, ports.objects).await {
+    let written = tokio::time::timeout_at(ports.until.into(), quarantine::write(&key, &records, ports.objects));
+    let late = || Err(StepError::transient("the bucket did not answer in time"));
+    match written.await.unwrap_or_else(|_| late()) {
         Ok(()) => {
             let first = records.first().map(|record| record.reason.as_str()).unwrap_or_default();
             tracing::warn!(%key, records = records.len(), first_reason = first, "records went to quarantine");
@@ -112,12 +119,12 @@ async fn keep(source: &str, timezone: Tz, event: &[u8], batch: &Batch<'_>, ports
 }
 
 /// Puts what does not fit back on its stream; for each record, whether it is there.
-async fn put_back(batch: &Batch<'_>, streams: Option<&dyn DeliveryStream>) -> Vec<bool> {
-    let (Some(streams), false) = (streams, batch.put_backs().is_empty()) else { return Vec::new() };
+async fn put_back(batch: &Batch<'_>, ports: DeliveryPorts<'_>) -> Vec<bool> {
+    let (Some(streams), false) = (ports.streams, batch.put_backs().is_empty()) else { return Vec::new() };
     let arn = batch.delivery_stream();
     let stream = arn.rsplit('/').next().unwrap_or_default();
     let records = batch.put_backs().iter().map(|PutBack { record, .. }| record.clone().into()).collect();
-    let answers = streams.put(stream, records).await;
+    let answers = streams.put(stream, records, ports.until).await;
     let refused: Vec<_> = answers.iter().filter_map(|answer| answer.as_ref().err()).collect();
     match refused.first() {
         Some(error) => {

@@ -47,6 +47,8 @@ use crate::ingest::{contract, interpret};
 
 /// The largest answer that Lambda takes from a function that is called synchronously, in bytes.
 pub const LARGEST_RESPONSE: usize = 6_291_556;
+/// The largest record after unpacking, in bytes.
+const LARGEST_RECORD: usize = 16 << 20;
 /// What is left free of it.
 const MARGIN: usize = 4 << 10;
 
@@ -90,8 +92,9 @@ impl Transform {
         largest_response: usize,
     ) -> Self {
         let limit = largest_response.saturating_sub(MARGIN);
-        // More lines than that fit in no answer.
-        let settings = Settings { max_line_bytes: limit / 4 * 3, ..settings };
+        // More lines than that fit in no answer; and a record that unpacks to more is one of a few kilobytes that were made to.
+        let max_record_bytes = settings.max_record_bytes.min(LARGEST_RECORD);
+        let settings = Settings { max_line_bytes: limit / 4 * 3, max_record_bytes, ..settings };
         let flattener = match contract {
             Some(contract) => Flattener::with_contract(settings, contract),
             None => Flattener::new(settings),

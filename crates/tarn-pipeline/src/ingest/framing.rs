@@ -27,6 +27,8 @@ const PAGE: u64 = 4096;
 const PAGE_BYTES: usize = 4096;
 /// The largest file that is read as one JSON text.
 const LARGEST_JSON: u64 = 256 << 20;
+/// The longest line; a gzip file of some megabytes can hold one of gigabytes.
+const LONGEST_LINE: usize = 256 << 20;
 
 /// How records stand in an object.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -213,6 +215,13 @@ impl Lines {
                 return Ok((self.start < self.end).then(|| self.take(self.end, 0)));
             }
             let unfinished = self.end - self.start;
+            if unfinished > LONGEST_LINE {
+                let (key, offset) = (&self.key, self.offset);
+                let message = format!("the line at byte {offset} of `{key}` is longer than {LONGEST_LINE} bytes");
+                return Err(
+                    StepError::permanent(message).with_hint("write one record a line (NDJSON); take this one out")
+                );
+            }
             self.fill()?;
             searched = self.start + unfinished;
         }

@@ -1,5 +1,7 @@
 //! A stream that takes records and delivers them in batches, as Firehose does.
 
+use std::time::Instant;
+
 use async_trait::async_trait;
 use bytes::Bytes;
 
@@ -19,6 +21,7 @@ pub trait DeliveryStream: Send + Sync {
     /// Puts records on the stream of this name; one answer per record, in their order.
     ///
     /// A record whose answer is `Ok` is in the stream's keeping. One with an error may have been taken all the same when the
-    /// connection broke in between, so a reader has to bear records that come twice.
-    async fn put(&self, stream: &str, records: Vec<Bytes>) -> Vec<Result<(), DeliveryError>>;
+    /// connection broke in between, so a reader has to bear records that come twice. The answers are there by `until`: what was
+    /// not taken by then has an error.
+    async fn put(&self, stream: &str, records: Vec<Bytes>, until: Instant) -> Vec<Result<(), DeliveryError>>;
 }

@@ -106,6 +106,7 @@ impl Event {
                 b"invocationId" => (&mut read.invocation_id, "invocationId"),
                 b"deliveryStreamArn" => (&mut read.delivery_stream, "deliveryStreamArn"),
                 b"sourceKinesisStreamArn" => (&mut read.source_stream, "sourceKinesisStreamArn"),
+                b"sourceMSKArn" => (&mut read.source_stream, "sourceMSKArn"),
                 b"records" => {
                     if std::mem::replace(&mut found, true) {
                         return Err(EventError::Repeated { member: "records", at });
