@@ -10,6 +10,9 @@ A fault is posted as JSON to `/tarn-account/faults` and is used up by what it st
     {"unprocessed": 5, "times": 2}
     {"operation": "(?!Get|List|Head).*", "skip": 7, "hold": true}
     {"service": "slack", "error": "rate_limited", "status": 429, "retry_after": 1}
+    {"function": "tarn-shop-athena-ctas", "crash": "end"}
+    {"function": "tarn-shop-mart-load-.*", "stall": "start", "skip": 1}
+    {"function": "tarn-shop-dynamodb-capture", "throttle": true, "times": 2}
 
 `skip` lets so many pass before the first is struck. `at` is one of `start` (nothing was written), `half` (half of the files),
 `files` (all files, but no table and no partition) and `end` (everything is done, and yet it says it failed).
@@ -17,6 +20,8 @@ A fault is posted as JSON to `/tarn-account/faults` and is used up by what it st
 With `error`, a statement fails for good with this code; without, with one that a second try may get past.
 `hold` lets a call wait before its work, or with `after` behind it, until all faults are forgotten; then it fails. `GET faults/held` tells how
 many wait so: time to kill the caller. A fault without `service` strikes calls of all of them.
+A function's fault strikes an invocation, whoever asks for it. `crash` kills its process and `stall` lets it run out of time, without waiting for
+that: at the `start`, when it has taken the event, or at the `end`, when its work is done and nobody has heard of it. `throttle` refuses it.
 A statement's fault may carry `scanned`, bytes that the statement then says it read, instead of `at`.
 """
 import json
@@ -30,6 +35,7 @@ from werkzeug.wrappers import Response
 
 from account.calls import Call
 
+MOMENTS = ("start", "end")
 STAGES = ("start", "half", "files", "end")
 
 
@@ -49,6 +55,10 @@ class Fault:
     at: str | None = None
     scanned: int | None = None
     unprocessed: int | None = None
+    function: str | None = None
+    crash: str | None = None
+    stall: str | None = None
+    throttle: bool = False
     hold: bool = False
     skip: int = 0
     times: int = 1
@@ -62,7 +72,11 @@ class Fault:
                 raise ValueError("a statement's fault needs `at`, `scanned` or `delay`")
         elif self.operation is not None:
             re.compile(self.operation)
-        if self.statement is None and self.unprocessed is None:
+        if self.function is not None:
+            re.compile(self.function)
+            if sum(map(bool, (self.crash, self.stall, self.throttle))) != 1 or any(each not in (*MOMENTS, None) for each in (self.crash, self.stall)):
+                raise ValueError(f"a function's fault needs one of `crash` and `stall`, each one of {', '.join(MOMENTS)}, and `throttle`")
+        elif self.statement is None and self.unprocessed is None:
             if (self.service is None and self.operation is None) or (self.error is None and not self.delay and not self.hold):
                 raise ValueError("a fault needs `service` or `operation` with `error`, `delay` or `hold`, or `statement`, or `unprocessed`")
 
@@ -122,6 +136,7 @@ class Faults:
         return self._take(
             lambda fault: fault.statement is None
             and fault.unprocessed is None
+            and fault.function is None
             and fault.service in (call.service, None)
             and (fault.operation is None or re.fullmatch(fault.operation, call.operation) is not None)
         )
@@ -131,6 +146,10 @@ class Faults:
         return self._take(
             lambda fault: fault.statement is not None and re.search(fault.statement, sql, re.IGNORECASE | re.DOTALL) is not None
         )
+
+    def of_function(self, name: str) -> Fault | None:
+        """The fault for this invocation of a function."""
+        return self._take(lambda fault: fault.function is not None and re.fullmatch(fault.function, name) is not None)
 
     def unprocessed(self) -> int:
         """How many keys BatchGetPartition leaves out this time."""

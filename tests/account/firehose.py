@@ -75,7 +75,7 @@ class Delivery:
         })  # fmt: skip
         why = ""
         for _ in range(ATTEMPTS):
-            answer, error, _ = functions.invoke(function, event)
+            answer, error, _ = functions.invoke_by_service(function, event)
             why = answer
             if error is None and len(answer.encode()) <= LARGEST_ANSWER:
                 break

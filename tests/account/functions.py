@@ -17,7 +17,7 @@ import zipfile
 from pathlib import Path
 from typing import Any, Mapping
 
-from account import leftovers
+from account import alarms, faults, leftovers
 from account.clock import CLOCK
 
 _ASYNCHRONOUS_PAUSE = 0.2
@@ -33,6 +33,8 @@ class Sandbox:
         self.environment = dict(function.environment_vars)
         self._events: queue.Queue[tuple[str, bytes]] = queue.Queue()
         self._taken: float | None = None
+        self._fault: faults.Fault | None = None
+        self._is_stalled = False
         self._answers: dict[str, queue.Queue[tuple[str, str | None]]] = {}
         self._folder = leftovers.folder("function")
         zipfile.ZipFile(io.BytesIO(function.code_bytes)).extractall(self._folder)
@@ -64,8 +66,9 @@ class Sandbox:
         """Whether it still runs, with the function's present code and settings."""
         return self.process.poll() is None and self.code == function.code_sha_256 and self.environment == dict(function.environment_vars)
 
-    def invoke(self, event: bytes) -> tuple[str, str | None, str]:
+    def invoke(self, event: bytes, fault: faults.Fault | None = None) -> tuple[str, str | None, str]:
         """Hands over one event; answer, kind of error or None, and what was logged."""
+        self._fault, self._is_stalled = fault, False
         request, timeout, before = str(uuid.uuid4()), int(self.function.timeout), self._log.stat().st_size
         self._answers[request] = queue.Queue()
         self._events.put((request, event))
@@ -81,7 +84,7 @@ class Sandbox:
                     said = f"signal: {-status}" if status < 0 else f"exit status {status}"
                     answer, error = _error("Runtime.ExitError", f"RequestId: {request} Error: Runtime exited with error: {said}"), "Unhandled"
                     break
-                if time.monotonic() > (waiting_until if self._taken is None else self._taken + timeout):
+                if self._is_stalled or time.monotonic() > (waiting_until if self._taken is None else self._taken + timeout):
                     self.stop()
                     stamp = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime())
                     answer, error = _error("Sandbox.Timedout", f"{stamp}.000Z {request} Task timed out after {timeout}.00 seconds"), "Unhandled"
@@ -89,6 +92,15 @@ class Sandbox:
         with open(self._log, "rb") as log:
             log.seek(before)
             return answer, error, log.read().decode(errors="replace")
+
+    def strikes(self, moment: str) -> bool:
+        """Whether a fault strikes now; the process is killed, or as good as out of time."""
+        if self._fault is None or moment not in (self._fault.crash, self._fault.stall):
+            return False
+        if self._fault.crash:
+            self.process.kill()
+        self._is_stalled = self._fault.stall is not None
+        return True
 
     def processor_seconds(self) -> float:
         """What the process has used so far; 0 for one that has ended."""
@@ -115,6 +127,9 @@ class Sandbox:
             def do_GET(self) -> None:
                 request, event = sandbox._events.get()
                 sandbox._taken = time.monotonic()
+                if sandbox.strikes("start"):
+                    self.close_connection = True
+                    return
                 function = sandbox.function
                 self._answer(200, event, {
                     "content-type": "application/json", "lambda-runtime-aws-request-id": request,
@@ -125,6 +140,9 @@ class Sandbox:
 
             def do_POST(self) -> None:
                 body, parts = self._body().decode(errors="replace"), self.path.split("/")
+                if sandbox.strikes("end"):
+                    self.close_connection = True
+                    return
                 answers = sandbox._answers.get(parts[-2])
                 if answers is not None:
                     answers.put((body, "Unhandled" if parts[-1] == "error" else None))
@@ -186,7 +204,7 @@ class Pool:
             used["milliseconds"] += wall * 1000
             used["processor_milliseconds"] += processor * 1000
 
-    def invoke(self, function: Any, event: bytes) -> tuple[str, str | None, str]:
+    def invoke(self, function: Any, event: bytes, fault: faults.Fault | None = None) -> tuple[str, str | None, str]:
         """Runs one event in an idle process, or in a new one."""
         sandbox = None
         with self._lock:
@@ -201,7 +219,7 @@ class Pool:
         except (ValueError, OSError, zipfile.BadZipFile) as error:
             return _error("Runtime.InvalidEntrypoint", str(error)), "Unhandled", ""
         begun, before = time.monotonic(), sandbox.processor_seconds()
-        answer = sandbox.invoke(event)
+        answer = sandbox.invoke(event, fault)
         self._count(function.function_name, time.monotonic() - begun, sandbox.processor_seconds() - before)
         if sandbox.process.poll() is None:
             with self._lock:
@@ -216,13 +234,35 @@ def _error(kind: str, message: str) -> str:
     return json.dumps({"errorType": kind, "errorMessage": message})
 
 
+class Throttled(Exception):
+    """An invocation that was refused: the concurrency is used up."""
+
+
 def invoke(function: Any, event: Any) -> tuple[str, str | None, str]:
     """Runs a function of moto's; answer, kind of error or None, and the log, which goes to CloudWatch Logs too."""
     body = event if isinstance(event, (str, bytes)) else json.dumps(event, default=_binary)
+    named = {"FunctionName": function.function_name}
+    fault = faults.FAULTS.of_function(function.function_name)
+    if fault is not None and fault.throttle:
+        alarms.METRICS.count("AWS/Lambda", "Throttles", named)
+        raise Throttled("Rate Exceeded.")
     function.logs_backend.ensure_log_group(function.logs_group_name)
-    answer, error, log = POOL.invoke(function, body.encode() if isinstance(body, str) else body)
+    answer, error, log = POOL.invoke(function, body.encode() if isinstance(body, str) else body, fault)
     function.save_logs(log)
+    alarms.METRICS.count("AWS/Lambda", "Invocations", named)
+    if error is not None:
+        alarms.METRICS.count("AWS/Lambda", "Errors", named)
+    for line in log.splitlines():
+        alarms.METRICS.count_line(line)
     return answer, error, log
+
+
+def invoke_by_service(function: Any, event: Any) -> tuple[str, str | None, str]:
+    """As `invoke`, for services that take a refusal as one more error."""
+    try:
+        return invoke(function, event)
+    except Throttled as refusal:
+        return _error("TooManyRequestsException", str(refusal)), "Throttled", ""
 
 
 def _binary(value: Any) -> str:
@@ -244,7 +284,7 @@ def _invoke_later(function: Any, event: Any) -> None:
     for attempt in range(attempts):
         if attempt:
             CLOCK.sleep(_ASYNCHRONOUS_PAUSE)
-        answer, error, _ = invoke(function, event)
+        answer, error, _ = _invoke_when_there_is_room(function, event)
         if error is None:
             return
     from moto.sns.models import sns_backends
@@ -268,6 +308,15 @@ def _invoke_later(function: Any, event: Any) -> None:
             sns_backends[function.account_id][target.split(":")[3]].publish(message, arn=target)
 
 
+def _invoke_when_there_is_room(function: Any, event: Any) -> tuple[str, str | None, str]:
+    """Events wait while a function is held back; that is no try of theirs."""
+    while True:
+        try:
+            return invoke(function, event)
+        except Throttled:
+            CLOCK.sleep(_ASYNCHRONOUS_PAUSE)
+
+
 def _event_configuration(function: Any) -> dict[str, Any]:
     configured = getattr(function, "event_invoke_config", None) or []
     return configured[0] if isinstance(configured, list) and configured else configured if isinstance(configured, dict) else {}
@@ -275,7 +324,11 @@ def _event_configuration(function: Any) -> dict[str, Any]:
 
 def mend() -> None:
     """Puts real processes in the place of moto's containers."""
+    from moto.awslambda.exceptions import LambdaClientError
     from moto.awslambda.models import LambdaFunction
+
+    class TooManyRequests(LambdaClientError):
+        code = 429
 
     def invoke_for_moto(self: Any, body: Any, request_headers: Any, response_headers: Any) -> bytes:
         event = body if body else "{}"
@@ -285,7 +338,10 @@ def mend() -> None:
             return b""
         if kind == "DryRun":
             return b""
-        answer, error, log = invoke(self, event)
+        try:
+            answer, error, log = invoke(self, event)
+        except Throttled as refusal:
+            raise TooManyRequests("TooManyRequestsException", str(refusal)) from None
         if error:
             response_headers["x-amz-function-error"] = error
         response_headers["x-amz-log-result"] = base64.b64encode(log.encode()[-4096:]).decode()

@@ -3,7 +3,7 @@
 
 def apply() -> None:
     """Applies them; moto must be imported and no request answered yet."""
-    from account import events, exports, firehose, functions, gaps, glue, lakeformation, stepfunctions, streams
+    from account import alarms, events, exports, firehose, functions, gaps, glue, lakeformation, stepfunctions, streams
     from account.athena import api
 
     glue.mend()
@@ -16,3 +16,4 @@ def apply() -> None:
     lakeformation.mend()
     gaps.mend()
     exports.mend()
+    alarms.mend()

@@ -207,9 +207,12 @@ def _mend_time() -> None:
     callbacks._DELAY_SECONDS_SYNC_CONDITION_CHECK = 0.1
 
 
+_METRICS = {"SUCCEEDED": "ExecutionsSucceeded", "FAILED": "ExecutionsFailed", "TIMED_OUT": "ExecutionsTimedOut", "ABORTED": "ExecutionsAborted"}
+
+
 def _tell(execution: Any) -> None:
     """Sends the event of an execution that began or ended."""
-    from account import events
+    from account import alarms, events
 
     described = json.loads(json.dumps(execution.to_describe_output(), default=lambda value: value.timestamp()))
     detail = {
@@ -218,12 +221,28 @@ def _tell(execution: Any) -> None:
         "inputDetails": {"included": True}, "outputDetails": {"included": True} if described.get("output") else None,
     }  # fmt: skip
     region, account_id = execution.exec_arn.split(":")[3:5]
+    metric = _METRICS.get(described["status"])
+    if metric:
+        alarms.METRICS.count("AWS/States", metric, {"StateMachineArn": described["stateMachineArn"]})
     event = {
         "version": "0", "id": str(uuid.uuid4()), "detail-type": "Step Functions Execution Status Change", "source": "aws.states",
         "account": account_id, "time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()), "region": region,
         "resources": [execution.exec_arn], "detail": detail,
     }  # fmt: skip
     events.publish(account_id, region, event)
+
+
+def _stop_children(execution: Any) -> None:
+    """Whoever waited for these executions waits no more: they are stopped with it."""
+    from moto.stepfunctions.responses import get_backend
+
+    region, account_id = execution.exec_arn.split(":")[3:5]
+    backend = get_backend(account_id, region)
+    for machine in list(backend.state_machines):
+        for child in list(machine.executions):
+            given = child.input_data if isinstance(child.input_data, dict) else {}
+            if child.exec_status == "RUNNING" and given.get("AWS_STEP_FUNCTIONS_STARTED_BY_EXECUTION_ID") == execution.exec_arn:
+                backend.stop_execution(child.exec_arn)
 
 
 def _mend_events() -> None:
@@ -239,8 +258,12 @@ def _mend_events() -> None:
     def end(self: Any) -> None:
         terminated(self)
         _tell(self.execution)
+        _stop_children(self.execution)
 
     Execution.start, BaseExecutionWorkerCommunication.terminated = begin, end
+
+
+_STARTS = threading.Lock()
 
 
 def mend() -> None:
@@ -258,7 +281,9 @@ def mend() -> None:
     start = StepFunctionsParserBackend.start_execution
 
     def start_execution(self: Any, state_machine_arn: str, name: str | None = None, *arguments: Any, **more: Any) -> Any:
-        return start(self, state_machine_arn, name or str(uuid.uuid4()), *arguments, **more)
+        # Of two that start one name at the same moment, one is the second.
+        with _STARTS:
+            return start(self, state_machine_arn, name or str(uuid.uuid4()), *arguments, **more)
 
     StepFunctionsParserBackend.start_execution = start_execution
     default_user_config["stepfunctions"] = {"execute_state_machine": True}

@@ -46,7 +46,7 @@ class Reader:
         attempts, most = 0, self.mapping.max_retry_attempts
         while batch:
             function = get_backend(self.mapping.account_id, self.mapping.region).get_function(self.mapping.function_arn)
-            answer, error, _ = functions.invoke(function, {"Records": batch})
+            answer, error, _ = functions.invoke_by_service(function, {"Records": batch})
             first = 0 if error else self._first_failed(batch, answer)
             if first is None:
                 return

@@ -68,6 +68,69 @@ class Services(Lake):
         self.assertIn("Task timed out after 1.00 seconds", self.invoke(arn, {"sleep": 3})[0]["errorMessage"])
         self.assertEqual(self.invoke(arn, {"a": 2})[1], None)
 
+    def test_a_function_is_killed_stalled_and_held_back_on_demand(self) -> None:
+        arn = self.function(Timeout=60)
+        name = arn.split(":")[-1]
+        for fault, kind in [({"crash": "start"}, "Runtime.ExitError"), ({"crash": "end"}, "Runtime.ExitError"), ({"stall": "end"}, "Sandbox.Timedout")]:
+            side("POST", "faults", {"function": name, **fault})
+            answer, error = self.invoke(arn, {"a": 1})
+            self.assertEqual((answer["errorType"], error), (kind, "Unhandled"), fault)
+            self.assertEqual(self.invoke(arn, {"a": 2}), ({"echo": {"a": 2}, "greeting": "hello"}, None))
+        side("POST", "faults", {"function": name, "throttle": True})
+        with self.assertRaises(botocore.exceptions.ClientError) as raised:
+            self.invoke(arn, {"a": 1})
+        self.assertEqual(raised.exception.response["Error"]["Code"], "TooManyRequestsException")
+        self.assertEqual(raised.exception.response["ResponseMetadata"]["HTTPStatusCode"], 429)
+        self.assertEqual(self.invoke(arn, {"a": 3})[1], None)
+        # A state machine hears of each by the name that AWS gives it.
+        task = {
+            "Type": "Task", "Resource": "arn:aws:states:::lambda:invoke", "Parameters": {"FunctionName": arn, "Payload.$": "$"}, "End": True,
+            "Retry": [{"ErrorEquals": ["Runtime.ExitError", "Sandbox.Timedout", "Lambda.TooManyRequestsException"], "IntervalSeconds": 1, "MaxAttempts": 3}],
+        }  # fmt: skip
+        for fault in ({"crash": "start"}, {"stall": "start"}, {"throttle": True}):
+            side("POST", "faults", {"function": name, **fault})
+        side("POST", "clock", {"speed": 60})
+        self.addCleanup(side, "DELETE", "clock")
+        self.assertEqual(self.execute({"StartAt": "Call", "States": {"Call": task}}, {"a": 4})["status"], "SUCCEEDED")
+        self.assertEqual(side("GET", "faults"), [])
+
+    def test_an_alarm_rings_once_and_is_over(self) -> None:
+        side("POST", "clock", {"speed": 60})
+        self.addCleanup(side, "DELETE", "clock")
+        listener, watched = self.function(), self.function()
+        topic = client("sns").create_topic(Name=self.database)["TopicArn"]
+        client("sns").subscribe(TopicArn=topic, Protocol="lambda", Endpoint=listener)
+        alarms = client("cloudwatch")
+        alarms.put_metric_alarm(
+            AlarmName=self.database, Namespace="AWS/Lambda", MetricName="Errors", Dimensions=[{"Name": "FunctionName", "Value": watched.split(":")[-1]}],
+            Statistic="Sum", Period=60, EvaluationPeriods=1, ComparisonOperator="GreaterThanThreshold", Threshold=0, TreatMissingData="notBreaching",
+            AlarmActions=[topic], OKActions=[topic],
+        )  # fmt: skip
+
+        def heard() -> list[tuple[str, str]]:
+            messages = [json.loads(event["Records"][0]["Sns"]["Message"]) for event in self.notes()]
+            return [(message["OldStateValue"], message["NewStateValue"]) for message in messages]
+
+        self.wait(lambda: heard() == [("INSUFFICIENT_DATA", "OK")])
+        for _ in range(3):
+            self.invoke(watched, {"fail": "no"})
+        expected = [("INSUFFICIENT_DATA", "OK"), ("OK", "ALARM"), ("ALARM", "OK")]
+        self.wait(lambda: heard() == expected)
+        alarms.delete_alarms(AlarmNames=[self.database])
+
+    def test_who_is_waited_for_stops_with_who_waits(self) -> None:
+        child = {"StartAt": "Wait", "States": {"Wait": {"Type": "Wait", "Seconds": 600, "End": True}}}
+        child_arn = self.machines.create_state_machine(name=f"{self.database}-child", definition=json.dumps(child), roleArn=self.role)["stateMachineArn"]
+        given = {"StateMachineArn": child_arn, "Input": {"AWS_STEP_FUNCTIONS_STARTED_BY_EXECUTION_ID.$": "$$.Execution.Id"}}
+        start = {"Type": "Task", "Resource": "arn:aws:states:::states:startExecution.sync:2", "Parameters": given, "End": True}
+        parent = {"StartAt": "Start", "States": {"Start": start}}
+        parent_arn = self.machines.create_state_machine(name=f"{self.database}-parent", definition=json.dumps(parent), roleArn=self.role)["stateMachineArn"]
+        execution = self.machines.start_execution(stateMachineArn=parent_arn)["executionArn"]
+        running = self.wait(lambda: self.machines.list_executions(stateMachineArn=child_arn)["executions"])[0]
+        self.machines.stop_execution(executionArn=execution)
+        self.wait(lambda: self.machines.describe_execution(executionArn=running["executionArn"])["status"] == "ABORTED")
+        self.assertEqual(self.machines.describe_execution(executionArn=execution)["status"], "ABORTED")
+
     def test_an_event_that_fails_for_good_is_a_dead_letter(self) -> None:
         queue = self.queues.create_queue(QueueName=self.database)["QueueUrl"]
         letters = self.queues.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
