@@ -149,10 +149,25 @@ def _change(account_id: str, region: str, alarm: Any, state: str, reason: str) -
         "NewStateValue": state, "NewStateReason": reason, "StateChangeTime": moment, "Region": region, "AlarmArn": alarm.alarm_arn,
         "OldStateValue": before, "OKActions": alarm.ok_actions, "AlarmActions": alarm.alarm_actions,
         "InsufficientDataActions": alarm.insufficient_data_actions,
-        "Trigger": {"MetricName": alarm.metric_name, "Namespace": alarm.namespace, "Threshold": alarm.threshold},
+        "Trigger": _trigger(alarm),
     })  # fmt: skip
     for topic in actions:
         threading.Thread(target=_publish, args=(account_id, topic, message, f'{state}: "{alarm.name}"'), daemon=True).start()
+
+
+def _trigger(alarm: Any) -> dict[str, Any]:
+    def metric(each: Any) -> dict[str, Any]:
+        dimensions = [{"name": dimension.name, "value": dimension.value} for dimension in each.dimensions or []]
+        return {"Namespace": each.namespace, "MetricName": each.metric_name, "Dimensions": dimensions}
+
+    if not alarm.metric_data_queries:
+        return {**metric(alarm), "Statistic": alarm.statistic, "Period": alarm.period, "Threshold": alarm.threshold}
+    parts = []
+    for query in alarm.metric_data_queries:
+        stat = query.metric_stat
+        own = {"Expression": query.expression} if query.expression else {"MetricStat": {"Metric": metric(stat.metric), "Period": stat.period, "Stat": stat.stat}}
+        parts.append({"Id": query.id, **own, "ReturnData": bool(query.expression)})
+    return {"Metrics": parts, "Threshold": alarm.threshold}
 
 
 def _publish(account_id: str, topic: str, message: str, subject: str) -> None:

@@ -13,6 +13,7 @@ A fault is posted as JSON to `/tarn-account/faults` and is used up by what it st
     {"function": "tarn-shop-athena-ctas", "crash": "end"}
     {"function": "tarn-shop-mart-load-.*", "stall": "start", "skip": 1}
     {"function": "tarn-shop-dynamodb-capture", "throttle": true, "times": 2}
+    {"function": "tarn-shop-dynamodb-capture", "event": "order-17", "crash": "start", "times": 100}
 
 `skip` lets so many pass before the first is struck. `at` is one of `start` (nothing was written), `half` (half of the files),
 `files` (all files, but no table and no partition) and `end` (everything is done, and yet it says it failed).
@@ -22,6 +23,7 @@ With `error`, a statement fails for good with this code; without, with one that 
 many wait so: time to kill the caller. A fault without `service` strikes calls of all of them.
 A function's fault strikes an invocation, whoever asks for it. `crash` kills its process and `stall` lets it run out of time, without waiting for
 that: at the `start`, when it has taken the event, or at the `end`, when its work is done and nobody has heard of it. `throttle` refuses it.
+With `event` it strikes events only in which this pattern is found.
 A statement's fault may carry `scanned`, bytes that the statement then says it read, instead of `at`.
 """
 import json
@@ -56,6 +58,7 @@ class Fault:
     scanned: int | None = None
     unprocessed: int | None = None
     function: str | None = None
+    event: str | None = None
     crash: str | None = None
     stall: str | None = None
     throttle: bool = False
@@ -74,6 +77,7 @@ class Fault:
             re.compile(self.operation)
         if self.function is not None:
             re.compile(self.function)
+            re.compile(self.event or "")
             if sum(map(bool, (self.crash, self.stall, self.throttle))) != 1 or any(each not in (*MOMENTS, None) for each in (self.crash, self.stall)):
                 raise ValueError(f"a function's fault needs one of `crash` and `stall`, each one of {', '.join(MOMENTS)}, and `throttle`")
         elif self.statement is None and self.unprocessed is None:
@@ -147,9 +151,13 @@ class Faults:
             lambda fault: fault.statement is not None and re.search(fault.statement, sql, re.IGNORECASE | re.DOTALL) is not None
         )
 
-    def of_function(self, name: str) -> Fault | None:
+    def of_function(self, name: str, event: str) -> Fault | None:
         """The fault for this invocation of a function."""
-        return self._take(lambda fault: fault.function is not None and re.fullmatch(fault.function, name) is not None)
+        return self._take(
+            lambda fault: fault.function is not None
+            and re.fullmatch(fault.function, name) is not None
+            and (fault.event is None or re.search(fault.event, event) is not None)
+        )
 
     def unprocessed(self) -> int:
         """How many keys BatchGetPartition leaves out this time."""

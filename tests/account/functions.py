@@ -9,6 +9,7 @@ import io
 import json
 import os
 import queue
+import signal
 import subprocess
 import threading
 import time
@@ -99,7 +100,9 @@ class Sandbox:
             return False
         if self._fault.crash:
             self.process.kill()
-        self._is_stalled = self._fault.stall is not None
+        else:
+            self.process.send_signal(signal.SIGSTOP)
+            self._is_stalled = True
         return True
 
     def processor_seconds(self) -> float:
@@ -242,7 +245,7 @@ def invoke(function: Any, event: Any) -> tuple[str, str | None, str]:
     """Runs a function of moto's; answer, kind of error or None, and the log, which goes to CloudWatch Logs too."""
     body = event if isinstance(event, (str, bytes)) else json.dumps(event, default=_binary)
     named = {"FunctionName": function.function_name}
-    fault = faults.FAULTS.of_function(function.function_name)
+    fault = faults.FAULTS.of_function(function.function_name, body if isinstance(body, str) else body.decode(errors="replace"))
     if fault is not None and fault.throttle:
         alarms.METRICS.count("AWS/Lambda", "Throttles", named)
         raise Throttled("Rate Exceeded.")

@@ -8,6 +8,7 @@ import uuid
 from typing import Any
 
 from account import functions
+from account.clock import CLOCK
 from account.events import send_to_queue
 
 # A pause between two tries, and how long records are gathered when no window is configured.
@@ -38,12 +39,15 @@ class Reader:
             time.sleep(min(float(self.mapping.max_batch_window or _GATHER), 1.0))
             with self._changed:
                 batch, self._records = self._records[: self.mapping.batch_size], self._records[self.mapping.batch_size :]
-            self._deliver(batch)
+            self._deliver(batch, time.monotonic())
 
-    def _deliver(self, batch: list[dict[str, Any]]) -> None:
+    def _deliver(self, batch: list[dict[str, Any]], since: float) -> None:
         from moto.awslambda.utils import get_backend
 
         attempts, most = 0, self.mapping.max_retry_attempts
+        # How old records may become, by the account's clock.
+        oldest = self.mapping.max_record_age
+        until = since + int(oldest) / CLOCK.speed if oldest is not None and int(oldest) > 0 else None
         while batch:
             function = get_backend(self.mapping.account_id, self.mapping.region).get_function(self.mapping.function_arn)
             answer, error, _ = functions.invoke_by_service(function, {"Records": batch})
@@ -55,11 +59,14 @@ class Reader:
                 batch, attempts = batch[first:], 0
             attempts += 1
             if most is not None and 0 <= int(most) < attempts:
-                self._give_up(batch, attempts, error)
+                self._give_up(batch, attempts, error, "RetryAttemptsExhausted")
+                return
+            if until is not None and time.monotonic() > until:
+                self._give_up(batch, attempts, error, "RecordAgeExceeded")
                 return
             if self.mapping.bisect_on_error and len(batch) > 1 and first == 0:
                 half = len(batch) // 2
-                self._deliver(batch[:half])
+                self._deliver(batch[:half], since)
                 batch, attempts = batch[half:], 0
             time.sleep(_PAUSE)
 
@@ -77,13 +84,13 @@ class Reader:
         numbers = [index for index, record in enumerate(batch) if record["dynamodb"]["SequenceNumber"] in failed]
         return numbers[0] if numbers else 0
 
-    def _give_up(self, batch: list[dict[str, Any]], attempts: int, error: str | None) -> None:
+    def _give_up(self, batch: list[dict[str, Any]], attempts: int, error: str | None, why: str) -> None:
         destination = ((self.mapping.destination_config or {}).get("OnFailure") or {}).get("Destination")
         if not destination or ":sqs:" not in destination:
             return
         moment = datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="milliseconds").replace("+00:00", "Z")
         message = {
-            "requestContext": {"requestId": str(uuid.uuid4()), "functionArn": self.mapping.function_arn, "condition": "RetryAttemptsExhausted",
+            "requestContext": {"requestId": str(uuid.uuid4()), "functionArn": self.mapping.function_arn, "condition": why,
                                "approximateInvokeCount": attempts},
             "responseContext": {"statusCode": 200, "executedVersion": "$LATEST", "functionError": error},
             "version": "1.0", "timestamp": moment,

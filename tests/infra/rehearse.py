@@ -12,6 +12,7 @@ import argparse
 import datetime
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -19,6 +20,8 @@ import time
 import zipfile
 from pathlib import Path
 from typing import Any
+
+import leftovers
 
 ROOT = Path(__file__).resolve().parents[2]
 SCHEDULED_TIME = "<aws.scheduler.scheduled-time>"
@@ -91,10 +94,25 @@ def destroy(arguments: argparse.Namespace) -> None:
     """Removes everything; buckets are told first that they may go with what is in them."""
     arguments.var.append("destroy_data=true")
     terraform(arguments, "apply", "-auto-approve", *variables(arguments))
+    resources = json.loads(terraform(arguments, "state", "pull").stdout)["resources"]
+    buckets = [each["attributes"]["bucket"] for resource in resources if resource["type"] == "aws_s3_bucket" for each in resource["instances"]]
+    named = re.search(r"^name: *(\S+)", (arguments.lake / "tarn.yaml").read_text(), re.MULTILINE)
+    present = _in_account(arguments, named[1] if named else "", buckets)
+    print(f"in the account before: {len(present)} things of the lake", file=sys.stderr)
+    if len(present) < len(buckets) or not buckets:
+        sys.exit("what is deployed is not seen in the account, so nothing could be said of what is left")
     terraform(arguments, "destroy", "-auto-approve", *variables(arguments))
-    left = terraform(arguments, "state", "list").stdout.split()
+    left = terraform(arguments, "state", "list").stdout.split() + _in_account(arguments, named[1] if named else "", buckets)
     if left:
         sys.exit(f"these are left: {', '.join(left)}")
+
+
+def _in_account(arguments: argparse.Namespace, lake: str, buckets: list[str]) -> list[str]:
+    """What the account itself has of the lake, whatever Terraform knows."""
+    os.environ.update(environment(arguments))
+    import boto3
+
+    return leftovers.of_lake(lake, buckets, lambda service: boto3.client(service))
 
 
 def fire(arguments: argparse.Namespace) -> None:
