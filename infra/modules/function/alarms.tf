@@ -7,10 +7,10 @@ resource "aws_cloudwatch_metric_alarm" "errors" {
   metric_name         = "Errors"
   dimensions          = { FunctionName = var.name }
   statistic           = "Sum"
-  period              = 300
+  period              = var.tolerated_errors == 0 ? 300 : 1800
   evaluation_periods  = 1
   comparison_operator = "GreaterThanThreshold"
-  threshold           = 0
+  threshold           = var.tolerated_errors
   treat_missing_data  = "notBreaching"
   alarm_actions       = local.alarms
   tags                = var.tags

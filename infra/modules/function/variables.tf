@@ -69,6 +69,12 @@ variable "alarm_topic_arn" {
   default     = null
 }
 
+variable "tolerated_errors" {
+  description = "Errors within half an hour that are no alarm, because whoever calls the function tries again as often."
+  type        = number
+  default     = 0
+}
+
 variable "dead_letter" {
   description = "Whether events of asynchronous invocations (S3, EventBridge, SNS) that fail for good are kept in a queue."
   type        = bool

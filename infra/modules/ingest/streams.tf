@@ -18,14 +18,16 @@ module "transform" {
   source   = "../function"
   for_each = var.streams
 
-  name               = "${local.prefix}-firehose-transform-${each.key}"
-  description        = "Flattens the records of the stream ${each.key}"
-  zip                = "${var.functions}/firehose-transform.zip"
-  architecture       = var.architecture
-  memory_mb          = 512
-  timeout_seconds    = 300
-  environment        = merge(local.settings, { TARN_SOURCE = each.key })
-  alarm_topic_arn    = var.alarm_topic_arn
+  name            = "${local.prefix}-firehose-transform-${each.key}"
+  description     = "Flattens the records of the stream ${each.key}"
+  zip             = "${var.functions}/firehose-transform.zip"
+  architecture    = var.architecture
+  memory_mb       = 512
+  timeout_seconds = 300
+  environment     = merge(local.settings, { TARN_SOURCE = each.key })
+  alarm_topic_arn = var.alarm_topic_arn
+  # Firehose tries three times more; after the fourth error the records are in its error prefix. Each try may take five minutes.
+  tolerated_errors   = 3
   log_retention_days = var.log_retention_days
   tags               = var.tags
 
