@@ -133,7 +133,15 @@ def _athena() -> type:
                     env=env, error_name=name, event_type=glue.HistoryEventType.TaskFailed, event_details=glue.EventDetails(taskFailedEventDetails=details),
                 ))  # fmt: skip
 
+            ended.stop = lambda: client.stop_query_execution(QueryExecutionId=query_id)  # type: ignore[attr-defined]
             return ended
+
+        def _eval_sync(self, env: Any, sync_resolver: Any, *arguments: Any, **more: Any) -> Any:
+            outcome = super()._eval_sync(env, sync_resolver, *arguments, **more)
+            if not outcome and not env.is_running():
+                # Who waited was stopped, and the query is stopped with it.
+                sync_resolver.stop()
+            return outcome
 
         def _from_error(self, env: Any, ex: Exception) -> Any:
             if isinstance(ex, glue.ClientError):

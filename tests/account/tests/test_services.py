@@ -131,6 +131,22 @@ class Services(Lake):
         self.wait(lambda: self.machines.describe_execution(executionArn=running["executionArn"])["status"] == "ABORTED")
         self.assertEqual(self.machines.describe_execution(executionArn=execution)["status"], "ABORTED")
 
+    def test_a_query_is_stopped_with_the_execution_that_waits_for_it(self) -> None:
+        side("POST", "faults", {"statement": "select 4711", "delay": 60})
+        asked = {"QueryString": "select 4711", "ResultConfiguration": {"OutputLocation": f"s3://{self.bucket}/results/"}}
+        query = {"Type": "Task", "Resource": "arn:aws:states:::athena:startQueryExecution.sync", "Parameters": asked, "End": True}
+        machine = {"StartAt": "Query", "States": {"Query": query}}
+        arn = self.machines.create_state_machine(name=self.database, definition=json.dumps(machine), roleArn=self.role)["stateMachineArn"]
+        execution = self.machines.start_execution(stateMachineArn=arn)["executionArn"]
+
+        def queries() -> list[dict]:
+            found = [self.athena.get_query_execution(QueryExecutionId=each)["QueryExecution"] for each in self.athena.list_query_executions()["QueryExecutionIds"]]
+            return [each for each in found if each["Query"] == "select 4711"]
+
+        self.assertIn(self.wait(queries)[0]["Status"]["State"], ("QUEUED", "RUNNING"))
+        self.machines.stop_execution(executionArn=execution)
+        self.wait(lambda: queries()[0]["Status"]["State"] == "CANCELLED")
+
     def test_an_event_that_fails_for_good_is_a_dead_letter(self) -> None:
         queue = self.queues.create_queue(QueueName=self.database)["QueueUrl"]
         letters = self.queues.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
