@@ -17,6 +17,7 @@ module "alerts" {
   streams            = keys(local.streams)
   tables             = length(local.tables) > 0
   marts              = keys(local.marts)
+  alarms             = concat(module.ingest.alarms, module.orchestration.alarms, flatten(values(module.mart)[*].alarms), flatten(module.snapshots[*].alarms))
   functions          = var.functions
   architecture       = var.architecture
   log_retention_days = var.log_retention_days

@@ -53,6 +53,7 @@ locals {
       buffer_mb      = try(tonumber(said.aws.buffer_mb), null)
       buffer_seconds = try(tonumber(said.aws.buffer_seconds), null)
       table          = try(tostring(said.aws.table), null)
+      table_key      = try(tostring(said.aws.key), null)
       cluster        = try(tostring(said.aws.cluster), null)
       columns = [
         for column in try(said.columns, []) : {

@@ -28,7 +28,7 @@ locals {
       secret          = try(tostring(mart.aws.secret), null)
       subnets         = try([for subnet in mart.aws.subnets : tostring(subnet)], [])
       security_groups = try([for group in mart.aws.security_groups : tostring(group)], [])
-      concurrency     = try(tonumber(mart.aws.concurrency), 5)
+      concurrency     = try(tonumber(mart.aws.concurrency), null)
     } if !startswith(try(tostring(mart.aws.url), tostring(mart.url)), "sqlite:")
   }
 }

@@ -49,8 +49,8 @@ run "quiet" {
     error_message = "the digest is asked for as the function expects it"
   }
   assert {
-    condition     = length(jsondecode(aws_cloudwatch_dashboard.this.dashboard_body).widgets) == 8
-    error_message = "alarms and seven graphs"
+    condition     = length(jsondecode(aws_cloudwatch_dashboard.this.dashboard_body).widgets) == 9
+    error_message = "alarms and eight graphs"
   }
 }
 
@@ -69,6 +69,16 @@ run "loud" {
   assert {
     condition     = aws_sns_topic_subscription.email["data@example.com"].protocol == "email" && aws_sns_topic_subscription.slack[0].protocol == "lambda"
     error_message = "alarms go by mail and to Slack"
+  }
+  assert {
+    condition = jsondecode(aws_sns_topic_subscription.slack[0].filter_policy) == {
+      AlarmName = [{ "anything-but" = ["tarn-shop-workflow-failures", "tarn-shop-backfill-failures", "tarn-shop-aurora-export-failures"] }]
+    }
+    error_message = "Slack is told of a failed run once, by the event that knows the reason"
+  }
+  assert {
+    condition     = aws_cloudwatch_metric_alarm.undelivered.ok_actions == aws_cloudwatch_metric_alarm.undelivered.alarm_actions
+    error_message = "that it is over is told too"
   }
   assert {
     condition     = aws_budgets_budget.month[0].limit_amount == "50" && one(aws_budgets_budget.month[0].cost_filter).values[0] == "user:tarn-lake$shop"

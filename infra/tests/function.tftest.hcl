@@ -56,6 +56,7 @@ run "whole" {
     alarm_topic_arn      = "arn:aws:sns:ap-northeast-1:111122223333:alarms"
     dead_letter          = true
     reserved_concurrency = 3
+    error_periods        = 3
     vpc                  = { subnets = ["subnet-1"], security_groups = ["sg-1"] }
   }
 
@@ -77,6 +78,17 @@ run "whole" {
       alarm.alarm_actions == toset(["arn:aws:sns:ap-northeast-1:111122223333:alarms"])
     ])
     error_message = "all alarms go to the topic"
+  }
+  assert {
+    condition = alltrue([
+      for alarm in [aws_cloudwatch_metric_alarm.errors, aws_cloudwatch_metric_alarm.throttles, aws_cloudwatch_metric_alarm.dead_letters["queue"]] :
+      alarm.ok_actions == alarm.alarm_actions && contains(output.alarms, alarm.alarm_name)
+    ]) && length(output.alarms) == 3
+    error_message = "that they are over is told too, and the dashboard is told of all"
+  }
+  assert {
+    condition     = aws_cloudwatch_metric_alarm.errors.evaluation_periods == 3
+    error_message = "where a state machine tries again, one failure is no news"
   }
 }
 

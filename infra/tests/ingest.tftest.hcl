@@ -20,7 +20,7 @@ variables {
   timezone      = "Asia/Tokyo"
   functions     = "tests/functions"
   streams       = { clicks = { partition = "on", buffer_mb = 64, buffer_seconds = 60 }, beats = {} }
-  tables        = { orders = { table = "prod-orders" }, carts = { table = "prod-carts" } }
+  tables        = { orders = { table = "prod-orders", table_key = "arn:aws:kms:ap-northeast-1:111122223333:key/orders" }, carts = { table = "prod-carts" } }
   table_filters = { carts = [{ eventName = ["INSERT"] }, { eventName = ["REMOVE"] }] }
 }
 
@@ -95,6 +95,10 @@ run "tables" {
   assert {
     condition     = toset([for filter in aws_lambda_event_source_mapping.changes["carts"].filter_criteria[0].filter : filter.pattern]) == toset([jsonencode({ eventName = ["INSERT"] }), jsonencode({ eventName = ["REMOVE"] })]) && length(aws_lambda_event_source_mapping.changes["orders"].filter_criteria) == 0
     error_message = "only what a filter names is left out"
+  }
+  assert {
+    condition     = one(local.table_keys) == "arn:aws:kms:ap-northeast-1:111122223333:key/orders"
+    error_message = "a stream of a table with a key of its owner's is decrypted with that key, and with no other"
   }
   assert {
     condition     = toset([for notice in aws_s3_bucket_notification.kept[0].lambda_function : notice.filter_prefix]) == toset(["raw/carts/", "raw/orders/"])

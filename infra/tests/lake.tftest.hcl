@@ -46,7 +46,8 @@ variables {
       has_contract = true
       columns      = [{ name = "customer_id", type = "bigint" }]
     }
-    unknown = { kind = "table", key = ["id"], has_contract = false, columns = [] }
+    unknown  = { kind = "table", key = ["id"], has_contract = false, columns = [] }
+    invoices = { kind = "snapshot", cluster = "crm", has_contract = false, columns = [] }
   }
 }
 
@@ -220,7 +221,11 @@ run "a_crawler_when_asked" {
 
   assert {
     condition     = [for target in aws_glue_crawler.undescribed[0].s3_target : target.path] == ["s3://test-lake/source/unknown/"]
-    error_message = "the crawler looks at sources without a contract only"
+    error_message = "the crawler looks at sources without a contract only, and not at those that lie where Aurora exported them"
+  }
+  assert {
+    condition     = aws_glue_crawler.undescribed[0].schema_change_policy[0].update_behavior == "UPDATE_IN_DATABASE" && jsondecode(aws_glue_crawler.undescribed[0].configuration).CrawlerOutput.Tables.AddOrUpdateBehavior == "MergeNewColumns"
+    error_message = "new columns are added, and what is known stays"
   }
 }
 

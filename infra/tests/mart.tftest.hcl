@@ -41,7 +41,7 @@ run "by_secret" {
   }
 
   assert {
-    condition     = local.log_in.resources == ["arn:aws:secretsmanager:ap-northeast-1:111122223333:secret:shop/reporting-??????"]
+    condition     = local.log_in.resources == ["arn:aws:secretsmanager:ap-northeast-1:111122223333:secret:mock-AbCdEf"]
     error_message = "one secret is read, the named one"
   }
 }

@@ -20,17 +20,17 @@ variables {
 
 override_module {
   target  = module.workflow
-  outputs = { arn = "arn:aws:states:ap-northeast-1:111122223333:stateMachine:tarn-shop-workflow" }
+  outputs = { arn = "arn:aws:states:ap-northeast-1:111122223333:stateMachine:tarn-shop-workflow", alarms = ["tarn-shop-workflow-failures"] }
 }
 
 override_module {
   target  = module.model
-  outputs = { arn = "arn:aws:states:ap-northeast-1:111122223333:stateMachine:tarn-shop-model", role_arn = "arn:aws:iam::111122223333:role/tarn-shop-model-machine" }
+  outputs = { arn = "arn:aws:states:ap-northeast-1:111122223333:stateMachine:tarn-shop-model", role_arn = "arn:aws:iam::111122223333:role/tarn-shop-model-machine", alarms = ["tarn-shop-model-failures"] }
 }
 
 override_module {
   target  = module.schedule
-  outputs = { arn = "arn:aws:states:ap-northeast-1:111122223333:stateMachine:tarn-shop-schedule" }
+  outputs = { arn = "arn:aws:states:ap-northeast-1:111122223333:stateMachine:tarn-shop-schedule", alarms = ["tarn-shop-schedule-failures"] }
 }
 
 run "schedules" {
@@ -114,6 +114,13 @@ run "rights" {
     error_message = "only marts that are deployed are loaded"
   }
   assert {
+    condition = length(setsubtract(
+      ["tarn-shop-missed-schedules", "tarn-shop-workflow-failures", "tarn-shop-backfill-failures", "tarn-shop-athena-ctas-errors", "tarn-shop-workflow-plan-throttles"],
+      output.alarms,
+    )) == 0
+    error_message = "the dashboard is told of every alarm"
+  }
+  assert {
     condition     = !contains(local.queries[*].sid, "DecryptExports")
     error_message = "a lake without exports has no rights on any"
   }
@@ -128,6 +135,20 @@ run "a_schedule_without_cron_fields" {
 
   variables {
     schedules = { nightly = { cron = "15 3 * * *" } }
+  }
+
+  expect_failures = [var.schedules]
+}
+
+run "a_schedule_whose_name_is_too_long" {
+  command = plan
+
+  module {
+    source = "./modules/orchestration"
+  }
+
+  variables {
+    schedules = { the_first_run_of_the_day_that_has_a_name_as_long_as_a_sentence = { cron = "15 3 * * ? *" } }
   }
 
   expect_failures = [var.schedules]

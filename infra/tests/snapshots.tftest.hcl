@@ -30,6 +30,10 @@ run "rights" {
     error_message = "the role is for exports alone"
   }
   assert {
+    condition     = jsondecode(aws_iam_role.export.assume_role_policy).Statement[0].Condition.StringEquals["aws:SourceAccount"] == "111122223333"
+    error_message = "RDS takes the role for this account's exports only"
+  }
+  assert {
     condition     = aws_kms_key.exports.enable_key_rotation && aws_kms_key.exports.deletion_window_in_days == 30
     error_message = "the key that all exports need does not go quickly"
   }

@@ -4,8 +4,9 @@
     policies.py [--explain] infra                                     the state of an applied Terraform folder
     terraform -chdir=infra show -json [PLAN] | policies.py [--explain]
 
-A right is named, never `*`, and so is what it is for: an ARN without a wildcard, or one whose part before the first wildcard names the lake:
-`tarn-<lake>`, its buckets, database or workgroups. What AWS cannot bound stands in `UNBOUNDED`, each with the reason.
+A right is named, never `*`, and so is what it is for: an ARN whose part before the first wildcard names the lake: `tarn-<lake>`, its buckets,
+database or workgroups. Of the services in `OWNED` a whole ARN has to name the lake too; of others it may be somebody else's thing that the lake
+was told of, a secret or a DynamoDB table. What AWS cannot bound, or is everybody's, stands in `UNBOUNDED`, each with the reason.
 """
 import argparse
 import json
@@ -15,10 +16,18 @@ import sys
 from pathlib import Path
 from typing import Any, Iterator, NamedTuple
 
+# Services all of whose things that the lake touches are its own.
+OWNED = {"athena", "events", "firehose", "glue", "lambda", "s3", "scheduler", "sns", "sqs", "states"}
+
 # Actions that take no resource, or none that can be named beforehand: pattern of the action, pattern of the resource, reason.
 UNBOUNDED = [
     (r"ec2:(Assign|Unassign)PrivateIpAddresses|ec2:(Create|Delete|Describe)NetworkInterfaces?|ec2:Describe(SecurityGroups|Subnets|Vpcs)", r"\*",
      "Lambda asks for them on all resources of the role of a function in a VPC; a Deny keeps the program itself from them"),
+    (r"glue:[A-Za-z]+", r"arn:[^:]+:glue:[^:*]+:[^:*]+:catalog", "an account has one catalogue in a region, which Glue asks for beside databases and tables"),
+    (r"glue:GetDatabases?", r"arn:[^:]+:glue:[^:*]+:[^:*]+:database/default", "Athena looks at it whatever a query reads"),
+    (r"athena:(Get|List)[A-Za-z]+", r"arn:[^:]+:athena:[^:*]+:[^:*]+:datacatalog/AwsDataCatalog", "Glue's catalogue as Athena calls it, one for an account"),
+    (r"athena:List(DataCatalogs|WorkGroups)", r"\*", "a list is of all, or of none"),
+    (r"lakeformation:AddLFTagsToResource", r"\*", "takes no resource: which tags on which tables, the grants of Lake Formation say"),
     (r"lakeformation:GetDataAccess", r"\*", "takes no resource: what is handed out are the grants of Lake Formation"),
     (r"logs:(Create|Get|Update|Delete|List)LogDeliver(y|ies)|logs:(Put|Describe)ResourcePolic(y|ies)|logs:DescribeLogGroups", r"\*",
      "Step Functions sets up the delivery of a machine's log by these, which take no resource"),
@@ -109,8 +118,8 @@ def findings(state: dict[str, Any], names: set[str]) -> tuple[list[Finding], dic
             found.append(Finding(address, "role", f"shares `{role}` with {holders[role]}"))
         holders.setdefault(role, address)
         for attribute, is_of_resource in POLICIES.get(kind, []):
-            for text in _documents(values.get(attribute)):
-                for number, statement in enumerate(_listed(json.loads(text).get("Statement"))):
+            for document in _documents(values.get(attribute)):
+                for number, statement in enumerate(_listed(json.loads(document).get("Statement"))):
                     name = statement.get("Sid") or f"statement {number}"
                     if statement.get("Effect") != "Allow":
                         continue
@@ -162,15 +171,18 @@ def _of_role(statement: dict[str, Any], names: set[str], unbounded: dict[str, st
 
 
 def is_own(resource: str, names: set[str]) -> bool:
-    """Whether an ARN names one thing, or things below a name of the lake's; account and region are named in any case."""
+    """Whether an ARN names one of the lake's things, or things below a name of the lake's; account and region are named in any case."""
     parts = resource.split(":", 5)
     if len(parts) < 6 or parts[0] != "arn" or any("*" in part or "?" in part for part in parts[:5]):
         return False
     # Secrets Manager puts six characters of its own behind a secret's name.
     named = parts[5].removesuffix("-??????") if parts[2] == "secretsmanager" else parts[5]
     before = re.split(r"[*?]", named, maxsplit=1)[0]
+    if parts[2] == "s3":
+        # A bucket's name is a whole one: `shop-lake-of-others` is another bucket.
+        return before.split("/")[0] in names and (before == named or "/" in before)
     if before == named:
-        return True
+        return parts[2] not in OWNED or any(re.search(rf"(?:^|[/:]){re.escape(name)}(?:$|[/:-])", named) for name in names)
     # The name must have ended before the wildcard begins: `shop-lake*` is `shop-lake-of-others` too.
     return any(re.search(rf"(?:^|[/:]){re.escape(name)}[/:-]", before) for name in names)
 
@@ -201,7 +213,8 @@ def _permission(address: str, values: dict[str, Any]) -> Iterator[Finding]:
         yield Finding(address, "permission", f"everybody at `{values.get('principal')}` may call the function: say the source's ARN")
 
 
-def _text(given: Path | None) -> str:
+def text(given: Path | None) -> str:
+    """What Terraform shows of a folder, a file of that, or standard input."""
     if given is None:
         return sys.stdin.read()
     if not given.is_dir():
@@ -217,7 +230,7 @@ def main() -> None:
     parser.add_argument("--explain", action="store_true", help="tell the rights that AWS cannot bound, with the reasons")
     parser.add_argument("state", nargs="?", type=Path, help="an applied Terraform folder, or output of `terraform show -json`; standard input when none")
     arguments = parser.parse_args()
-    state = json.loads(_text(arguments.state))
+    state = json.loads(text(arguments.state))
     names = own_names(state)
     policies = sum(1 for each in resources(state) for attribute, _ in POLICIES.get(each["type"], []) for _ in _documents(each["values"].get(attribute)))
     if policies == 0:

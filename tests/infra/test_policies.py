@@ -37,6 +37,15 @@ class Policies(unittest.TestCase):
         ):  # fmt: skip
             self.assertEqual(self.problems(statement(Action="x:Do", Resource=resource)), [], resource)
 
+    def test_things_of_others_are_found_though_they_are_named_whole(self) -> None:
+        for resource in (
+            "arn:aws:s3:::other", "arn:aws:s3:::shop-lake-of-others/x", f"arn:aws:glue:{HERE}:table/other/orders", f"arn:aws:athena:{HERE}:workgroup/primary",
+            f"arn:aws:lambda:{HERE}:function:other", f"arn:aws:states:{HERE}:stateMachine:tarn-shopping-workflow", f"arn:aws:sqs:{HERE}:other", f"arn:aws:sns:{HERE}:other",
+        ):  # fmt: skip
+            self.assertEqual(len(self.problems(statement(Action="x:Do", Resource=resource))), 1, resource)
+        self.assertEqual(self.problems(statement(Action="glue:GetTable", Resource=f"arn:aws:glue:{HERE}:catalog")), [])
+        self.assertEqual(len(self.problems(statement(Action="glue:GetTable", Resource=f"arn:aws:glue:{HERE}:database/default"))), 1)
+
     def test_what_is_wider_is_found(self) -> None:
         for resource in (
             "*", "arn:aws:s3:::*", "arn:aws:s3:::shop*", "arn:aws:s3:::shop-lake*", "arn:aws:s3:::other/*", f"arn:aws:glue:{HERE}:table/*",

@@ -65,7 +65,7 @@ impl Deployment {
             "alerts: {slack: {secret: shop/slack, query_cost: 5.00}, email: [data@example.com], budget: 50.00}"
                 .to_owned(),
         );
-        lines.push("access:\n  analysts: {principals: ['arn:aws:iam::123456789012:role/analyst'], read: [models], columns: {customers: [customer_id, prefecture]}}".to_owned());
+        lines.push("access:\n  analysts: {principals: ['arn:aws:iam::123456789012:role/analyst'], read: [sources, models], columns: {customers: [customer_id, prefecture]}}".to_owned());
         self.lake.write("tarn.yaml", lines.join("\n") + "\n")?;
         for (source, aws) in [
             ("orders", format!("aws: {{table: {ORDERS}}}\n")),
@@ -150,13 +150,15 @@ impl Deployment {
         self.rehearse("destroy", &[]).map(|_| ())
     }
 
-    /// Reads every policy: no right is wider than the lake's own names.
+    /// Reads every policy: no right is wider than the lake's own names; and every alarm: each is on the dashboard.
     pub(crate) fn check_rights(&self) -> Result<()> {
-        let check = workspace().join("tests/infra/policies.py");
         let state = self.work.path().join("work/infra");
-        let output = Command::new(python()?).arg(check).arg(state).output()?;
-        if !output.status.success() {
-            bail!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+        for check in ["policies.py", "alarms.py"] {
+            let check = workspace().join("tests/infra").join(check);
+            let output = Command::new(python()?).arg(check).arg(&state).output()?;
+            if !output.status.success() {
+                bail!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+            }
         }
         Ok(())
     }

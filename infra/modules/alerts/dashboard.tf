@@ -5,12 +5,7 @@ locals {
     [for source in var.streams : { name = source, function = "${var.prefix}-firehose-transform-${source}" }],
     var.tables ? [{ name = "tables", function = "${var.prefix}-dynamodb-flatten" }] : [],
   )
-  alarms = concat(
-    ["missed-schedules", "undelivered-alerts"],
-    [for machine in concat(var.told_machines, ["model", "schedule"], formatlist("mart-load-%s", var.marts)) : "${machine}-failures"],
-    [for function in concat(["workflow-plan", "athena-ctas", "query-cost"], formatlist("mart-load-%s", var.marts), formatlist("firehose-transform-%s", var.streams)) : "${function}-errors"],
-    var.tables ? ["dynamodb-capture-errors", "dynamodb-flatten-errors"] : [],
-  )
+  alarms = sort(concat(var.alarms, module.query_cost.alarms, [aws_cloudwatch_metric_alarm.undelivered.alarm_name]))
 
   graphs = [
     {
@@ -25,6 +20,11 @@ locals {
         [for each in local.ingesting : ["Tarn", "Quarantined", "Function", each.function, { label = each.name }]],
         var.tables ? [["Tarn", "Quarantined", "Function", "${var.prefix}-dynamodb-capture", { label = "tables, before they were kept" }]] : [],
       )
+    },
+    {
+      title   = "Seconds until records are in S3"
+      stat    = "Maximum"
+      metrics = [for source in var.streams : ["AWS/Firehose", "DeliveryToS3.DataFreshness", "DeliveryStreamName", "${var.prefix}-${source}", { label = source }]]
     },
     {
       title = "Runs"
@@ -68,7 +68,7 @@ resource "aws_cloudwatch_dashboard" "this" {
         height = 4
         properties = {
           title  = "Alarms of ${var.lake}"
-          alarms = [for name in local.alarms : "arn:${local.partition}:cloudwatch:${local.region}:${local.account}:alarm:${var.prefix}-${name}"]
+          alarms = [for name in local.alarms : "arn:${local.partition}:cloudwatch:${local.region}:${local.account}:alarm:${name}"]
         }
       }],
       [for number, graph in local.filled : {
@@ -81,7 +81,7 @@ resource "aws_cloudwatch_dashboard" "this" {
           title   = graph.title
           region  = local.region
           view    = "timeSeries"
-          stat    = "Sum"
+          stat    = lookup(graph, "stat", "Sum")
           period  = 3600
           metrics = graph.metrics
           yAxis   = { left = { min = 0 } }

@@ -172,5 +172,6 @@ resource "aws_cloudwatch_metric_alarm" "undelivered" {
   threshold           = 0
   treat_missing_data  = "notBreaching"
   alarm_actions       = [aws_sns_topic.alarms.arn]
+  ok_actions          = [aws_sns_topic.alarms.arn]
   tags                = var.tags
 }

@@ -6,6 +6,13 @@ data "aws_partition" "current" {}
 
 data "aws_region" "current" {}
 
+# Looked up, so that a name that is misspelt is found before there is something to tell; its value is not read.
+data "aws_secretsmanager_secret" "slack" {
+  for_each = toset([for secret in var.slack_secret[*] : secret if !startswith(secret, "arn:")])
+
+  name = each.value
+}
+
 locals {
   account    = data.aws_caller_identity.current.account_id
   region     = data.aws_region.current.name
@@ -16,12 +23,7 @@ locals {
   workgroups = [for name in var.workgroups : "arn:${local.partition}:athena:${local.region}:${local.account}:workgroup/${name}"]
   machines   = [for name in var.told_machines : "arn:${local.partition}:states:${local.region}:${local.account}:stateMachine:${var.prefix}-${name}"]
 
-  # Secrets Manager adds six characters to a secret's name.
-  secret_arn = (
-    var.slack_secret == null ? null :
-    startswith(coalesce(var.slack_secret, "-"), "arn:") ? var.slack_secret :
-    "arn:${local.partition}:secretsmanager:${local.region}:${local.account}:secret:${var.slack_secret}-??????"
-  )
+  secret_arn = startswith(coalesce(var.slack_secret, "-"), "arn:") ? var.slack_secret : one(values(data.aws_secretsmanager_secret.slack)[*].arn)
 }
 
 module "query_cost" {

@@ -1,4 +1,4 @@
-# The topic that all alarms of the lake go to. It is encrypted with a key of its own, because alarms cannot be published by AWS's own key.
+# The topic that alarms of the lake go to. It is encrypted with a key of its own, because alarms cannot be published by AWS's own key.
 
 locals {
   # Those that publish, each for this account only.
@@ -70,6 +70,8 @@ resource "aws_sns_topic_subscription" "email" {
   endpoint  = each.value
 }
 
+# Failures of runs are told to Slack by an event, which knows the reason; their alarms are for mail. What is no alarm, the budget's text, is
+# for mail too: a filter by the message's body takes JSON only.
 resource "aws_sns_topic_subscription" "slack" {
   count = var.slack_secret == null ? 0 : 1
 
@@ -77,6 +79,9 @@ resource "aws_sns_topic_subscription" "slack" {
   protocol       = "lambda"
   endpoint       = module.query_cost.arn
   redrive_policy = jsonencode({ deadLetterTargetArn = aws_sqs_queue.undelivered.arn })
+
+  filter_policy_scope = "MessageBody"
+  filter_policy       = jsonencode({ AlarmName = [{ "anything-but" = [for machine in var.told_machines : "${var.prefix}-${machine}-failures"] }] })
 
   depends_on = [aws_lambda_permission.topic, aws_sqs_queue_policy.undelivered]
 }

@@ -75,6 +75,12 @@ variable "timezone" {
   default     = "UTC"
 }
 
+variable "alarms" {
+  description = "Names of the lake's alarms, but for those that are made here; all of them are on the dashboard."
+  type        = list(string)
+  default     = []
+}
+
 variable "streams" {
   description = "Names of the stream sources, for the dashboard."
   type        = list(string)

@@ -1,5 +1,7 @@
 # Alarms that ask for a person: a function that fails, one that is held back, events that were given up.
 
+# Where the caller tries again, and tells when it gives up, one failure is no news: what does not pass within `error_periods` is.
+
 resource "aws_cloudwatch_metric_alarm" "errors" {
   alarm_name          = "${var.name}-errors"
   alarm_description   = "Invocations of ${var.name} failed. Its log is ${aws_cloudwatch_log_group.this.name}."
@@ -8,11 +10,12 @@ resource "aws_cloudwatch_metric_alarm" "errors" {
   dimensions          = { FunctionName = var.name }
   statistic           = "Sum"
   period              = var.tolerated_errors == 0 ? 300 : 1800
-  evaluation_periods  = 1
+  evaluation_periods  = var.error_periods
   comparison_operator = "GreaterThanThreshold"
   threshold           = var.tolerated_errors
   treat_missing_data  = "notBreaching"
   alarm_actions       = local.alarms
+  ok_actions          = local.alarms
   tags                = var.tags
 }
 
@@ -30,6 +33,7 @@ resource "aws_cloudwatch_metric_alarm" "throttles" {
   threshold           = 0
   treat_missing_data  = "notBreaching"
   alarm_actions       = local.alarms
+  ok_actions          = local.alarms
   tags                = var.tags
 }
 
@@ -48,5 +52,6 @@ resource "aws_cloudwatch_metric_alarm" "dead_letters" {
   threshold           = 0
   treat_missing_data  = "notBreaching"
   alarm_actions       = local.alarms
+  ok_actions          = local.alarms
   tags                = var.tags
 }

@@ -27,3 +27,11 @@ output "dead_letter_arn" {
   description = "ARN of the queue with events that failed for good; null without one."
   value       = one(aws_sqs_queue.dead_letters[*].arn)
 }
+
+output "alarms" {
+  description = "Names of the function's alarms."
+  value = concat(
+    [aws_cloudwatch_metric_alarm.errors.alarm_name, aws_cloudwatch_metric_alarm.throttles.alarm_name],
+    [for alarm in aws_cloudwatch_metric_alarm.dead_letters : alarm.alarm_name],
+  )
+}

@@ -75,6 +75,12 @@ variable "tolerated_errors" {
   default     = 0
 }
 
+variable "error_periods" {
+  description = "Five minutes, how many of them in a row with a failure, after which the alarm rings. 1 where nobody else tells of a failure; 3 for what a state machine calls, which tries again and fails itself when that does not help."
+  type        = number
+  default     = 1
+}
+
 variable "dead_letter" {
   description = "Whether events of asynchronous invocations (S3, EventBridge, SNS) that fail for good are kept in a queue."
   type        = bool

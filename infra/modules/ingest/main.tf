@@ -39,5 +39,6 @@ resource "aws_cloudwatch_metric_alarm" "quarantined" {
   threshold           = 0
   treat_missing_data  = "notBreaching"
   alarm_actions       = local.alarms
+  ok_actions          = local.alarms
   tags                = var.tags
 }

@@ -178,6 +178,7 @@ resource "aws_cloudwatch_metric_alarm" "late" {
   threshold           = coalesce(each.value.buffer_seconds, 300) + 900
   treat_missing_data  = "notBreaching"
   alarm_actions       = local.alarms
+  ok_actions          = local.alarms
   tags                = var.tags
 }
 
@@ -197,6 +198,7 @@ resource "aws_cloudwatch_metric_alarm" "unconverted" {
   threshold           = 0
   treat_missing_data  = "notBreaching"
   alarm_actions       = local.alarms
+  ok_actions          = local.alarms
   tags                = var.tags
 }
 
@@ -215,5 +217,6 @@ resource "aws_cloudwatch_metric_alarm" "unkept" {
   threshold           = 0
   treat_missing_data  = "notBreaching"
   alarm_actions       = local.alarms
+  ok_actions          = local.alarms
   tags                = var.tags
 }

@@ -1,6 +1,7 @@
 # Tables: one function keeps the changes of all of them as they came, another makes rows of what was kept.
 
 locals {
+  table_keys        = distinct(compact(values(var.tables)[*].table_key))
   sources_of_tables = join(",", [for name, source in var.tables : "${source.table}=${name}"])
 }
 
@@ -34,7 +35,7 @@ module "capture" {
   log_retention_days = var.log_retention_days
   tags               = var.tags
 
-  statements = [
+  statements = concat([
     { sid = "KeepChanges", actions = ["s3:PutObject"], resources = [for name in keys(var.tables) : "${local.raw}/raw/${name}/*"] },
     { sid = "KeepRefused", actions = ["s3:PutObject"], resources = [for name in keys(var.tables) : "${local.lake}/quarantine/${name}/*"] },
     {
@@ -42,7 +43,10 @@ module "capture" {
       actions   = ["dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator", "dynamodb:ListStreams"]
       resources = [for table in values(data.aws_dynamodb_table.this) : table.stream_arn]
     },
-  ]
+    ], length(local.table_keys) == 0 ? [] : [
+    # DynamoDB decrypts a stream with the right of whoever reads it.
+    { sid = "DecryptStreams", actions = ["kms:Decrypt"], resources = local.table_keys },
+  ])
 }
 
 # DynamoDB forgets changes after a day. A batch that cannot be kept is tried for half of it; the other half is left for somebody to read it from
@@ -96,6 +100,7 @@ resource "aws_cloudwatch_metric_alarm" "behind" {
   threshold           = 3600000
   treat_missing_data  = "notBreaching"
   alarm_actions       = local.alarms
+  ok_actions          = local.alarms
   tags                = var.tags
 }
 

@@ -50,9 +50,10 @@ variable "streams" {
 }
 
 variable "tables" {
-  description = "Sources of kind table, by name: the DynamoDB table whose changes come in."
+  description = "Sources of kind table, by name: the DynamoDB table whose changes come in, and the ARN of the KMS key that it is encrypted with, where that is a key of its owner's."
   type = map(object({
-    table = string
+    table     = string
+    table_key = optional(string)
   }))
   default = {}
 }

@@ -1,7 +1,8 @@
-# For sources without a contract, when somebody asks for it: a crawler that finds columns, and adds those that are new.
+# For sources without a contract, when somebody asks for it: a crawler that finds columns, and adds those that are new. What Aurora exports
+# is a table where RDS wrote it, with the columns that its files have.
 
 locals {
-  undescribed = var.crawler_schedule == null ? {} : { for name, source in var.sources : name => source if !source.has_contract }
+  undescribed = var.crawler_schedule == null ? {} : { for name, source in var.sources : name => source if !source.has_contract && source.cluster == null }
   crawls      = length(local.undescribed) > 0
 }
 
@@ -105,19 +106,19 @@ resource "aws_glue_crawler" "undescribed" {
     }
   }
 
-  # What is known stays; a crawler only adds.
+  # What is known stays, by `MergeNewColumns` below; a crawler only adds. One that looks at new folders alone may add nothing to a table.
   schema_change_policy {
-    update_behavior = "LOG"
+    update_behavior = "UPDATE_IN_DATABASE"
     delete_behavior = "LOG"
   }
 
   recrawl_policy {
-    recrawl_behavior = "CRAWL_NEW_FOLDERS_ONLY"
+    recrawl_behavior = "CRAWL_EVERYTHING"
   }
 
   configuration = jsonencode({
     Version       = 1.0
-    CrawlerOutput = { Partitions = { AddOrUpdateBehavior = "InheritFromTable" } }
+    CrawlerOutput = { Partitions = { AddOrUpdateBehavior = "InheritFromTable" }, Tables = { AddOrUpdateBehavior = "MergeNewColumns" } }
     Grouping      = { TableGroupingPolicy = "CombineCompatibleSchemas" }
   })
 

@@ -62,6 +62,7 @@ variable "sources" {
     description  = optional(string)
     key          = optional(list(string), [])
     partition    = optional(string)
+    cluster      = optional(string)
     has_contract = bool
     columns = list(object({
       name        = string

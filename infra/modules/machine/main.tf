@@ -38,6 +38,7 @@ resource "aws_cloudwatch_metric_alarm" "failures" {
   evaluation_periods  = 1
   treat_missing_data  = "notBreaching"
   alarm_actions       = local.alarms
+  ok_actions          = local.alarms
   tags                = var.tags
 
   metric_query {

@@ -22,3 +22,8 @@ output "log_group_name" {
   description = "Name of the log group with what failed."
   value       = aws_cloudwatch_log_group.this.name
 }
+
+output "alarms" {
+  description = "Names of the machine's alarms."
+  value       = [aws_cloudwatch_metric_alarm.failures.alarm_name]
+}

@@ -6,6 +6,13 @@ data "aws_partition" "current" {}
 
 data "aws_region" "current" {}
 
+# Looked up, so that a name that is misspelt is found before a load is; its value is not read.
+data "aws_secretsmanager_secret" "password" {
+  for_each = toset([for secret in var.secret[*] : secret if !startswith(secret, "arn:")])
+
+  name = each.value
+}
+
 locals {
   name      = "${var.prefix}-mart-load-${var.mart}"
   account   = data.aws_caller_identity.current.account_id
@@ -16,12 +23,7 @@ locals {
   # `mysql://tarn@host:3306/reporting`: who logs in, where there is no secret that says so.
   user = one(flatten(regexall("^[a-z]+://([^:@/]+)(?::[^@/]*)?@", var.url)))
 
-  # Secrets Manager adds six characters to a secret's name.
-  secret_arn = (
-    var.secret == null ? null :
-    startswith(coalesce(var.secret, "-"), "arn:") ? var.secret :
-    "arn:${local.partition}:secretsmanager:${local.region}:${local.account}:secret:${var.secret}-??????"
-  )
+  secret_arn = startswith(coalesce(var.secret, "-"), "arn:") ? var.secret : one(values(data.aws_secretsmanager_secret.password)[*].arn)
 
   log_in = var.secret != null ? {
     sid       = "ReadPassword"
@@ -46,6 +48,7 @@ module "mart_load" {
   timeout_seconds      = 900
   reserved_concurrency = var.concurrency
   vpc                  = length(var.subnets) == 0 ? null : { subnets = var.subnets, security_groups = var.security_groups }
+  error_periods        = 3
   alarm_topic_arn      = var.alarm_topic_arn
   log_retention_days   = var.log_retention_days
   tags                 = var.tags
@@ -66,12 +69,12 @@ module "mart_load" {
   ]
 }
 
+# What fails here fails the run that loads, and that is told: its alarm is for the dashboard.
 module "machine" {
   source = "../machine"
 
   name               = local.name
   definition         = templatefile("${var.machines}/mart-load.asl.json", { mart_load = module.mart_load.arn })
-  alarm_topic_arn    = var.alarm_topic_arn
   log_retention_days = var.log_retention_days
   tags               = var.tags
   statements         = [{ sid = "Load", actions = ["lambda:InvokeFunction"], resources = [module.mart_load.arn] }]

@@ -12,3 +12,8 @@ output "role_arn" {
   description = "ARN of the function's role, for whoever grants it access to the database or to a key."
   value       = module.mart_load.role_arn
 }
+
+output "alarms" {
+  description = "Names of all alarms that are made here, for the dashboard."
+  value       = concat(module.mart_load.alarms, module.machine.alarms)
+}

@@ -47,9 +47,9 @@ variable "security_groups" {
 }
 
 variable "concurrency" {
-  description = "The most loads at a time, reserved from the account's concurrency: each is a connection to the database. With -1 none is reserved."
+  description = "The most invocations of the loader at a time, reserved from the account's concurrency: each is a connection to the database. None is reserved unless it is said: a new account has ten in all, and lends none of them."
   type        = number
-  default     = 5
+  default     = null
 }
 
 variable "bucket" {

@@ -28,6 +28,7 @@ module "workflow_plan" {
   memory_mb          = 512
   timeout_seconds    = 120
   environment        = local.buckets
+  error_periods      = 3
   alarm_topic_arn    = var.alarm_topic_arn
   log_retention_days = var.log_retention_days
   tags               = var.tags
@@ -48,6 +49,7 @@ module "athena_ctas" {
   memory_mb          = 1024
   timeout_seconds    = 900
   environment        = merge(local.buckets, { TARN_DATABASE = var.database, TARN_WORKGROUP = var.workgroup })
+  error_periods      = 3
   alarm_topic_arn    = var.alarm_topic_arn
   log_retention_days = var.log_retention_days
   tags               = var.tags
@@ -76,18 +78,24 @@ module "workflow" {
   statements         = [{ sid = "Plan", actions = ["lambda:InvokeFunction"], resources = [module.workflow_plan.arn] }]
 }
 
-# Each mart has a machine of its own, and this one adds the mart's name; so its right ends where that begins.
+# Each mart has a machine of its own, and this one adds the mart's name; so its right ends where that begins. What fails here fails the run,
+# and that is told: its alarm is for the dashboard.
 module "model" {
   source = "../machine"
 
   name               = "${var.prefix}-model"
   definition         = templatefile("${var.machines}/model.asl.json", { athena_ctas = module.athena_ctas.arn, mart_load_machine = "${local.machine_arn}-mart-load" })
   children           = local.mart_loads
-  alarm_topic_arn    = var.alarm_topic_arn
+  alarm_topic_arn    = null
   log_retention_days = var.log_retention_days
   tags               = var.tags
   # Athena takes who asks for a query as the one who reads and writes, also who asks for one that goes on already.
-  statements = concat(local.queries, [{ sid = "Advance", actions = ["lambda:InvokeFunction"], resources = [module.athena_ctas.arn] }])
+  statements = concat(
+    local.queries,
+    [{ sid = "Advance", actions = ["lambda:InvokeFunction"], resources = [module.athena_ctas.arn] }],
+    # It takes no resources; which tags on which tables, Lake Formation itself asks.
+    var.has_access ? [{ sid = "Open", actions = ["lakeformation:AddLFTagsToResource"], resources = ["*"] }] : [],
+  )
 }
 
 # Slices of days, each a run of the machine `workflow`, in batches that are executions of the machine itself.

@@ -27,3 +27,11 @@ output "missed_queue_arn" {
   description = "ARN of the queue with firings that could not be delivered."
   value       = aws_sqs_queue.missed.arn
 }
+
+output "alarms" {
+  description = "Names of all alarms that are made here, for the dashboard."
+  value = concat(
+    [aws_cloudwatch_metric_alarm.missed.alarm_name],
+    module.workflow_plan.alarms, module.athena_ctas.alarms, module.workflow.alarms, module.model.alarms, module.backfill.alarms, module.schedule.alarms,
+  )
+}

@@ -8,6 +8,8 @@ locals {
 
   queries = concat([
     { sid = "Query", actions = ["athena:GetQueryExecution", "athena:StartQueryExecution", "athena:StopQueryExecution"], resources = [local.workgroup_arn] },
+    # Step Functions' own list of what waiting for a query takes.
+    { sid = "FindCatalogue", actions = ["athena:GetDataCatalog"], resources = ["arn:${local.partition}:athena:${local.region}:${local.account}:datacatalog/AwsDataCatalog"] },
     # Athena looks at the database `default` whatever a query reads.
     { sid = "FindDatabases", actions = ["glue:GetDatabase"], resources = concat(local.catalogue, ["${local.glue_arn}:database/default"]) },
     {

@@ -89,6 +89,7 @@ resource "aws_cloudwatch_metric_alarm" "missed" {
   threshold           = 0
   treat_missing_data  = "notBreaching"
   alarm_actions       = var.alarm_topic_arn == null ? [] : [var.alarm_topic_arn]
+  ok_actions          = var.alarm_topic_arn == null ? [] : [var.alarm_topic_arn]
   tags                = var.tags
 }
 

@@ -39,6 +39,12 @@ variable "export_keys" {
   default     = []
 }
 
+variable "has_access" {
+  description = "Whether the lake says who may read what: then the machine `model` sets the tags of what it published."
+  type        = bool
+  default     = false
+}
+
 variable "marts" {
   description = "Names of the marts that are deployed: the machine `model` may start their loads."
   type        = list(string)

@@ -11,6 +11,7 @@ resource "aws_iam_role" "export" {
       Effect    = "Allow"
       Action    = "sts:AssumeRole"
       Principal = { Service = "export.rds.amazonaws.com" }
+      Condition = { StringEquals = { "aws:SourceAccount" = local.account } }
     }]
   })
 }

@@ -30,6 +30,7 @@ module "snapshot_register" {
   architecture       = var.architecture
   memory_mb          = 512
   timeout_seconds    = 900
+  error_periods      = 3
   alarm_topic_arn    = var.alarm_topic_arn
   log_retention_days = var.log_retention_days
   tags               = var.tags

@@ -12,3 +12,8 @@ output "export_role_arn" {
   description = "ARN of the role that RDS writes exports with."
   value       = aws_iam_role.export.arn
 }
+
+output "alarms" {
+  description = "Names of all alarms that are made here, for the dashboard."
+  value       = concat(module.snapshot_register.alarms, module.machine.alarms)
+}

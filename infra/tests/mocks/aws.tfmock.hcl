@@ -47,3 +47,7 @@ mock_resource "aws_cloudwatch_event_rule" {
 mock_resource "aws_kms_key" {
   defaults = { arn = "arn:aws:kms:ap-northeast-1:111122223333:key/00000000-0000-0000-0000-000000000000" }
 }
+
+mock_data "aws_secretsmanager_secret" {
+  defaults = { arn = "arn:aws:secretsmanager:ap-northeast-1:111122223333:secret:mock-AbCdEf" }
+}
