@@ -1,10 +1,44 @@
 //! What is told of a deployed lake: every query once, and how it is.
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use serde_json::json;
 use tarn_pipeline::ports::{Clock, SystemClock};
 
 use crate::world::World;
+
+#[test]
+fn every_try_of_a_statement_is_told_and_one_that_a_limit_stopped_is_paid_for() -> Result<()> {
+    let world = World::own("tries", &[("models/one.sql", "select 1 as a\n")])?;
+    let configuration = json!({"EnforceWorkGroupConfiguration": false, "BytesScannedCutoffPerQuery": 20_000_000});
+    let asked = json!({"WorkGroup": "tarn-tries", "ConfigurationUpdates": configuration});
+    world.account.call("athena", "AmazonAthena.UpdateWorkGroup", &asked)?;
+    world.account.fault(&json!({"statement": "create table one__", "scanned": 30_000_000}))?;
+    let record = world.tarn(&["run", "--here", "--json"])?.ended(1).json()?;
+    let queries = record["models"][0]["queries"].as_array().context("no queries")?;
+    let stopped = queries.last().context("no query")?;
+    assert_eq!((&stopped["succeeded"], &stopped["cancelled"]), (&json!(false), &json!(true)), "{record}");
+    assert_eq!(stopped["bytes_scanned"], 30_000_000);
+    let of_run = |run: &serde_json::Value| {
+        let cost = world.tarn(&["cost", "--by", "run", "--json"])?.done().json()?;
+        let lines = cost["lines"].as_array().cloned().unwrap_or_default();
+        lines.into_iter().find(|line| &line["name"] == run).context("the run costs nothing")
+    };
+    let told = of_run(&record["run"])?;
+    assert_eq!((&told["unsuccessful"], &told["cost"]), (&json!(1), &json!("0.000150000")), "{told}");
+
+    // A statement that was sent three times stands there three times, and not only the last.
+    world.account.fault(&json!({"statement": "create table one__", "at": "half", "times": 2}))?;
+    let record = world.run(&[])?;
+    let queries = record["models"][0]["queries"].as_array().context("no queries")?;
+    let sent = queries
+        .iter()
+        .filter(|query| query["statement"].as_str().is_some_and(|text| text.starts_with("create table one__")));
+    let ends: Vec<bool> = sent.map(|query| query["succeeded"] == true).collect();
+    assert_eq!(ends, [false, false, true], "{record}");
+    let told = of_run(&record["run"])?;
+    assert_eq!(told["unsuccessful"], 2, "{told}");
+    Ok(())
+}
 
 #[test]
 fn run_tables_are_known_to_athena_and_queries_are_counted_once() -> Result<()> {
@@ -14,7 +48,7 @@ fn run_tables_are_known_to_athena_and_queries_are_counted_once() -> Result<()> {
     world.tarn(&["push"])?.done();
     assert_eq!(world.rows("select count(*) from tarn_runs")?, ["0"]);
     world.tarn(&["run"])?.done();
-    assert_eq!(world.rows("select model, status from tarn_runs")?, ["one,done"]);
+    assert_eq!(world.rows("select model, status, published = run from tarn_runs")?, ["one,done,true"]);
     // Nobody hears of queries here: the runs' own are known from their records, each once.
     assert_eq!(world.rows("select count(*) from tarn_queries")?, ["0"]);
     let cost = world.tarn(&["cost", "--json"])?.done().json()?;

@@ -43,6 +43,65 @@ fn partition_values_are_any_text_and_null() -> Result<()> {
 }
 
 #[test]
+fn null_and_the_empty_text_are_two_values() -> Result<()> {
+    let rows = "from (values (1, ''), (2, cast(null as varchar)), (3, 'a')) as t (n, place)";
+    let by_place = |more: &str| format!("/*\n{more}partitioned_by: [place]\n*/\nselect n, place {rows}\n");
+    let world = World::shared(
+        "empty",
+        &[
+            ("models/plain.sql", &format!("select n, place {rows}\n")),
+            ("models/iced.sql", &by_place("table_type: iceberg\n")),
+            ("models/parted.sql", &by_place("")),
+            ("models/nulled.sql", &by_place("").replace("select n, place", "select n, nullif(place, '') as place")),
+        ],
+    )?;
+    world.run(&["plain", "iced", "nulled"])?;
+    for (table, expected) in [
+        ("plain", ["1,true,false", "2,,true", "3,false,false"]),
+        ("iced", ["1,true,false", "2,,true", "3,false,false"]),
+        ("nulled", ["1,,true", "2,,true", "3,false,false"]),
+    ] {
+        let sql = format!("select n, place = '', place is null from {table} order by n");
+        assert_eq!(world.rows(&sql)?, expected, "{table}");
+    }
+    // In the folders of Hive they are one: that is refused before the table is written.
+    let refused = world.tarn(&["run", "parted", "--here", "--json"])?.ended(1).json()?;
+    let failure = &refused["models"][0]["failure"];
+    assert!(failure["message"].as_str().unwrap_or_default().contains("`place`"), "{failure}");
+    assert!(failure["hint"].as_str().unwrap_or_default().contains("nullif(place, '')"), "{failure}");
+    assert!(world.account.keys(&world.bucket(), "model/parted/run=")?.is_empty());
+    Ok(())
+}
+
+#[test]
+fn odd_values_in_two_keys_and_many_statements() -> Result<()> {
+    let model = "/*
+materialized: incremental
+strategy: merge
+unique_key: [n]
+partitioned_by: [day, place]
+audits:
+  - not_null: [place]
+*/
+select n, cast('x' as char(1)) as word, date_add('day', n, date '2026-01-01') as day,
+  if(n % 2 = 0, '東京', 'a b') || chr(9) as place
+from unnest(sequence(0, {{ var('upto') }})) as t (n)
+";
+    let world = World::shared("oddkeys", &[("models/odd.sql", model)])?;
+    let config = world.lake.read("tarn.yaml")?;
+    world.lake.write("tarn.yaml", format!("{config}vars: {{upto: {{type: integer, default: 149}}}}\n"))?;
+    let record = world.run(&[])?;
+    assert_eq!(record["models"][0]["partitions"], 150);
+    let sums = "select place, count(*), sum(n), min(word), max(day) from odd group by place order by place";
+    assert_eq!(world.rows(sums)?, ["a b\t,75,5625,x,2026-05-30", "東京\t,75,5550,x,2026-05-29"]);
+    world.run(&["--var", "upto=151"])?;
+    assert_eq!(world.rows(sums)?, ["a b\t,76,5776,x,2026-06-01", "東京\t,76,5700,x,2026-05-31"]);
+    let columns: Vec<String> = world.rows("select * from odd where place like '東%' order by n limit 1")?;
+    assert_eq!(columns, ["0,x,2026-01-01,東京\t"]);
+    Ok(())
+}
+
+#[test]
 fn a_full_refresh_of_plain_partitions_is_one_change_of_the_table() -> Result<()> {
     let model = "/*\npartitioned_by: [day]\n*/\nselect n, date_add('day', n, date '2026-10-01') as day from (values 0, 1, 30) as t (n)\n";
     let world = World::shared("plain", &[("models/days.sql", model)])?;
@@ -154,6 +213,12 @@ from unnest(sequence(0, 249)) as t (n)
         record["models"].as_array_mut().and_then(|models| models.iter_mut().find(|model| model["model"] == "days"));
     let days = days.map(serde_json::Value::take).unwrap_or_default();
     assert_eq!(days["partitions"], 250);
+    // All statements' files are counted, those of inserts too.
+    assert_eq!(days["files"], 250);
+    let kept = world.account.keys(&world.bucket(), "model/days/run=")?;
+    let bytes: Vec<u64> =
+        kept.iter().map(|key| Ok(world.account.get(&world.bucket(), key)?.len() as u64)).collect::<Result<_>>()?;
+    assert_eq!(days["bytes"], bytes.iter().sum::<u64>());
     assert_eq!(world.rows("select count(*), count(distinct day), sum(n) from days")?, ["250,250,31125"]);
     assert_eq!(world.table("days")?["Parameters"]["projection.day.range"], "2026-01-01,2026-09-07");
     assert_eq!(world.rows("select a from orc")?, ["1"]);

@@ -9,6 +9,7 @@ mod exports;
 mod faults;
 mod forms;
 mod iceberg;
+mod limits;
 mod marts;
 mod shop;
 mod world;

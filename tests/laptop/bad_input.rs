@@ -241,3 +241,34 @@ fn a_file_that_may_not_be_read() -> Result<()> {
     says(&lake.tarn(&["check"])?.ended(2), &["models/secret.sql", "cannot be read"]);
     Ok(())
 }
+
+/// A model whose SQL has about so many bytes.
+fn of_bytes(bytes: usize) -> String {
+    format!("select '{}' as words, 1 as n\n", "x".repeat(bytes.saturating_sub(27)))
+}
+
+#[test]
+fn a_statement_that_athena_would_not_take_is_found_at_the_desk() -> Result<()> {
+    for (bytes, taken) in [(255_000, true), (257_000, false), (263_000, false)] {
+        let lake = with_model("long", &of_bytes(bytes))?;
+        let answer = lake.tarn(&["check"])?.ended(if taken { 0 } else { 2 });
+        if !taken {
+            says(&answer, &["long", "Athena takes at most 262144", "cut the model into two"]);
+            let answer = lake.tarn(&["run", "long"])?.ended(1);
+            says(&answer, &["Athena takes at most 262144"]);
+        }
+    }
+    // A query that fits, and what stands around it does not: partitions are asked for, and audits are one statement.
+    let partitioned = format!("/*\npartitioned_by: [n]\n*/\n{}", of_bytes(255_000));
+    let answer = with_model("long", &partitioned)?.tarn(&["check"])?.ended(2);
+    says(&answer, &["the statement that creates the table of model `long`"]);
+    let values: Vec<String> = (0..30_000).map(|number| format!("value{number}")).collect();
+    let audited = format!(
+        "/*\naudits:\n  - accepted_values: {{column: words, values: [{}]}}\n*/\n{}",
+        values.join(", "),
+        of_bytes(100)
+    );
+    let answer = with_model("long", &audited)?.tarn(&["check"])?.ended(2);
+    says(&answer, &["the failing rows of the audits of model `long`"]);
+    Ok(())
+}

@@ -115,3 +115,66 @@ fn a_limit_of_the_lake_or_of_a_run_stops_too() -> Result<()> {
     of_run.tarn(&["run", "second"])?.done();
     Ok(())
 }
+
+#[test]
+fn a_small_limit_stops_a_small_run_and_each_slice_of_a_backfill() -> Result<()> {
+    let tiny = lake("athena: {scan_limit: 1 KB}\n")?;
+    let refused = tiny.tarn(&["run"])?.ended(1);
+    assert!(refused.stderr.contains("1.0 kB") && refused.stderr.contains("Nothing was started"), "{}", refused.stderr);
+
+    let of_run = lake("run: {scan_limit: 1 KB}\n")?;
+    of_run.write(
+        "models/good.sql",
+        "/*\nmaterialized: incremental\nstrategy: insert_overwrite\npartitioned_by: [day]\n*/\nselect id, note, day from {{ source('orders') }} where day = date '{{ var('day') }}'\n",
+    )?;
+    let config = of_run.read("tarn.yaml")?;
+    of_run.write(
+        "tarn.yaml",
+        config.replace("vars: {day: 2026-01-01}", "vars: {day: {type: date, default: 2026-01-01}}"),
+    )?;
+    let slices = ["backfill", "good", "--from", "2026-01-01", "--to", "2026-01-02", "--yes"];
+    let refused = of_run.tarn(&slices)?.ended(1);
+    assert!(refused.stderr.contains("this run would read about"), "{}", refused.stderr);
+    let config = of_run.read("tarn.yaml")?;
+    of_run.write("tarn.yaml", config.replace("1 KB", "1 GB"))?;
+    of_run.tarn(&slices)?.done();
+    Ok(())
+}
+
+#[test]
+fn a_merge_reads_the_published_rows_too() -> Result<()> {
+    let lake = lake("")?;
+    let model = |limit: &str| {
+        let header = format!("scan_limit: {limit}\nmaterialized: incremental\nstrategy: merge\nunique_key: [id, day]");
+        let sql = "select id, note, day from {{ source('orders') }}{% if is_incremental() %} where day = date '{{ var(\"day\") }}'{% endif %}";
+        lake.write("models/good.sql", format!("/*\n{header}\n*/\n{sql}\n"))
+    };
+    model("20 GB")?;
+    lake.tarn(&["run"])?.done();
+    // One day of five is within the limit, and all that is published is not.
+    model("20 KB")?;
+    let refused = lake.tarn(&["run"])?.ended(1);
+    assert!(refused.stderr.contains("would read about"), "{}", refused.stderr);
+    model("20 GB")?;
+    lake.tarn(&["run"])?.done();
+    Ok(())
+}
+
+#[test]
+fn the_newest_runs_and_those_of_a_name() -> Result<()> {
+    let lake = lake("")?;
+    for id in ["r1", "r10", "r2"] {
+        lake.tarn(&["run", "--run-id", id])?.done();
+    }
+    let listed = lake.tarn(&["runs", "-n", "2", "--json"])?.done().json()?;
+    let ids: Vec<&str> = listed.as_array().unwrap().iter().map(|run| run["run"].as_str().unwrap()).collect();
+    assert_eq!(ids, ["r2", "r10"]);
+    let shown = |id: &str| lake.tarn(&["show", id, "--json"])?.done().json();
+    assert_eq!(shown("r1")?["run"], "r1", "a whole id is meant, even where another begins so");
+    assert_eq!(shown("r2")?["models"][0]["published"], "r2");
+    let several = lake.tarn(&["show", "r"])?.ended(2);
+    assert!(several.stderr.contains("3 runs begin like that"), "{}", several.stderr);
+    lake.tarn(&["show", "r3"])?.ended(2);
+    lake.tarn(&["show", "R/3"])?.ended(2);
+    Ok(())
+}

@@ -15,9 +15,13 @@ fn judged(files: &[PathBuf]) -> Result<Output> {
 }
 
 fn statements() -> Result<Vec<PathBuf>> {
-    let folder = workspace().join("crates/tarn-pipeline/tests/statements");
-    let mut files: Vec<PathBuf> =
-        folder.read_dir()?.map(|entry| entry.map(|entry| entry.path())).collect::<Result<_, _>>()?;
+    let mut files = Vec::new();
+    for crate_name in ["tarn-pipeline", "tarn-aws"] {
+        let folder = workspace().join("crates").join(crate_name).join("tests/statements");
+        for entry in folder.read_dir()? {
+            files.push(entry?.path());
+        }
+    }
     files.sort();
     Ok(files)
 }
@@ -25,7 +29,8 @@ fn statements() -> Result<Vec<PathBuf>> {
 /// What kind of statement the file of this name holds.
 fn kind(name: &str) -> &'static str {
     match name {
-        "batch_second.sql" => "Insert",
+        "batch_second.sql" | "insert.sql" => "Insert",
+        _ if name.starts_with("delete") => "Delete",
         "merge_into.sql" | "merge_into_ordered.sql" => "Merge",
         "merge_rows.sql" | "merge_rows_new_column.sql" => "Union",
         "view.sql" | "attributed.sql" | "batch_first.sql" => "Create",
@@ -37,7 +42,7 @@ fn kind(name: &str) -> &'static str {
 #[test]
 fn every_statement_is_athena_sql() -> Result<()> {
     let files = statements()?;
-    assert!(files.len() > 15, "{files:?}");
+    assert!(files.len() > 35, "{files:?}");
     let output = judged(&files)?;
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let answer = String::from_utf8(output.stdout)?;

@@ -76,7 +76,10 @@ impl QueryService for Athena {
                 let cancelled = *state == QueryExecutionState::Cancelled;
                 let status = execution.status.as_ref();
                 let error = mistakes::read(status.cloned().unwrap_or_else(mistakes::unknown), cancelled);
-                QueryState::Failed(EngineError { tries: vec![sent(id, &execution, false)], ..error })
+                QueryState::Failed(EngineError {
+                    tries: vec![QueryTry { cancelled, ..sent(id, &execution, false) }],
+                    ..error
+                })
             }
             _ => QueryState::Running,
         })
@@ -159,6 +162,7 @@ fn sent(id: &str, execution: &QueryExecution, succeeded: bool) -> QueryTry {
     QueryTry {
         id: id.to_owned(),
         succeeded,
+        cancelled: false,
         bytes_scanned: number(statistics.and_then(|statistics| statistics.data_scanned_in_bytes)),
         milliseconds: number(statistics.and_then(|statistics| {
             statistics.total_execution_time_in_millis.or(statistics.engine_execution_time_in_millis)

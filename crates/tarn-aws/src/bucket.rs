@@ -68,8 +68,9 @@ impl Bucket {
         Ok(body.into_bytes())
     }
 
-    async fn list_in(&self, bucket: &str, prefix: &Key) -> Result<Vec<Object>, ObjectError> {
+    async fn list_in(&self, bucket: &str, prefix: &Key, delimiter: Option<&str>) -> Result<Vec<Object>, ObjectError> {
         let call = self.aws.s3().await.list_objects_v2().bucket(bucket).prefix(prefix.as_str());
+        let call = call.set_delimiter(delimiter.map(str::to_owned));
         let mut pages = call.into_paginator().send();
         let mut objects = Vec::new();
         while let Some(page) = pages.next().await {
@@ -118,7 +119,18 @@ impl ObjectStore for Bucket {
     async fn list(&self, prefix: &Key) -> Result<Vec<Object>, ObjectError> {
         let mut objects = Vec::new();
         for bucket in self.names.with_prefix(prefix) {
-            let found = self.list_in(bucket, prefix).await?;
+            let found = self.list_in(bucket, prefix, None).await?;
+            objects.extend(found.into_iter().filter(|object| self.names.of(&object.key) == bucket));
+        }
+        objects.sort_by(|left, right| left.key.cmp(&right.key));
+        Ok(objects)
+    }
+
+    /// What lies in folders below is not sent at all.
+    async fn list_beside(&self, prefix: &Key) -> Result<Vec<Object>, ObjectError> {
+        let mut objects = Vec::new();
+        for bucket in self.names.with_prefix(prefix) {
+            let found = self.list_in(bucket, prefix, Some("/")).await?;
             objects.extend(found.into_iter().filter(|object| self.names.of(&object.key) == bucket));
         }
         objects.sort_by(|left, right| left.key.cmp(&right.key));

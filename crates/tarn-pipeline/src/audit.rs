@@ -1,6 +1,6 @@
 //! Audits: all checks of a version in one query, before any reader can see it.
 
-use tarn_model::{Audit, CompileContext, Diagnostics, Lake};
+use tarn_model::{Audit, CompileContext, Diagnostics, Lake, Model, OnEmpty};
 
 use crate::prepare::literal;
 use crate::record::AuditRecord;
@@ -41,6 +41,20 @@ pub fn checks(
         .iter()
         .map(|audit| Ok(Check { name: audit.name(), failing_rows: audit.sql(lake, relation, context)? }))
         .collect()
+}
+
+/// All checks of a model's version: its audits, and that it has rows where the model says it must.
+pub fn of_model(
+    model: &Model,
+    relation: &str,
+    lake: &Lake,
+    context: &CompileContext<'_>,
+) -> Result<Vec<Check>, Diagnostics> {
+    let mut checks = checks(&model.audits, relation, lake, context)?;
+    if model.on_empty == OnEmpty::Fail {
+        checks.push(not_empty(relation));
+    }
+    Ok(checks)
 }
 
 /// One query that counts the failing rows of every check: columns `audit_number` (from 0) and `failures`.

@@ -7,12 +7,13 @@ use indexmap::IndexMap;
 use serde::Serialize;
 use tarn_model::{CompileContext, CompiledModel, Lake, Materialization, Model, SourceKind};
 
+use crate::audit;
 use crate::columns;
 use crate::context::Ports;
 use crate::convert::CatalogueNames;
 use crate::error::StepError;
 use crate::ports::{Attribution, Catalogue, Column, TableEntry, TableKind};
-use crate::prepare;
+use crate::prepare::{self, Known};
 use crate::{seeds, sources, sql_error};
 
 /// A mistake in a model's SQL.
@@ -114,7 +115,7 @@ impl Check<'_> {
             logical_time: self.scratch.clock.now(),
         };
         let planned = match self.lake.compile(&model.name, &context) {
-            Ok(compiled) => self.columns_of(model, &compiled).await,
+            Ok(compiled) => self.columns_of(model, &compiled, &context).await,
             Err(diagnostics) => Err(diagnostics.into()),
         };
         match planned {
@@ -126,15 +127,13 @@ impl Check<'_> {
         }
     }
 
-    async fn columns_of(&self, model: &Model, compiled: &CompiledModel) -> Result<Vec<Column>, StepError> {
-        if compiled.sql.len() > prepare::STATEMENT_LIMIT {
-            return Err(StepError::permanent(format!(
-                "the statement of model `{}` has {} bytes; Athena takes at most {}",
-                model.name,
-                compiled.sql.len(),
-                prepare::STATEMENT_LIMIT
-            )));
-        }
+    async fn columns_of(
+        &self,
+        model: &Model,
+        compiled: &CompiledModel,
+        context: &CompileContext<'_>,
+    ) -> Result<Vec<Column>, StepError> {
+        prepare::refuse_long(&compiled.sql)?;
         let columns = self
             .scratch
             .engine
@@ -142,8 +141,17 @@ impl Check<'_> {
             .await
             .map_err(|error| sql_error::in_model(model, compiled, error, 0))?;
         columns::check(model, &columns)?;
+        let audits = audit::of_model(model, &prepare::identifier(&longest_name(model)), self.lake, context)?;
+        let audits = (!audits.is_empty()).then(|| audit::counts(&audits));
+        let known = Known { model, sql: &compiled.sql, columns: &columns, audits: audits.as_deref() };
+        prepare::check_length(known)?;
         Ok(columns)
     }
+}
+
+/// A name as long as that of a version's table can be.
+fn longest_name(model: &Model) -> String {
+    format!("{}__{}", model.name, "r".repeat(64))
 }
 
 /// An entry without files, so that what reads it can be planned.

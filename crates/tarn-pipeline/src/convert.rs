@@ -6,6 +6,7 @@
 
 mod in_place;
 mod make;
+pub mod preview;
 mod verify;
 
 use std::sync::Arc;
@@ -107,6 +108,7 @@ fn unnamed_record(model: String, status: Status) -> ModelRecord {
         bytes: 0,
         partitions: 0,
         milliseconds: 0,
+        published: None,
         loaded: None,
         audits: Vec::new(),
         queries: Vec::new(),
@@ -165,6 +167,7 @@ impl ModelStep {
             Some(entry) if entry.run.as_ref() == Some(&self.context.settings.run) => {
                 self.remember().await.at("publish")?;
                 self.context.ports.catalogue.remove(&self.staging_table()).await.at("publish")?;
+                self.record.published = entry.run.clone();
                 entry
             }
             published => {
@@ -257,13 +260,6 @@ impl ModelStep {
         makes: Option<NewTable>,
         user_sql: Option<&CompiledModel>,
     ) -> Result<QueryOutcome, StepError> {
-        if statement.text.len() > prepare::STATEMENT_LIMIT {
-            return Err(StepError::permanent(format!(
-                "the statement has {} bytes; Athena takes at most {}",
-                statement.text.len(),
-                prepare::STATEMENT_LIMIT
-            )));
-        }
         let request = QueryRequest { makes, ..QueryRequest::new(statement.text.clone(), self.attribution("convert")) };
         self.send(request).await.map_err(|error| match user_sql {
             Some(compiled) => self.sql_error(compiled, error, statement.lines_before),
@@ -272,11 +268,15 @@ impl ModelStep {
     }
 
     async fn send(&mut self, request: QueryRequest) -> Result<QueryOutcome, EngineError> {
+        if let Err(error) = prepare::refuse_long(&request.statement) {
+            return Err(EngineError { hint: error.hint, ..EngineError::permanent(error.message) });
+        }
         let started = Instant::now();
         let outcome = self.context.ports.engine.execute(&request).await;
         let this = QueryTry {
             id: String::new(),
             succeeded: outcome.is_ok(),
+            cancelled: false,
             bytes_scanned: outcome.as_ref().map_or(0, |outcome| outcome.bytes_scanned),
             milliseconds: milliseconds(started),
         };
@@ -296,6 +296,7 @@ impl ModelStep {
             attribution: attribution.clone(),
             id: Some(sent.id).filter(|id| !id.is_empty()),
             succeeded: sent.succeeded,
+            cancelled: sent.cancelled,
             bytes_scanned: sent.bytes_scanned,
             milliseconds: sent.milliseconds,
         }));

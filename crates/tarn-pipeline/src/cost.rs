@@ -100,10 +100,10 @@ pub enum QueryStatus {
 impl QueryStatus {
     /// How a query of this model ended.
     pub fn of(query: &QueryRecord, model: &ModelRecord) -> Self {
-        match (query.succeeded, model.status) {
-            (true, _) => Self::Succeeded,
-            (false, Status::Cancelled) => Self::Cancelled,
-            (false, _) => Self::Failed,
+        match (query.succeeded, query.cancelled, model.status) {
+            (true, ..) => Self::Succeeded,
+            (false, true, _) | (false, _, Status::Cancelled) => Self::Cancelled,
+            (false, false, _) => Self::Failed,
         }
     }
 

@@ -16,6 +16,7 @@
 //! work/<run>/plan.json                            what a run on AWS is to do
 //! work/<run>/<model>/journal.json                 the statements of one model in that run, and what became of them
 //! work/<run>/<model>/record.json                  how far the model came
+//! work/<run>/scan/<model>-<bytes>.json            what the model will read, where a run has a limit; the bytes are in the name
 //! work/<backfill>/slice-<n>.json                  the run of one slice of a backfill on AWS, and how it ended
 //! work/<backfill>/stopped.json                    since when slices of a backfill fail, so that no further one begins
 //! work/shape/…                                    tables without rows, made to learn columns
@@ -139,6 +140,16 @@ pub fn journal(run: &RunId, model: &str) -> Key {
 /// How far a model came in a run.
 pub fn model_record(run: &RunId, model: &str) -> Key {
     work(run).join(&format!("{model}/record.json"))
+}
+
+/// The folder of what the models of a run will read.
+pub fn scans(run: &RunId) -> Key {
+    work(run).join("scan/")
+}
+
+/// What a model of a run will read, in bytes.
+pub fn scan(run: &RunId, model: &str, bytes: u64) -> Key {
+    scans(run).join(&format!("{model}-{bytes}.json"))
 }
 
 /// The run of one slice of a backfill on AWS.

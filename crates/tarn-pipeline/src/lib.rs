@@ -13,6 +13,7 @@ pub mod convert;
 pub mod cost;
 pub mod error;
 pub mod hive;
+mod iceberg;
 pub mod ingest;
 pub mod journal;
 pub mod layout;

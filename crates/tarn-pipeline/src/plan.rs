@@ -234,8 +234,12 @@ async fn records(
 /// The record of a run as far as it is: models without a record have not been begun.
 pub async fn so_far(plan: &Plan, objects: &dyn ObjectStore) -> Result<RunRecord, StepError> {
     let records = records(plan, 0..plan.models.len(), objects).await?;
-    let models = records.into_iter().filter_map(|(_, record)| record).collect();
-    Ok(RunRecord {
+    Ok(begun(plan, records.into_iter().filter_map(|(_, record)| record).collect()))
+}
+
+/// The record of a run that goes on, with what these models have left.
+pub(crate) fn begun(plan: &Plan, models: Vec<ModelRecord>) -> RunRecord {
+    RunRecord {
         run: plan.run.clone(),
         started: plan.started,
         finished: None,
@@ -245,7 +249,7 @@ pub async fn so_far(plan: &Plan, objects: &dyn ObjectStore) -> Result<RunRecord,
         full_refresh: plan.request.full_refresh,
         status: None,
         models,
-    })
+    }
 }
 
 /// Ends a run: its record is written from those of its models. A model that left none was cut off.

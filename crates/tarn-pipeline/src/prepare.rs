@@ -9,17 +9,21 @@
 
 mod attribution;
 mod batches;
+mod length;
 mod merge;
 mod names;
 mod partitions;
+mod surrogates;
 mod table;
 mod values;
 
 pub use attribution::{ATTRIBUTION_ROOM, attributed, attribution_of, unattributed};
 pub use batches::{Batch, WRITER_LIMIT, batched, batches};
+pub use length::{Known, LONGEST, check_length, longest_statement, refuse_long};
 pub use merge::{MERGE_COLUMN_LIMIT, Merge, merge_into, merged_rows, unmergeable_keys};
 pub use names::{identifier, literal};
 pub use partitions::{PartitionRows, partitions, read_partitions};
+pub use surrogates::{WrittenKeys, with_own_keys};
 pub use table::{
     Rows, SHAPE_LINES, TableProperties, create_table_as, create_view, delete_partitions, iceberg_columns, iceberg_rows,
     insert_into, shape,

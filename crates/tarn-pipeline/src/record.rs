@@ -1,12 +1,18 @@
 //! What a run leaves behind: one record with a result per model.
 
+use std::collections::BTreeSet;
+
 use chrono::{DateTime, Utc};
+use futures::stream::{self, StreamExt, TryStreamExt};
 use serde::{Deserialize, Serialize};
 
 use crate::error::StepError;
 use crate::layout;
 use crate::names::RunId;
-use crate::ports::{Attribution, Column, ObjectError, ObjectStore};
+use crate::ports::{Attribution, Column, Object, ObjectError, ObjectStore};
+
+/// How many records are read at a time.
+const READS: usize = 32;
 
 /// How a model ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -34,6 +40,9 @@ pub struct QueryRecord {
     pub id: Option<String>,
     /// Whether it ended well.
     pub succeeded: bool,
+    /// Whether it was stopped before it was done.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub cancelled: bool,
     /// Bytes read.
     pub bytes_scanned: u64,
     /// Wall time.
@@ -84,14 +93,17 @@ pub struct ModelRecord {
     pub full_refresh: bool,
     /// Rows of the version.
     pub rows: u64,
-    /// Files of the version.
+    /// Files of the version, or that it added to an Iceberg table.
     pub files: u64,
-    /// Bytes of the version.
+    /// Bytes of those files.
     pub bytes: u64,
     /// Partitions of the version; 0 for an unpartitioned one.
     pub partitions: u64,
     /// Wall time.
     pub milliseconds: u64,
+    /// The run whose version readers see since; none when nothing was published.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub published: Option<RunId>,
     /// The mart's table and the rows loaded, when there is a mart.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub loaded: Option<LoadedRecord>,
@@ -117,6 +129,30 @@ impl ModelRecord {
         })?;
         objects.put(&layout::model_record(run, &self.model), json.into()).await?;
         Ok(())
+    }
+
+    /// The records of the models of a run that have ended, without those in `known`: what each left before it was published, is left
+    /// aside. One listing tells which there are.
+    pub async fn ended(
+        run: &RunId,
+        known: &BTreeSet<String>,
+        objects: &dyn ObjectStore,
+    ) -> Result<Vec<Self>, StepError> {
+        let work = layout::work(run);
+        let left = objects.list(&work).await?;
+        let model = |object: &Object| {
+            let below = object.key.as_str().strip_prefix(work.as_str())?;
+            below.strip_suffix("/record.json").map(str::to_owned)
+        };
+        let new: Vec<String> = left.iter().filter_map(model).filter(|model| !known.contains(model)).collect();
+        let read = async |model: String| Self::read(run, &model, objects).await;
+        let records: Vec<Option<Self>> = stream::iter(new).map(read).buffered(READS).try_collect().await?;
+        Ok(records.into_iter().flatten().filter(Self::has_ended).collect())
+    }
+
+    /// Whether nothing more happens to the model in its run, but for the load of its mart.
+    fn has_ended(&self) -> bool {
+        self.status != Status::Done || self.published.is_some()
     }
 
     /// The record of a model whose run goes on; `None` while there is none.

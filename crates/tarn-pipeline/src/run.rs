@@ -6,6 +6,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
 
+use chrono::{DateTime, Utc};
+use futures::stream::{self, StreamExt, TryStreamExt};
 use tarn_model::Selected;
 use tokio::task::JoinSet;
 
@@ -13,8 +15,9 @@ use crate::context::RunContext;
 use crate::convert;
 use crate::error::StepError;
 use crate::layout;
-use crate::names::{Key, RunId};
-use crate::ports::{Event, ObjectError, ObjectStore};
+use crate::names::RunId;
+use crate::plan::{self, Plan};
+use crate::ports::{Event, Object, ObjectError, ObjectStore};
 use crate::record::{ModelRecord, RunRecord, Status};
 use crate::run_tables;
 
@@ -201,19 +204,69 @@ pub async fn find(run: &RunId, objects: &dyn ObjectStore) -> Result<Option<RunRe
     }
 }
 
-fn is_record(key: &Key) -> bool {
-    key.as_str().ends_with(".json")
+/// How many records are read at a time: one after another, a thousand take half a minute.
+const READS: usize = 32;
+
+/// The objects of records, the newest run first: a run's id begins with its time.
+async fn kept(objects: &dyn ObjectStore, begin: &str) -> Result<Vec<Object>, StepError> {
+    // The tables of runs lie in folders below.
+    let listed = objects.list_beside(&layout::runs().join(begin)).await?;
+    let mut kept: Vec<Object> = listed.into_iter().filter(|object| object.key.as_str().ends_with(".json")).collect();
+    kept.sort_by(|left, right| right.key.cmp(&left.key));
+    Ok(kept)
+}
+
+/// The records in these objects, in their order.
+async fn read(kept: Vec<Object>, objects: &dyn ObjectStore) -> Result<Vec<RunRecord>, StepError> {
+    let one = async |object: Object| -> Result<RunRecord, StepError> {
+        let bytes = objects.get(&object.key).await?;
+        serde_json::from_slice(&bytes)
+            .map_err(|error| StepError::permanent(format!("the run record `{}` is damaged: {error}", object.key)))
+    };
+    stream::iter(kept).map(one).buffered(READS).try_collect().await
 }
 
 /// All runs, newest first.
 pub async fn all(objects: &dyn ObjectStore) -> Result<Vec<RunRecord>, StepError> {
-    let mut runs = Vec::new();
-    for object in objects.list(&layout::runs()).await?.into_iter().filter(|object| is_record(&object.key)) {
-        let bytes = objects.get(&object.key).await?;
-        let record: RunRecord = serde_json::from_slice(&bytes)
-            .map_err(|error| StepError::permanent(format!("the run record `{}` is damaged: {error}", object.key)))?;
-        runs.push(record);
+    read(kept(objects, "").await?, objects).await
+}
+
+/// The newest runs, newest first.
+pub async fn newest(count: usize, objects: &dyn ObjectStore) -> Result<Vec<RunRecord>, StepError> {
+    let mut found = kept(objects, "").await?;
+    found.truncate(count);
+    read(found, objects).await
+}
+
+/// The runs whose record was written since, newest first; those that began since are among them.
+pub async fn since(time: DateTime<Utc>, objects: &dyn ObjectStore) -> Result<Vec<RunRecord>, StepError> {
+    let mut found = kept(objects, "").await?;
+    found.retain(|object| object.modified >= time);
+    read(found, objects).await
+}
+
+/// The ids of the runs that begin so, newest first.
+pub async fn named(begin: &str, objects: &dyn ObjectStore) -> Result<Vec<RunId>, StepError> {
+    let found = kept(objects, begin).await?;
+    let name = |object: &Object| object.key.file_name().trim_end_matches(".json").to_owned();
+    Ok(found.iter().filter_map(|object| RunId::try_from(name(object)).ok()).collect())
+}
+
+/// Leaves the record of a run that begins elsewhere, so that it can be found while it goes on; one that is there stays.
+pub async fn begin(plan: &Plan, objects: &dyn ObjectStore) -> Result<(), StepError> {
+    match find(&plan.run, objects).await? {
+        Some(_) => Ok(()),
+        None => write(&plan::begun(plan, Vec::new()), objects).await,
     }
-    runs.sort_by(|left, right| right.run.cmp(&left.run));
-    Ok(runs)
+}
+
+/// A run as it is now: the record of one that goes on elsewhere is written at its end, and till then its models tell.
+pub async fn present(record: RunRecord, objects: &dyn ObjectStore) -> Result<RunRecord, StepError> {
+    if record.status.is_some() {
+        return Ok(record);
+    }
+    match Plan::find(&record.run, objects).await? {
+        Some(plan) => plan::so_far(&plan, objects).await,
+        None => Ok(record),
+    }
 }

@@ -35,7 +35,7 @@ type Described = (&'static str, ColumnType, &'static str);
 /// What money is stored as; its digits are [`crate::cost::MONEY_SCALE`].
 const MONEY: ColumnType = ColumnType::Decimal { precision: 18, scale: 9 };
 
-const RUN_COLUMNS: [Described; 18] = [
+const RUN_COLUMNS: [Described; 19] = [
     ("run", ColumnType::String, "The run's id"),
     ("model", ColumnType::String, "The model"),
     ("status", ColumnType::String, "done, failed, skipped or cancelled"),
@@ -54,6 +54,7 @@ const RUN_COLUMNS: [Described; 18] = [
     ("cost", MONEY, "What they cost at the price of tarn.yaml"),
     ("failed_step", ColumnType::String, "The step that failed"),
     ("failure", ColumnType::String, "Why it failed"),
+    ("published", ColumnType::String, "The run whose version readers see since; null when nothing was published"),
 ];
 
 const QUERY_COLUMNS: [Described; 14] = [
@@ -195,6 +196,7 @@ fn run_row(run: &RunRecord, model: &ModelRecord, price: Price) -> Value {
         "cost": cost,
         "failed_step": model.failure.as_ref().map(|failure| &failure.step),
         "failure": model.failure.as_ref().map(|failure| &failure.message),
+        "published": model.published,
     })
 }
 

@@ -5,13 +5,14 @@
 //! stopped by the workgroup's own limit while it runs, and is paid for; what is stopped here costs nothing.
 
 mod bounds;
+mod of_run;
 mod words;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use tarn_columnar::parquet_column_bytes;
-use tarn_model::{CompileContext, DependencyKind, Materialization, Model};
+use tarn_model::{CompileContext, DependencyKind, Materialization, Model, Strategy};
 
 use crate::context::RunContext;
 use crate::convert::CatalogueNames;
@@ -122,45 +123,58 @@ fn column_bytes(file: &Object, columns: &BTreeSet<String>, objects: &dyn ObjectS
     Ok(sizes.iter().filter(|(name, _)| columns.contains(*name)).map(|(_, bytes)| bytes).sum())
 }
 
-/// Refuses a query that would read more than the model's limit, or the lake's where the model has none. Without a limit nothing is
-/// looked at. A model that this run began before is let go on: its statements may have been paid for.
-pub async fn check(context: &RunContext, model: &Model, sql: &str) -> Result<(), StepError> {
+/// Refuses a query that would read more than the model's limit, or the lake's where the model has none, or more than is left of
+/// what the run may read ([`of_run`]). Without a limit nothing is looked at. A model that this run began before is let go on: its
+/// statements may have been paid for. `onto` is the published table that the version adds to or changes.
+pub async fn check(context: &RunContext, model: &Model, sql: &str, onto: Option<&TableEntry>) -> Result<(), StepError> {
     let config = &context.lake.config;
-    let Some(limit) = model.scan_limit_bytes.or(config.athena.scan_limit_bytes) else { return Ok(()) };
-    if model.materialization == Materialization::View || has_begun(context, model).await? {
+    let limit = model.scan_limit_bytes.or(config.athena.scan_limit_bytes);
+    let limit_of_run = config.run.scan_limit_bytes;
+    let is_unlimited = limit.is_none() && limit_of_run.is_none();
+    if is_unlimited || model.materialization == Materialization::View || has_begun(context, model).await? {
         return Ok(());
     }
-    let reads = of_query(context, model, sql, Some(limit)).await?;
-    if reads <= limit {
-        return Ok(());
+    let enough = if limit_of_run.is_some() { None } else { limit };
+    let reads = of_query(context, model, sql, onto, enough).await?;
+    if let Some(limit) = limit.filter(|limit| reads > *limit) {
+        return Err(over_limit(model, reads, limit));
     }
+    match limit_of_run {
+        Some(limit) => of_run::take(context, model, reads, limit).await,
+        None => Ok(()),
+    }
+}
+
+fn over_limit(model: &Model, reads: u64, limit: u64) -> StepError {
     let whose = match model.scan_limit_bytes {
         Some(_) => format!("`scan_limit` of model `{}`", model.name),
         None => "`athena: {scan_limit: …}` in tarn.yaml".to_owned(),
     };
-    Err(StepError::permanent(format!(
+    StepError::permanent(format!(
         "the query of model `{}` would read about {}; {whose} allows {}. Nothing was started",
         model.name,
         amount(reads),
         amount(limit)
     ))
-    .with_hint("name fewer partitions or columns in its `select`, or raise the limit"))
+    .with_hint("name fewer partitions or columns in its `select`, or raise the limit")
 }
 
-/// Refuses a run whose models would together read more than `run: {scan_limit: …}` allows. What models of the run will yield for
-/// each other is not known yet and counts as it is now.
+/// Refuses a run whose models would together read more than `run: {scan_limit: …}` allows, before any of them begins. What models of
+/// the run will yield for each other is not known yet and counts as it is now; it is counted again as each model begins ([`check`]).
 pub async fn check_run(context: &RunContext, models: &[String]) -> Result<(), StepError> {
     let Some(limit) = context.lake.config.run.scan_limit_bytes else { return Ok(()) };
     let mut reads = 0_u64;
     for model in models.iter().filter_map(|name| context.lake.models.get(name)) {
-        let published = context.ports.catalogue.get(&model.name).await?;
-        let incremental = model.is_incremental()
-            && !context.settings.full_refresh
-            && published.is_some_and(|entry| matches!(entry.kind, TableKind::Table { .. }));
-        if model.materialization != Materialization::View {
-            let compiled = context.lake.compile(&model.name, &compile_context(context, incremental))?;
-            reads = reads.saturating_add(of_query(context, model, &compiled.sql, None).await?);
+        if model.materialization == Materialization::View || has_begun(context, model).await? {
+            continue;
         }
+        let is_added_to = |entry: &TableEntry| {
+            let is_table = matches!(entry.kind, TableKind::Table { .. });
+            model.is_incremental() && !context.settings.full_refresh && is_table
+        };
+        let onto = context.ports.catalogue.get(&model.name).await?.filter(is_added_to);
+        let compiled = context.lake.compile(&model.name, &compile_context(context, onto.is_some()))?;
+        reads = reads.saturating_add(of_query(context, model, &compiled.sql, onto.as_ref(), None).await?);
     }
     if reads <= limit {
         return Ok(());
@@ -191,11 +205,22 @@ fn compile_context(context: &RunContext, incremental: bool) -> CompileContext<'s
     }
 }
 
-/// What a model's query reads. `enough`: when whole files are no more than that, footers are left unread.
-async fn of_query(context: &RunContext, model: &Model, sql: &str, enough: Option<u64>) -> Result<u64, StepError> {
+/// What making a version of a model reads: its query, and for a merge all of the published table, beside whose rows the new ones
+/// are put. `enough`: when whole files are no more than that, footers are left unread.
+async fn of_query(
+    context: &RunContext,
+    model: &Model,
+    sql: &str,
+    onto: Option<&TableEntry>,
+    enough: Option<u64>,
+) -> Result<u64, StepError> {
     let tables = tables(context, model, sql).await?;
     let objects = &context.ports.objects;
-    let mut whole = 0_u64;
+    let mut whole = match onto.filter(|_| is_merge(model)) {
+        Some(published) => size(&files(published, &|_| true, objects.as_ref()).await?),
+        None => 0,
+    };
+    let mut reads = whole;
     for (entry, words) in &tables {
         let bounds = Bounds::of(entry, words);
         whole = whole.saturating_add(size(&files(entry, &|values| bounds.may_hold(values), objects.as_ref()).await?));
@@ -203,7 +228,6 @@ async fn of_query(context: &RunContext, model: &Model, sql: &str, enough: Option
     if enough.is_some_and(|enough| whole <= enough) {
         return Ok(whole);
     }
-    let mut reads = 0_u64;
     for (entry, words) in &tables {
         let bounds = Bounds::of(entry, words);
         let columns = words.columns_of(entry);
@@ -211,6 +235,10 @@ async fn of_query(context: &RunContext, model: &Model, sql: &str, enough: Option
         reads = reads.saturating_add(bytes);
     }
     Ok(reads)
+}
+
+fn is_merge(model: &Model) -> bool {
+    matches!(model.materialization, Materialization::Incremental(Strategy::Merge { .. }))
 }
 
 /// The tables that a model reads, each with the words of the statements between it and the model.

@@ -201,8 +201,9 @@ async fn known_run(execution: &FailedExecution, objects: &dyn ObjectStore) -> Re
     let Some(run) = execution.run() else { return Ok(None) };
     let plan = Plan::find(&run, objects).await?;
     let record = match (run::find(&run, objects).await?, &plan) {
-        (Some(record), _) => record,
-        (None, Some(plan)) => plan::so_far(plan, objects).await?,
+        (Some(record), _) if record.status.is_some() => record,
+        (_, Some(plan)) => plan::so_far(plan, objects).await?,
+        (Some(record), None) => record,
         (None, None) => return Ok(None),
     };
     Ok(Some(KnownRun { record, plan }))

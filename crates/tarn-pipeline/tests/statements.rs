@@ -9,11 +9,12 @@ mod bucket;
 
 use std::path::Path;
 
-use tarn_model::{Lake, LakeFiles, Model};
-use tarn_pipeline::columns;
+use tarn_model::{CompileContext, Lake, LakeFiles, Model};
+use tarn_pipeline::convert::CatalogueNames;
 use tarn_pipeline::names::{Key, RunId};
 use tarn_pipeline::ports::{Attribution, Column};
 use tarn_pipeline::prepare::{self, MERGE_COLUMN_LIMIT, Merge, STATEMENT_LIMIT, Statement, TableProperties};
+use tarn_pipeline::{audit, columns};
 
 use crate::bucket::Bucket;
 
@@ -95,6 +96,23 @@ fn check(name: &str, text: &str) {
     assert!(kept == text, "`{}` is not what is made now:\n{text}", file.display());
 }
 
+/// Every kind of audit.
+const AUDITED: &str = "\
+on_empty: fail
+audits:
+  - not_null: [day, region]
+  - unique: [day, region]
+  - accepted_values: {column: region, values: [east, west, \"it's\"]}
+  - relationships: {column: region, to: regions, field: region}
+  - row_count: {min: 1, max: 1000}
+  - sql: {name: no_negative_amounts, query: select * from {{ this }} where amount < 0}
+  - sql:
+      name: no_future_days
+      query: |
+        select day
+        from {{ this }}
+        where day > date '2030-01-01' -- far away";
+
 const PARTITIONED: &str = "partitioned_by: [day, region]";
 
 #[test]
@@ -104,6 +122,8 @@ fn tables() {
     check("table_orc", &created(&format!("{PARTITIONED}\nformat: orc\ncompression: snappy")));
     check("table_bucketed", &created(&format!("{PARTITIONED}\nbucketed_by: {{columns: [visitor], count: 8}}")));
     check("table_iceberg", &created(&format!("{PARTITIONED}\ntable_type: iceberg")));
+    check("table_iceberg_orc", &created(&format!("{PARTITIONED}\ntable_type: iceberg\nformat: orc")));
+    check("table_iceberg_orc_snappy", &created("table_type: iceberg\nformat: orc\ncompression: snappy"));
     check("table_shape", &prepare::shape("tarn_shape", "memory://work/shape/1/", QUERY));
     let model = model(&format!("{PARTITIONED}\ntable_type: iceberg\nformat: orc"));
     let location = Key::new("model/visits/delta=r1/");
@@ -141,6 +161,59 @@ fn batches() {
     let impossible = vec![vec![None, Some("長".repeat(100_000))]; 1];
     let beside: Vec<_> = impossible.into_iter().chain(many_values()).collect();
     assert!(batched(PARTITIONED, &beside).unwrap_err().contains("too long"));
+}
+
+#[test]
+fn partitions_in_place() {
+    let values = many_values();
+    check("delete_partitions", &prepare::delete_partitions("visits__r1", &keys(), &values).unwrap());
+    check("delete_partitions_one", &prepare::delete_partitions("visits__r1", &keys(), &values[..1]).unwrap());
+    assert_eq!(prepare::delete_partitions("visits__r1", &keys(), &[]), None);
+    check("insert", &prepare::insert_into("visits__r1", QUERY).text);
+}
+
+#[test]
+fn values_that_no_folder_can_be_named_by() {
+    let odd = [vec![Some("2026-01-01".to_owned()), Some("東京".to_owned())]];
+    let written = prepare::WrittenKeys::of(&keys(), &odd).unwrap();
+    let columns =
+        [Column::new("visitor", "string"), Column::new("amount", "bigint"), keys()[0].clone(), keys()[1].clone()];
+    let rows = written.rows(&prepare::Rows::of(QUERY), &columns);
+    let (model, location) = (model(PARTITIONED), location());
+    let properties =
+        TableProperties { partitioned_by: &written.names, ..TableProperties::of(&model, "visits__r1", &location) };
+    let statement = prepare::create_table_as(properties, &rows.sql, Bucket::new().as_ref()).below(rows.lines_before);
+    check("table_written_keys", &statement.text);
+    let from: Vec<&str> = statement.text.lines().skip(statement.lines_before).collect();
+    assert!(from.join("\n").starts_with(QUERY), "{}", statement.text);
+}
+
+#[test]
+fn audits_of_a_version() {
+    let files: LakeFiles = [
+        ("tarn.yaml", "name: shop\n".to_owned()),
+        ("models/regions.sql", "select 'east' as region\n".to_owned()),
+        (
+            "models/visits.sql",
+            format!("/*\n{AUDITED}\n*/\nselect 1 as amount, date '2026-01-01' as day, 'east' as region\n"),
+        ),
+    ]
+    .into_iter()
+    .collect();
+    let lake = Lake::load(&files).unwrap_or_else(|diagnostics| panic!("{}", diagnostics.render(false)));
+    let context = CompileContext {
+        vars: Default::default(),
+        incremental: true,
+        relations: &CatalogueNames,
+        logical_time: chrono::DateTime::UNIX_EPOCH,
+    };
+    let checks = audit::of_model(&lake.models["visits"], "visits__r1", &lake, &context).unwrap();
+    assert_eq!(checks.len(), 8, "{checks:?}");
+    check("audit_counts", &audit::counts(&checks));
+    for (number, found) in checks.iter().enumerate() {
+        check(&format!("audit_sample_{number}"), &audit::sample(found));
+    }
+    check("audit_not_empty", &audit::not_empty("visits__r1").failing_rows);
 }
 
 #[test]

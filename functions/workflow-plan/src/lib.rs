@@ -14,6 +14,7 @@ use tarn_pipeline::plan::{self, Plan, PlanRequest};
 use tarn_pipeline::ports::{Clock, ObjectStore};
 use tarn_pipeline::project::Project;
 use tarn_pipeline::record::{ModelRecord, Status};
+use tarn_pipeline::run;
 
 /// Failed models that are named in an answer; the run's record has all of them.
 const NAMED: usize = 5;
@@ -158,6 +159,7 @@ impl WorkflowPlan {
 
     async fn plan(&self, request: PlanRequest) -> Result<Answer, Failure> {
         let plan = plan::plan(request, self.objects.as_ref(), self.clock.as_ref()).await?;
+        run::begin(&plan, self.objects.as_ref()).await?;
         tracing::info!(run = %plan.run, models = plan.models.len(), waves = plan.waves.len(), "the run is planned");
         let report = Report::default().with("Models", plan.models.len() as u64);
         answer(&Planned { run: &plan.run, waves: (0..plan.waves.len()).collect(), models: plan.models.len() }, report)

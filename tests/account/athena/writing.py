@@ -105,6 +105,8 @@ def write(session: Session, sql: str, target: Target, query_id: str, fault: faul
         raise QueryError(
             "HIVE_TOO_MANY_OPEN_PARTITIONS", f"Exceeded limit of {OPEN_WRITERS} open writers for partitions/buckets", kind=1101
         )
+    for values, _, _ in groups:
+        _refuse_unprintable(values)
     pieces = []
     for values, bucket, group in groups:
         folder = _folder(target, values)
@@ -121,6 +123,17 @@ def write(session: Session, sql: str, target: Target, query_id: str, fault: faul
         written.size += len(body)
     fail(fault, "half", "files")
     return written
+
+
+def _refuse_unprintable(values: tuple[str, ...]) -> None:
+    """Trino's writer keeps partition values to printable ASCII; readers take any."""
+    for value in values:
+        if any(not 0x20 <= ord(character) <= 0x7E for character in value):
+            said = value.encode().hex(" ").upper()
+            raise QueryError(
+                "HIVE_INVALID_PARTITION_VALUE",
+                f"Hive partition keys can only contain printable ASCII characters (0x20 - 0x7E). Invalid value: {said}",
+            )
 
 
 def fail(fault: faults.Fault | None, *stages: str) -> None:

@@ -78,6 +78,30 @@ class Tables(Lake):
         self.assertEqual(self.rows("select id, note from json_rows order by id"), [["1", 'a "b"'], ["2", None]])
         self.assertEqual(self.rows("select id, note from csv_rows order by id"), [["1", "x, y"], ["2", "z"]])
 
+    def test_partitions_are_written_under_printable_values_only_and_read_under_any(self) -> None:
+        place = f"s3://{self.bucket}/"
+        rows = "(values (1, 'a~b '), (2, '東京'), (3, cast(null as varchar))) as t (n, place)"
+        head = "format = 'PARQUET', external_location"
+        refused = "HIVE_INVALID_PARTITION_VALUE: Hive partition keys can only contain printable ASCII characters (0x20 - 0x7E). Invalid value: E6 9D B1"
+        self.fails(f"create table no with ({head} = '{place}no/', partitioned_by = array['place']) as select n, place from {rows}", refused)
+        self.query(f"create table yes with ({head} = '{place}yes/', partitioned_by = array['place']) as select n, place from {rows} where n <> 2")
+        self.assertEqual(self.rows("select n from yes where place = 'a~b '"), [["1"]])
+        self.fails("insert into yes select 4, chr(9)", "Invalid value: 09")
+        self.query(
+            f"create table hexed with ({head} = '{place}hexed/', partitioned_by = array['_key']) as "
+            f'select n, place, to_hex(to_utf8(cast(place as varchar))) as "_key" from {rows}'
+        )
+        table = self.glue.get_table(DatabaseName=self.database, Name="hexed")["Table"]
+        table = {each: table[each] for each in ("TableType", "Parameters", "StorageDescriptor")}
+        table["StorageDescriptor"]["Columns"] = table["StorageDescriptor"]["Columns"][:1]
+        keys = [{"Name": "place", "Type": "string"}]
+        self.glue.create_table(DatabaseName=self.database, TableInput={**table, "Name": "own", "PartitionKeys": keys})
+        for value, folder in (("a~b ", "617E6220"), ("東京", "E69DB1E4BAAC")):
+            storage = {**table["StorageDescriptor"], "Location": f"{place}hexed/_key={folder}/"}
+            self.glue.create_partition(DatabaseName=self.database, TableName="own", PartitionInput={"Values": [value], "StorageDescriptor": storage})
+        self.assertEqual(self.rows("select n, place from own order by n"), [["1", "a~b "], ["2", "東京"]])
+        self.assertEqual(self.rows("select n from own where place = '東京'"), [["2"]])
+
     def test_what_is_written_is_read_back(self) -> None:
         values = {
             "a": "tinyint '1'", "b": "cast(2.5 as real)", "c": "decimal '12345678901234567890.12'", "d": "timestamp '2026-10-31 12:34:56.789'",

@@ -172,3 +172,43 @@ fn columns(columns: &[Column]) -> Result<Vec<GlueColumn>, CatalogueError> {
 fn invalid(error: aws_sdk_glue::error::BuildError) -> CatalogueError {
     io_error("written", error.to_string(), std::io::ErrorKind::InvalidInput)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+    use std::path::Path;
+
+    use tarn_pipeline::ports::TableKind;
+
+    use super::*;
+
+    fn entry(name: &str) -> TableEntry {
+        TableEntry {
+            name: name.to_owned(),
+            kind: TableKind::Table { parts: Vec::new() },
+            columns: vec![Column::new("visitor", "string"), Column::new("order", "int"), Column::new("a\"b", "int")],
+            partition_keys: vec![Column::new("区", "string")],
+            description: None,
+            run: None,
+            parameters: BTreeMap::new(),
+            version: 0,
+        }
+    }
+
+    /// The text is a file, which another program parses too.
+    #[test]
+    fn the_view_over_hidden_parts() {
+        for (file, labels) in [
+            ("view_over_parts", &["20261001t000000000_0001".to_owned(), "20261002t000000000_0001".to_owned()][..]),
+            ("view_over_no_parts", &[]),
+        ] {
+            let text = format!("{}\n", appended_sql(&entry("visits"), labels));
+            let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/statements").join(file).with_extension("sql");
+            if std::env::var_os("TARN_WRITE_STATEMENTS").is_some() {
+                std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+                std::fs::write(&path, &text).unwrap();
+            }
+            assert_eq!(std::fs::read_to_string(&path).unwrap_or_default(), text, "{}", path.display());
+        }
+    }
+}

@@ -29,6 +29,9 @@ use crate::outcome::{Mistakes, Outcome, Refusal};
 use crate::terminal::{Style, Terminal, bytes, counted, duration};
 use crate::variables;
 
+/// The newest runs, which may tell what a model reads.
+const EARLIER_RUNS: usize = 200;
+
 /// Which models, and for which days.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
@@ -183,7 +186,7 @@ async fn taken_up(args: &Args, planned: BackfillRecord, ports: &Ports) -> anyhow
 }
 
 async fn estimate(record: &BackfillRecord, lake: &Lake, ports: &Ports) -> anyhow::Result<Estimate> {
-    let earlier = pipeline_run::all(ports.objects.as_ref()).await?;
+    let earlier = pipeline_run::newest(EARLIER_RUNS, ports.objects.as_ref()).await?;
     let price = lake.config.price_per_tb();
     let price = Price::parse(price).ok_or_else(|| Refusal::new(format!("`{price}` is no price")))?;
     let (catalogue, objects) = (ports.catalogue.as_ref(), ports.objects.as_ref());

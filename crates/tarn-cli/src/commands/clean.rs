@@ -5,9 +5,9 @@ use std::sync::Arc;
 use tarn_pipeline::ports::Silent;
 use tarn_pipeline::retention::{self, Removed};
 
-use crate::args::GlobalArguments;
+use crate::args::{GlobalArguments, Target};
 use crate::lake::Place;
-use crate::outcome::Outcome;
+use crate::outcome::{Outcome, Refusal};
 use crate::terminal::{Terminal, bytes, counted};
 
 /// How much.
@@ -25,6 +25,11 @@ pub(crate) struct Args {
 }
 
 pub(crate) async fn run(args: &Args, global: &GlobalArguments, terminal: Terminal) -> anyhow::Result<Outcome> {
+    if global.target == Target::Aws {
+        return Err(Refusal::new("`tarn clean` removes what lies on this machine")
+            .with_hint("on AWS every run removes the old versions of its models, as `retention` in tarn.yaml says")
+            .into());
+    }
     let place = Place::find(global)?;
     let lake = place.read()?;
     let _lock = place.lock("tarn clean", args.wait, terminal).await?;

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use chrono::NaiveDate;
+use chrono::{NaiveDate, TimeDelta};
 use chrono_tz::Tz;
 use clap::ValueEnum;
 use serde_json::json;
@@ -60,7 +60,11 @@ pub(crate) async fn run(args: &Args, global: &GlobalArguments, terminal: Termina
     let price = Price::parse(written)
         .ok_or_else(|| Refusal::new(format!("`{written}` is no price")).with_hint("write an amount like `5.00`"))?;
     let ports = place.ports(global.target, Arc::new(Silent), &lake)?;
-    let runs = pipeline_run::all(ports.objects.as_ref()).await?;
+    let runs = match args.since.and_then(|day| day.and_hms_opt(0, 0, 0)) {
+        // A day begins up to fourteen hours earlier elsewhere.
+        Some(begin) => pipeline_run::since(begin.and_utc() - TimeDelta::days(1), ports.objects.as_ref()).await?,
+        None => pipeline_run::all(ports.objects.as_ref()).await?,
+    };
     let queries = queries(&runs, args.since, lake.config.timezone, ports.objects.as_ref()).await?;
     let (by, word) = args.by.by();
     let lines = cost::summary(&queries, by, args.since, price);

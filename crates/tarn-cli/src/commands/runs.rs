@@ -23,8 +23,11 @@ pub(crate) async fn run(args: &Args, global: &GlobalArguments, terminal: Termina
     let place = Place::find(global)?;
     let lake = place.read()?;
     let ports = place.ports(global.target, Arc::new(Silent), &lake)?;
-    let mut runs = pipeline_run::all(ports.objects.as_ref()).await?;
-    runs.truncate(args.limit);
+    let objects = ports.objects.as_ref();
+    let mut runs = Vec::new();
+    for record in pipeline_run::newest(args.limit, objects).await? {
+        runs.push(pipeline_run::present(record, objects).await?);
+    }
     if terminal.json() {
         terminal.print_json(&runs)?;
         return Ok(Outcome::Done);

@@ -2,11 +2,16 @@
 
 use std::sync::Arc;
 
-use tarn_pipeline::ports::{Column, Silent};
+use tarn_aws::Execution;
+use tarn_model::LakeConfig;
+use tarn_pipeline::names::RunId;
+use tarn_pipeline::plan::{self, Plan};
+use tarn_pipeline::ports::{Column, ObjectStore, Silent};
 use tarn_pipeline::record::{AuditRecord, ModelRecord, RunRecord};
 use tarn_pipeline::run as pipeline_run;
 
-use crate::args::GlobalArguments;
+use crate::args::{GlobalArguments, Target};
+use crate::cloud::Cloud;
 use crate::lake::Place;
 use crate::outcome::{Outcome, Refusal};
 use crate::progress::model_lines;
@@ -26,8 +31,12 @@ pub(crate) async fn run(args: &Args, global: &GlobalArguments, terminal: Termina
     let place = Place::find(global)?;
     let lake = place.read()?;
     let ports = place.ports(global.target, Arc::new(Silent), &lake)?;
-    let runs = pipeline_run::all(ports.objects.as_ref()).await?;
-    let record = choose(runs, args.run.as_deref())?;
+    let objects = ports.objects.as_ref();
+    let record = pipeline_run::present(choose(args.run.as_deref(), objects).await?, objects).await?;
+    let state = match (record.status, global.target) {
+        (None, Target::Aws) => elsewhere(&record.run, &lake.config, objects).await,
+        (status, _) => super::runs::status(status).to_owned(),
+    };
     if terminal.json() {
         terminal.print_json(&record)?;
         return Ok(Outcome::Done);
@@ -36,7 +45,7 @@ pub(crate) async fn run(args: &Args, global: &GlobalArguments, terminal: Termina
         "run {}  {}  {}",
         record.run,
         record.started.format("%Y-%m-%d %H:%M:%S UTC"),
-        super::runs::status(record.status)
+        state
     ))?;
     for model in &record.models {
         show_model(model, args.sql, terminal)?;
@@ -44,18 +53,53 @@ pub(crate) async fn run(args: &Args, global: &GlobalArguments, terminal: Termina
     Ok(Outcome::Done)
 }
 
-fn choose(runs: Vec<RunRecord>, asked: Option<&str>) -> anyhow::Result<RunRecord> {
-    let mut matching: Vec<RunRecord> = match asked {
-        None => runs.into_iter().take(1).collect(),
-        Some(asked) => runs.into_iter().filter(|record| record.run.as_str().starts_with(asked)).collect(),
+async fn choose(asked: Option<&str>, objects: &dyn ObjectStore) -> anyhow::Result<RunRecord> {
+    let Some(asked) = asked else {
+        let newest = pipeline_run::newest(1, objects).await?.into_iter().next();
+        return Ok(newest.ok_or_else(|| Refusal::new("nothing was run yet").with_hint("start with `tarn run`"))?);
     };
-    match (matching.len(), asked) {
-        (1, _) => Ok(matching.remove(0)),
-        (0, None) => Err(Refusal::new("nothing was run yet").with_hint("start with `tarn run`").into()),
-        (0, Some(asked)) => Err(Refusal::new(format!("there is no run `{asked}`")).with_hint("see `tarn runs`").into()),
-        (count, _) => {
-            Err(Refusal::new(format!("{count} runs begin like that")).with_hint("write more of the id").into())
+    let missing = || Refusal::new(format!("there is no run `{asked}`")).with_hint("see `tarn runs`");
+    // Whoever writes a whole id means it, even if it is the beginning of another.
+    let exact = RunId::try_from(asked.to_owned()).map_err(|_| missing())?;
+    if let Some(record) = pipeline_run::find(&exact, objects).await? {
+        return Ok(record);
+    }
+    if let Some(plan) = Plan::find(&exact, objects).await? {
+        return Ok(plan::so_far(&plan, objects).await?);
+    }
+    match pipeline_run::named(asked, objects).await?.as_slice() {
+        [] => Err(missing().into()),
+        [only] => Ok(pipeline_run::find(only, objects).await?.ok_or_else(missing)?),
+        several => {
+            let message = format!("{} runs begin like that", several.len());
+            Err(Refusal::new(message).with_hint("write more of the id").into())
         }
+    }
+}
+
+/// How a run is that has left no end: the state machine knows.
+async fn elsewhere(run: &RunId, config: &LakeConfig, objects: &dyn ObjectStore) -> String {
+    let asked = async {
+        let name = match Plan::find(run, objects).await? {
+            Some(plan) => execution_of(&plan),
+            None => run.to_string(),
+        };
+        anyhow::Ok(Cloud::of(config)?.workflow(config).await?.look(&name).await?)
+    };
+    match asked.await {
+        Ok(Execution::Running) => "running".to_owned(),
+        Ok(Execution::Failed(reason)) => format!("cut off: {reason}"),
+        // It was taken in somebody's process, or nobody can be asked.
+        Ok(Execution::Succeeded) | Err(_) => super::runs::status(None).to_owned(),
+    }
+}
+
+/// The name of the execution of a run: a schedule names it by itself and the time (`statemachines/schedule.asl.json`), whoever else
+/// starts it by the run.
+fn execution_of(plan: &Plan) -> String {
+    match (&plan.request.schedule, plan.request.time) {
+        (Some(schedule), Some(time)) => format!("{schedule}-{}", time.format("%Y-%m-%dT%H%M%SZ")),
+        _ => plan.run.to_string(),
     }
 }
 

@@ -7,11 +7,12 @@ use tarn_model::{CompiledModel, Format, Materialization, Model, Strategy, TableT
 use super::{AtStep, Halt, ModelStep, Version};
 use crate::columns;
 use crate::error::StepError;
-use crate::hive;
+use crate::iceberg;
 use crate::layout;
 use crate::manifest::{Manifest, State};
-use crate::ports::{Column, ICEBERG_METADATA, NewTable, QueryOutcome, QueryRequest, TableEntry, TableKind};
-use crate::prepare::{self, Batch, Merge, Rows, Statement, TableProperties};
+use crate::names::Key;
+use crate::ports::{Column, ICEBERG_METADATA, NewTable, Object, QueryOutcome, QueryRequest, TableEntry, TableKind};
+use crate::prepare::{self, Batch, Merge, Rows, Statement, TableProperties, WrittenKeys};
 use crate::publish::Replaces;
 use crate::scan;
 
@@ -24,7 +25,7 @@ pub(super) struct Prepared {
     /// Columns that the published table does not have yet.
     pub(super) added: Vec<String>,
     /// The published entry that this version adds to or changes; none for a full refresh.
-    onto: Option<TableEntry>,
+    pub(super) onto: Option<TableEntry>,
 }
 
 impl ModelStep {
@@ -61,9 +62,10 @@ impl ModelStep {
         }
     }
 
-    async fn prepare(&mut self, published: Option<TableEntry>) -> Result<Prepared, StepError> {
+    pub(super) async fn prepare(&mut self, published: Option<TableEntry>) -> Result<Prepared, StepError> {
         let onto = published.filter(|entry| self.is_incremental(entry));
         let compiled = self.compile(onto.is_some())?;
+        prepare::refuse_long(&compiled.sql)?;
         let attribution = self.attribution("prepare");
         let columns = self
             .context
@@ -82,7 +84,7 @@ impl ModelStep {
             prepared.rows = change.arrange(&prepared.compiled.sql);
             (prepared.columns, prepared.added) = (change.columns, change.added);
         }
-        scan::check(&self.context, &self.model, &prepared.compiled.sql).await?;
+        scan::check(&self.context, &self.model, &prepared.compiled.sql, prepared.onto.as_ref()).await?;
         Ok(prepared)
     }
 
@@ -132,7 +134,7 @@ impl ModelStep {
     }
 
     /// Whether a version may have more partitions than one statement writes.
-    fn may_need_batches(&self) -> bool {
+    pub(super) fn may_need_batches(&self) -> bool {
         self.context.ports.engine.writers().is_some() && !self.model.partitioned_by.is_empty()
     }
 
@@ -158,9 +160,13 @@ impl ModelStep {
         let table = self.version_table();
         let values = self.partitions(rows).await?;
         let keys = prepared.columns.get(prepared.columns.len() - model.partitioned_by.len()..).unwrap_or_default();
-        let properties = TableProperties::of(&model, &table.name, &table.folder);
+        let written = self.written_keys(keys, &values)?;
+        let properties = TableProperties {
+            partitioned_by: &written.names,
+            ..TableProperties::of(&model, &table.name, &table.folder)
+        };
         let objects = Arc::clone(&self.context.ports.objects);
-        let held = self.as_held(rows, &prepared.columns);
+        let held = written.rows(&self.as_held(rows, &prepared.columns), &prepared.columns);
         let batches = prepare::batched(properties, &held.sql, keys, &values, objects.as_ref())?;
         if let [whole] = batches.as_slice() {
             let statement = whole.statement.clone().below(held.lines_before);
@@ -175,12 +181,12 @@ impl ModelStep {
             prepare::create_table_as(properties_passing, &rows.sql, objects.as_ref()).below(rows.lines_before);
         self.execute(&statement, Some(passing.clone()), user_sql).await?;
         let all_rows = Rows::of(&format!("select *\nfrom {}", prepare::identifier(&passing.name)));
-        let all_rows = self.as_held(&all_rows, &prepared.columns);
+        let all_rows = written.rows(&self.as_held(&all_rows, &prepared.columns), &prepared.columns);
         let batches = prepare::batched(properties, &all_rows.sql, keys, &values, objects.as_ref())?;
         for (number, batch) in batches.iter().enumerate() {
             let outcome = match number {
                 0 => self.execute(&batch.statement, Some(table.clone()), None).await?,
-                _ => self.insert(batch, keys, &table).await?,
+                _ => self.insert(batch, &written, &table).await?,
             };
             self.count(&outcome);
         }
@@ -189,16 +195,26 @@ impl ModelStep {
     }
 
     /// Rows as the table's type can hold them.
-    fn as_held(&self, rows: &Rows, columns: &[Column]) -> Rows {
+    pub(super) fn as_held(&self, rows: &Rows, columns: &[Column]) -> Rows {
         match self.is_iceberg() {
             true => prepare::iceberg_rows(&rows.sql, columns).around(rows),
             false => rows.clone(),
         }
     }
 
+    /// The partition keys as Athena can write them; a table of Iceberg keeps values elsewhere than in the names of folders.
+    fn written_keys(&self, keys: &[Column], values: &[Vec<Option<String>>]) -> Result<WrittenKeys, StepError> {
+        WrittenKeys::of(keys, if self.is_iceberg() { &[] } else { values })
+    }
+
     /// An insert of some partitions. Nothing else writes to their folders, so a failed one can be sent again once they are empty.
-    async fn insert(&mut self, batch: &Batch, keys: &[Column], table: &NewTable) -> Result<QueryOutcome, StepError> {
-        let folders = batch.partitions.iter().map(|values| table.folder.join(&hive::folder(keys, values)));
+    async fn insert(
+        &mut self,
+        batch: &Batch,
+        written: &WrittenKeys,
+        table: &NewTable,
+    ) -> Result<QueryOutcome, StepError> {
+        let folders = batch.partitions.iter().map(|values| table.folder.join(&written.folder(values)));
         let request = QueryRequest {
             writes_to: folders.collect(),
             ..QueryRequest::new(batch.statement.text.clone(), self.attribution("convert"))
@@ -290,8 +306,27 @@ impl ModelStep {
 
     pub(super) fn count(&mut self, outcome: &QueryOutcome) {
         self.record.rows += outcome.rows_written;
-        self.record.files += outcome.files_written;
-        self.record.bytes += outcome.bytes_written;
+    }
+
+    /// Notes the files of the version, whatever number of statements wrote them.
+    async fn weigh(&mut self, entry: &TableEntry) -> Result<(), StepError> {
+        let objects = &self.context.ports.objects;
+        let folder = layout::version(&self.model.name, &self.context.settings.run);
+        let metadata = folder.join("metadata/");
+        let is_data = |object: &Object| {
+            let is_hidden = object.key.file_name().starts_with(['_', '.']);
+            !is_hidden && !(self.is_iceberg() && object.key.is_in(&metadata))
+        };
+        let files: Vec<Object> = objects.list(&folder).await?.into_iter().filter(is_data).collect();
+        (self.record.files, self.record.bytes) = (files.len() as u64, files.iter().map(|file| file.size).sum::<u64>());
+        let changed = entry.parameters.get(ICEBERG_METADATA).filter(|_| files.is_empty());
+        if let Some(metadata) = changed {
+            // A change of what is there wrote beside it; its metadata may not tell how much, and that is no reason to stop.
+            let told = objects.get(&Key::new(metadata)).await.ok();
+            let added = told.and_then(|metadata| iceberg::added_files(&metadata));
+            (self.record.files, self.record.bytes) = added.unwrap_or_default();
+        }
+        Ok(())
     }
 
     /// Notes the version that lies under the staging name now.
@@ -315,7 +350,8 @@ impl ModelStep {
         };
         version.manifest.statement = statement.text;
         version.manifest.rows = self.record.rows;
-        let mut entry = entry;
+        self.weigh(&entry).await?;
+        let mut entry = prepare::with_own_keys(entry, &self.model.partitioned_by)?;
         if self.model.format == Format::Orc && self.context.ports.engine.writers().is_some() {
             entry.parameters.insert("tarn.format".to_owned(), "orc".to_owned());
         }

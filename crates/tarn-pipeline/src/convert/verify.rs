@@ -2,8 +2,6 @@
 
 use std::sync::Arc;
 
-use tarn_model::OnEmpty;
-
 use super::{AtStep, Halt, ModelStep, Version};
 use crate::audit::{self, Check};
 use crate::error::StepError;
@@ -25,7 +23,9 @@ impl ModelStep {
         }
         self.started("publish");
         self.keep().await.at("publish")?;
-        self.publish(version).await.at("publish")
+        let published = self.publish(version).await.at("publish")?;
+        self.record.published = published.run.clone();
+        Ok(published)
     }
 
     async fn audit(&mut self) -> Result<(), StepError> {
@@ -43,14 +43,10 @@ impl ModelStep {
         refuse_failed(&self.record.audits)
     }
 
-    fn checks(&self) -> Result<Vec<Check>, StepError> {
+    pub(super) fn checks(&self) -> Result<Vec<Check>, StepError> {
         let relation = prepare::identifier(&self.staging_table());
         let context = self.compile_context(!self.record.full_refresh);
-        let mut checks = audit::checks(&self.model.audits, &relation, &self.context.lake, &context)?;
-        if self.model.on_empty == OnEmpty::Fail {
-            checks.push(audit::not_empty(&relation));
-        }
-        Ok(checks)
+        Ok(audit::of_model(&self.model, &relation, &self.context.lake, &context)?)
     }
 
     async fn audit_record(&mut self, check: &Check, failures: u64) -> Result<AuditRecord, StepError> {

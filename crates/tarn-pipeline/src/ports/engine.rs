@@ -57,6 +57,9 @@ pub struct QueryTry {
     pub id: String,
     /// Whether it ended well.
     pub succeeded: bool,
+    /// Whether it was stopped before it was done, by somebody or by a limit: then it is paid for, which a failed one is not.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub cancelled: bool,
     /// Bytes read, as the bill counts them.
     pub bytes_scanned: u64,
     /// Wall time in milliseconds.

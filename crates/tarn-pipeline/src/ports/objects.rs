@@ -128,6 +128,13 @@ pub trait ObjectStore: Send + Sync {
     /// All objects whose key starts with `prefix`, by key.
     async fn list(&self, prefix: &Key) -> Result<Vec<Object>, ObjectError>;
 
+    /// The objects whose key starts with `prefix` and has no `/` behind it, by key: those of a folder, without folders below.
+    async fn list_beside(&self, prefix: &Key) -> Result<Vec<Object>, ObjectError> {
+        let is_beside =
+            |object: &Object| object.key.as_str().strip_prefix(prefix.as_str()).is_some_and(|rest| !rest.contains('/'));
+        Ok(self.list(prefix).await?.into_iter().filter(is_beside).collect())
+    }
+
     /// Deletes these objects; those already gone are no error.
     async fn delete(&self, keys: &[Key]) -> Result<(), ObjectError>;
 

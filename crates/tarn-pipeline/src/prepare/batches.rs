@@ -13,7 +13,7 @@ use std::collections::BTreeSet;
 use crate::error::StepError;
 use crate::ports::{Column, ObjectStore};
 
-use super::{ATTRIBUTION_ROOM, STATEMENT_LIMIT, Statement, TableProperties, create_table_as, insert_into, predicate};
+use super::{LONGEST, STATEMENT_LIMIT, Statement, TableProperties, create_table_as, insert_into, length, predicate};
 
 /// Partitions, or buckets of partitions, that one statement of Athena may write.
 pub const WRITER_LIMIT: usize = 100;
@@ -92,7 +92,7 @@ pub fn batched(
     }
     // What a statement is without its predicate; an insert is shorter than the statement that creates the table.
     let around = refuse_long(create_table_as(properties, &batch_rows(query, ""), objects))?.text.len();
-    let longest_predicate = STATEMENT_LIMIT.saturating_sub(around + ATTRIBUTION_ROOM);
+    let longest_predicate = LONGEST.saturating_sub(around);
     let batches = batches(keys, values, buckets, longest_predicate)?;
     if properties.bucketed_by.is_some() && batches.len() > 1 {
         return Err(too_many_buckets(values.len(), buckets));
@@ -112,20 +112,13 @@ pub fn batched(
 /// Lines of [`batch_rows`] before the query.
 const LINES_BEFORE_QUERY: usize = 1;
 
-fn batch_rows(query: &str, predicate: &str) -> String {
+pub(super) fn batch_rows(query: &str, predicate: &str) -> String {
     format!("with version as (\n{}\n)\nselect *\nfrom version\nwhere {predicate}", query.trim_end())
 }
 
 fn refuse_long(statement: Statement) -> Result<Statement, StepError> {
-    let longest = STATEMENT_LIMIT - ATTRIBUTION_ROOM;
-    if statement.text.len() <= longest {
-        return Ok(statement);
-    }
-    Err(StepError::permanent(format!(
-        "the statement has {} bytes; Athena takes at most {STATEMENT_LIMIT}, and {ATTRIBUTION_ROOM} are kept to name who asks",
-        statement.text.len()
-    ))
-    .with_hint("cut the model into two, of which one reads the other"))
+    length::refuse_long(&statement.text)?;
+    Ok(statement)
 }
 
 fn too_many_buckets(partitions: usize, buckets: usize) -> StepError {

@@ -51,8 +51,8 @@ impl<'a> TableProperties<'a> {
         self.bucketed_by.map_or(1, |bucketing| bucketing.count as usize)
     }
 
-    fn lines(&self, objects: &dyn ObjectStore) -> Vec<String> {
-        let location = literal(&objects.uri(self.location));
+    fn lines(&self, location: &str) -> Vec<String> {
+        let location = literal(location);
         let format = match self.format {
             Format::Parquet => "PARQUET",
             Format::Orc => "ORC",
@@ -91,7 +91,12 @@ fn texts(texts: &[String]) -> String {
 
 /// `CREATE TABLE … AS` for a version.
 pub fn create_table_as(properties: TableProperties<'_>, query: &str, objects: &dyn ObjectStore) -> Statement {
-    let lines: Vec<String> = properties.lines(objects).into_iter().map(|line| format!("  {line}")).collect();
+    create_table_at(properties, query, &objects.uri(properties.location))
+}
+
+/// The same at a place as Athena names it.
+pub(super) fn create_table_at(properties: TableProperties<'_>, query: &str, location: &str) -> Statement {
+    let lines: Vec<String> = properties.lines(location).into_iter().map(|line| format!("  {line}")).collect();
     let head = format!("create table {} with (\n{}\n) as\n", identifier(properties.table), lines.join(",\n"));
     Statement { lines_before: head.lines().count(), text: format!("{head}{}\n", query.trim_end()) }
 }

@@ -7,17 +7,18 @@ use std::time::{Duration, Instant};
 use tarn_aws::{Execution, Workflow};
 use tarn_model::Lake;
 use tarn_pipeline::context::RunSettings;
+use tarn_pipeline::cost::{Money, Price, QueryStatus};
 use tarn_pipeline::names::RunId;
-use tarn_pipeline::plan::{self, Plan, PlanRequest};
+use tarn_pipeline::plan::{Plan, PlanRequest};
 use tarn_pipeline::ports::{Event, ObjectStore, Observer};
-use tarn_pipeline::record::{RunRecord, Status};
+use tarn_pipeline::record::{ModelRecord, RunRecord, Status};
 use tarn_pipeline::run as pipeline_run;
 
 use super::Args;
 use crate::cloud::Cloud;
 use crate::outcome::{Outcome, Refusal};
 use crate::progress::Progress;
-use crate::terminal::{Terminal, bytes, counted, duration};
+use crate::terminal::{Style, Terminal, bytes, counted, duration};
 
 /// How often is looked.
 const LOOK: Duration = Duration::from_secs(1);
@@ -31,6 +32,8 @@ pub(super) async fn run(
     terminal: Terminal,
 ) -> anyhow::Result<Outcome> {
     let started = Instant::now();
+    let written = lake.config.price_per_tb();
+    let price = Price::parse(written).ok_or_else(|| Refusal::new(format!("`{written}` is no price")))?;
     let cloud = Cloud::of(&lake.config)?;
     let workflow = cloud.workflow(&lake.config).await?;
     let run = settings.run.clone();
@@ -48,12 +51,21 @@ pub(super) async fn run(
     };
     let name = run.to_string();
     let is_new = workflow.start(&name, &serde_json::to_string(&request)?).await?;
-    let follower = Follower { workflow, objects: cloud.objects, run, progress, seen: BTreeSet::new() };
+    let follower = Follower {
+        workflow,
+        objects: cloud.objects,
+        run,
+        progress,
+        terminal,
+        price,
+        seen: BTreeSet::new(),
+        cost: Money::default(),
+    };
     if !is_new {
         terminal.say(&format!("run {name} has been started before; this is how it goes"));
     }
     tokio::select! {
-        ended = follower.follow() => ended.and_then(|record| conclude(&record, started, terminal)),
+        ended = follower.follow() => ended.and_then(|record| conclude(&record, price, started, terminal)),
         () = super::interrupted() => {
             terminal.say(&format!(
                 "run {name} goes on without you; come back with `tarn run --target aws --run-id {name}`, look at it with `tarn show {name} --target aws`"
@@ -68,56 +80,75 @@ struct Follower {
     objects: Arc<dyn ObjectStore>,
     run: RunId,
     progress: Arc<Progress>,
+    terminal: Terminal,
+    price: Price,
+    /// Models that were told of.
     seen: BTreeSet<String>,
+    /// What their queries cost.
+    cost: Money,
 }
 
 impl Follower {
     /// Tells of every model as it ends; the run's record, at its end.
     async fn follow(mut self) -> anyhow::Result<RunRecord> {
-        let mut is_announced = false;
+        let mut planned = None;
         loop {
             let execution = self.workflow.look(self.run.as_str()).await?;
-            if let Ok(plan) = Plan::read(&self.run, self.objects.as_ref()).await {
-                if !is_announced {
-                    let models = plan.models.len();
+            if planned.is_none() {
+                planned = Plan::find(&self.run, self.objects.as_ref()).await?.map(|plan| plan.models.len());
+                if let Some(models) = planned {
                     self.progress.observe(Event::RunStarted { run: self.run.clone(), models });
                 }
-                is_announced = true;
-                self.tell(&plan).await?;
+            }
+            if let Some(models) = planned {
+                let ended = ModelRecord::ended(&self.run, &self.seen, self.objects.as_ref()).await?;
+                self.tell(ended, models);
             }
             match execution {
                 Execution::Running => tokio::time::sleep(LOOK).await,
-                ended => return self.record(ended).await,
+                ended => return self.record(ended, planned.unwrap_or_default()).await,
             }
         }
     }
 
-    async fn tell(&mut self, plan: &Plan) -> anyhow::Result<()> {
-        for model in plan::so_far(plan, self.objects.as_ref()).await?.models {
+    fn tell(&mut self, ended: Vec<ModelRecord>, models: usize) {
+        let told = self.seen.len();
+        for model in ended {
             if self.seen.insert(model.model.clone()) {
+                self.cost = self.cost.and(cost_of(&model, self.price));
                 self.progress.observe(Event::ModelFinished(Box::new(model)));
             }
         }
-        Ok(())
+        if self.seen.len() > told && self.seen.len() < models && !self.terminal.json() {
+            let so_far = format!("  {} of {models} models, {} so far", self.seen.len(), self.cost.for_people());
+            self.progress.line(&self.terminal.paint(Style::Dim, &so_far));
+        }
     }
 
     /// The record that the workflow wrote at its end; without one, its failure was elsewhere.
-    async fn record(&self, ended: Execution) -> anyhow::Result<RunRecord> {
-        self.progress.clear();
-        match pipeline_run::find(&self.run, self.objects.as_ref()).await? {
-            Some(record) => Ok(record),
-            None => {
-                let reason = match ended {
-                    Execution::Failed(reason) => reason,
-                    _ => "it left no record".to_owned(),
-                };
-                Err(Refusal::new(format!("run {} did not come to its end: {reason}", self.run)).into())
-            }
+    async fn record(&mut self, ended: Execution, models: usize) -> anyhow::Result<RunRecord> {
+        let found = pipeline_run::find(&self.run, self.objects.as_ref()).await?;
+        if let Some(record) = found.filter(|record| record.status.is_some()) {
+            self.tell(record.models.clone(), models);
+            self.progress.clear();
+            return Ok(record);
         }
+        self.progress.clear();
+        let reason = match ended {
+            Execution::Failed(reason) => reason,
+            _ => "it left no record".to_owned(),
+        };
+        Err(Refusal::new(format!("run {} did not come to its end: {reason}", self.run)).into())
     }
 }
 
-fn conclude(record: &RunRecord, started: Instant, terminal: Terminal) -> anyhow::Result<Outcome> {
+/// What the queries of a model cost, failed and cancelled ones as they are billed.
+fn cost_of(model: &ModelRecord, price: Price) -> Money {
+    let each = model.queries.iter().map(|query| price.of(query.bytes_scanned, QueryStatus::of(query, model)));
+    each.fold(Money::default(), Money::and)
+}
+
+fn conclude(record: &RunRecord, price: Price, started: Instant, terminal: Terminal) -> anyhow::Result<Outcome> {
     if terminal.json() {
         terminal.print_json(record)?;
     } else {
@@ -126,7 +157,9 @@ fn conclude(record: &RunRecord, started: Instant, terminal: Terminal) -> anyhow:
         let done = counted(record.count(Status::Done) as u64, "model");
         let others = record.models.len() - record.count(Status::Done);
         let others = if others > 0 { format!(", {others} not") } else { String::new() };
-        terminal.say(&format!("{done} done{others} in {took}, {} scanned", bytes(scanned)));
+        let cost = record.models.iter().fold(Money::default(), |sum, model| sum.and(cost_of(model, price)));
+        let cost = cost.for_people();
+        terminal.say(&format!("{done} done{others} in {took}, {} scanned for {cost}", bytes(scanned)));
         if record.status != Some(Status::Done) {
             terminal.say(&format!("see `tarn show {} --target aws`", record.run));
         }

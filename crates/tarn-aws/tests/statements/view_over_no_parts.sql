@@ -1,0 +1,7 @@
+select
+  "visitor",
+  "order",
+  "a""b",
+  "区"
+from "visits__parts"
+where false
