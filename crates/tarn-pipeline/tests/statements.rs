@@ -105,7 +105,7 @@ audits:
   - accepted_values: {column: region, values: [east, west, \"it's\"]}
   - relationships: {column: region, to: regions, field: region}
   - row_count: {min: 1, max: 1000}
-  - sql: {name: no_negative_amounts, query: select * from {{ this }} where amount < 0}
+  - sql: {name: no_negative_amounts, query: \"select * from {{ this }} where amount < 0\"}
   - sql:
       name: no_future_days
       query: |

@@ -1,0 +1,3 @@
+select 'the version has no rows' as failure
+from (select count(*) as row_count from visits__r1) as counted
+where row_count = 0
