@@ -90,3 +90,43 @@ fn a_version_that_a_partition_still_lies_in_stays() -> Result<()> {
     assert_eq!(lake.rows("select day from days order by day")?, ["1", "2", "3", "4"]);
     Ok(())
 }
+
+#[test]
+fn manifests_stay_few_however_many_runs_a_table_is_made_of() -> Result<()> {
+    let lake = lake()?;
+    lake.write("tarn.yaml", "name: scratch\nretention: {versions: 1}\nvars: {day: 1}\n")?;
+    lake.write("models/answer.sql", "select 42 as n")?;
+    lake.write(
+        "models/days.sql",
+        "/*\nmaterialized: incremental\nstrategy: insert_overwrite\npartitioned_by: [day]\n*/\nselect 'x' as v, {{ var('day') }} as day",
+    )?;
+    let folder = |folder: &str| -> Result<Vec<String>> {
+        let path = lake.path().join(".tarn/lake/model/days").join(folder);
+        let names = std::fs::read_dir(path)?.map(|file| Ok(file?.file_name().to_string_lossy().into_owned()));
+        let mut names = names.collect::<Result<Vec<String>>>()?;
+        names.sort();
+        Ok(names)
+    };
+    let run = |number: usize, day: usize| -> Result<()> {
+        lake.tarn(&["run", "days", "--run-id", &format!("r{number:02}"), "--var", &format!("day={day}")])?.done();
+        Ok(())
+    };
+    for number in 1..=12 {
+        run(number, number)?;
+    }
+    assert_eq!(folder("_tarn")?, ["r11.json", "r12.json"]);
+    assert_eq!(folder("_past")?.len(), 10, "each holds a day that is still seen");
+    // Days that are overwritten again go with the version that was the last to name them.
+    for number in 13..=20 {
+        run(number, number - 12)?;
+    }
+    assert_eq!(folder("_tarn")?, ["r19.json", "r20.json"]);
+    let past = folder("_past")?;
+    assert_eq!(past[..3], ["r08.json", "r09.json", "r10.json"], "{past:?}");
+    assert_eq!(lake.rows("select count(*), count(distinct day) from days")?, ["12,12"]);
+    lake.tarn(&["rollback", "days"])?.done();
+    assert_eq!(lake.rows("select count(*), count(distinct day) from days")?, ["12,12"]);
+    let runs: Vec<String> = folder("")?.into_iter().filter(|name| name.starts_with("run=")).collect();
+    assert_eq!(runs.len(), 13, "one per day that is seen, and one to go back from: {runs:?}");
+    Ok(())
+}

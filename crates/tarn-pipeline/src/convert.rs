@@ -18,7 +18,7 @@ use crate::context::RunContext;
 use crate::error::StepError;
 use crate::layout;
 use crate::load::{self, LoadRequest};
-use crate::manifest::{Manifest, State};
+use crate::manifest::{Manifest, Onto, State};
 use crate::ports::{
     Attribution, EngineError, Event, NewTable, PendingQuery, QueryOutcome, QueryRequest, QueryTry, TableEntry,
 };
@@ -113,6 +113,7 @@ fn unnamed_record(model: String, status: Status) -> ModelRecord {
         audits: Vec::new(),
         queries: Vec::new(),
         inspect: None,
+        warning: None,
         failure: None,
     }
 }
@@ -155,6 +156,8 @@ struct ModelStep {
 /// A version that was made and is not published yet.
 struct Version {
     replaces: Replaces,
+    /// The published state that it takes rows over from, if it does.
+    onto: Option<Onto>,
     manifest: Manifest,
     entry: Option<TableEntry>,
 }
@@ -176,7 +179,12 @@ impl ModelStep {
             }
         };
         self.load(&entry).await.at("load")?;
-        self.retain().await.at("retention")
+        // Readers have the new version: what could not be tidied up is no reason to call the model failed.
+        if let Err(error) = self.retain().await {
+            tracing::warn!(model = %self.model.name, %error, "old versions could not be removed");
+            self.record.warning = Some(format!("old versions could not be removed: {error}"));
+        }
+        Ok(())
     }
 
     /// Keeps the model's record where this run finds it when it is taken up again.

@@ -12,6 +12,7 @@
 //! seed/<name>/<hash>.parquet                      the project's own small tables
 //! model/<name>/run=<id>/…                         a version: the immutable output of one model in one run
 //! model/<name>/_tarn/<id>.json                    the version's manifest; Tarn deletes a version only where this marker stands
+//! model/<name>/_past/<id>.json                    the same of a version past its keep, some of whose files are still needed
 //! runs/<id>.json                                  the record of a run
 //! work/<run>/plan.json                            what a run on AWS is to do
 //! work/<run>/<model>/journal.json                 the statements of one model in that run, and what became of them
@@ -70,6 +71,16 @@ pub fn manifests(model: &str) -> Key {
 /// The manifest of a version.
 pub fn manifest(model: &str, run: &RunId) -> Key {
     manifests(model).join(&format!("{run}.json"))
+}
+
+/// The folder of the manifests of versions past their keep, some of whose files are still needed.
+pub fn pasts(model: &str) -> Key {
+    Key::new(format!("model/{model}/_past/"))
+}
+
+/// The manifest of a version past its keep.
+pub fn past(model: &str, run: &RunId) -> Key {
+    pasts(model).join(&format!("{run}.json"))
 }
 
 /// The catalogue's name of a version that is not published.

@@ -2,17 +2,26 @@
 //!
 //! A folder goes only if a manifest of ours names it, it lies where versions lie, no catalogue entry that is kept refers to it,
 //! and the version that replaced it is published.
+//!
+//! Nothing holds a lake on AWS: two runs of one model may overlap, and the one that ends first must not take the other's version
+//! away. So a version that readers have not seen stays for as long as somebody may still be working on it.
+
+mod removal;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use chrono::TimeDelta;
 use tarn_model::Lake;
 
 use crate::error::StepError;
-use crate::layout;
-use crate::manifest::{Manifest, State};
+use crate::manifest::{Kept, Manifest, State};
 use crate::names::{Key, RunId};
 use crate::ports::{Catalogue, ObjectStore, TableEntry};
+use removal::Removal;
+
+/// How long a version that readers have not seen is left alone after it was last worked on.
+const UNDER_WAY: TimeDelta = TimeDelta::hours(24);
 
 /// Versions to keep where none may be removed: several runs of one model are under way.
 pub const KEEP_ALL: u32 = u32::MAX;
@@ -47,9 +56,7 @@ impl Removed {
 }
 
 /// Removes the versions of a model that are past their keep: all but the published one, the `keep` published before it, and
-/// versions that were rejected after it was published (they are there to be looked at). `only_look` counts without removing.
-///
-/// To be called by the one that holds the lake's lock: a version that is just being written has no other protection.
+/// those that readers have not seen and that may be under way, or are there to be looked at. `only_look` counts without removing.
 pub async fn retain(
     model: &str,
     keep: usize,
@@ -60,71 +67,110 @@ pub async fn retain(
     if keep >= KEEP_ALL as usize {
         return Ok(Removed::default());
     }
+    // Listed before the entry is read: what is published after that is in neither, and stays.
+    let manifests = Manifest::kept(model, objects).await?;
     let Some(current) = catalogue.get(model).await? else {
         return Ok(Removed::default());
     };
     let Some(published_run) = current.run.clone() else {
         return Ok(Removed::default());
     };
-    let manifests = Manifest::all(model, objects).await?;
-    let kept = kept_runs(&manifests, &published_run, keep);
-    let mut referenced: BTreeSet<Key> = locations(&current);
-    for manifest in manifests.iter().filter(|manifest| kept.contains(&manifest.run)) {
-        referenced.extend(manifest.entry.iter().flat_map(locations));
+    let runs = kept_runs(&manifests, &published_run, keep);
+    let mut needed = locations(&current);
+    let mut going = Vec::new();
+    for Kept { manifest, .. } in manifests {
+        if !runs.contains(&manifest.run) {
+            going.push(manifest);
+            continue;
+        }
+        needed.extend(manifest.entry.iter().flat_map(locations));
         if manifest.state != State::Published {
-            referenced.extend(manifest.folders.iter().cloned());
+            needed.extend(manifest.folders);
         }
     }
-    let mut removed = Removed::default();
-    for manifest in manifests.iter().filter(|manifest| !kept.contains(&manifest.run)) {
-        removed = removed.and(remove_version(manifest, &referenced, only_look, catalogue, objects).await?);
-    }
-    Ok(removed)
+    Removal { model, needed, only_look, catalogue, objects }.remove(&going).await
 }
 
 /// The runs whose versions stay.
-fn kept_runs(manifests: &[Manifest], published: &RunId, keep: usize) -> BTreeSet<RunId> {
-    let older =
-        manifests.iter().filter(|manifest| manifest.state == State::Published && &manifest.run != published).take(keep);
-    let to_look_at =
-        manifests.iter().filter(|manifest| manifest.state == State::Rejected && &manifest.run > published).take(1);
-    older.chain(to_look_at).map(|manifest| manifest.run.clone()).chain([published.clone()]).collect()
+///
+/// Run ids are sorted by the time they are for, which need not be the order in which they run; how old a manifest is, is
+/// counted from the newest one, which is never later than now.
+fn kept_runs(manifests: &[Kept], published: &RunId, keep: usize) -> BTreeSet<RunId> {
+    let newest = manifests.iter().map(|kept| kept.written).max();
+    let under_way = |kept: &Kept| newest.is_some_and(|newest| newest - kept.written < UNDER_WAY);
+    // A version is noted as published just before it is: whether readers ever saw it, those tell that came after it.
+    let seen: BTreeSet<&RunId> = manifests.iter().flat_map(|kept| &kept.manifest.replaced).collect();
+    let others = || manifests.iter().filter(|kept| &kept.manifest.run != published);
+    let before = others().filter(|kept| kept.manifest.state == State::Published).take(keep);
+    let unseen = others().filter(|kept| match kept.manifest.state {
+        State::Published => !seen.contains(&kept.manifest.run) && under_way(kept),
+        State::Started => &kept.manifest.run > published || under_way(kept),
+        State::Rejected => &kept.manifest.run > published,
+    });
+    before.chain(unseen).map(|kept| kept.manifest.run.clone()).chain([published.clone()]).collect()
 }
 
 fn locations(entry: &TableEntry) -> BTreeSet<Key> {
     entry.parts().iter().map(|part| part.location.clone()).collect()
 }
 
-/// Removes what no kept version refers to; the manifest goes last, and only when nothing of its folders is left.
-async fn remove_version(
-    manifest: &Manifest,
-    referenced: &BTreeSet<Key>,
-    only_look: bool,
-    catalogue: &dyn Catalogue,
-    objects: &dyn ObjectStore,
-) -> Result<Removed, StepError> {
-    let ours = layout::models().join(&manifest.model).join("");
-    let mut removed = Removed::default();
-    let mut left = false;
-    for folder in manifest.folders.iter().filter(|folder| folder.is_in(&ours)) {
-        let files = objects.list(folder).await?;
-        let (stay, go): (Vec<_>, Vec<_>) =
-            files.into_iter().partition(|file| referenced.iter().any(|location| file.key.is_in(location)));
-        left |= !stay.is_empty();
-        removed.files += go.len();
-        removed.bytes += go.iter().map(|file| file.size).sum::<u64>();
-        if !only_look {
-            let keys: Vec<Key> = go.into_iter().map(|file| file.key).collect();
-            objects.delete(&keys).await?;
-        }
+#[cfg(test)]
+mod tests {
+    use chrono::DateTime;
+
+    use super::*;
+    use crate::layout;
+
+    fn run(text: &str) -> RunId {
+        RunId::try_from(text.to_owned()).unwrap()
     }
-    removed.versions = usize::from(!left);
-    if !only_look {
-        catalogue.remove(&layout::staging_table(&manifest.model, &manifest.run)).await?;
-        catalogue.remove(&layout::delta_table(&manifest.model, &manifest.run)).await?;
-        if !left {
-            objects.delete(&[layout::manifest(&manifest.model, &manifest.run)]).await?;
-        }
+
+    /// A manifest of a run, last written so many hours after the first.
+    fn kept(name: &str, state: State, hour: i64, replaced: &[&str]) -> Kept {
+        let manifest = Manifest {
+            model: "m".to_owned(),
+            run: run(name),
+            state,
+            folders: vec![layout::version("m", &run(name))],
+            statement: String::new(),
+            entry: None,
+            rows: 0,
+            onto: None,
+            replaced: replaced.iter().map(|name| run(name)).collect(),
+        };
+        Kept { manifest, written: DateTime::UNIX_EPOCH + TimeDelta::hours(hour) }
     }
-    Ok(removed)
+
+    fn stay(manifests: &[Kept], published: &str, keep: usize) -> Vec<String> {
+        kept_runs(manifests, &run(published), keep).iter().map(RunId::to_string).collect()
+    }
+
+    #[test]
+    fn what_may_be_under_way_stays() {
+        let manifests = [
+            kept("r6", State::Rejected, 40, &[]),
+            kept("r5", State::Started, 1, &[]),
+            kept("r4", State::Published, 48, &["r1"]),
+            kept("r3", State::Started, 30, &[]),
+            kept("r2", State::Started, 20, &[]),
+            kept("r1", State::Published, 10, &[]),
+        ];
+        assert_eq!(stay(&manifests, "r4", 1), ["r1", "r3", "r4", "r5", "r6"]);
+        assert_eq!(stay(&manifests, "r4", 0), ["r3", "r4", "r5", "r6"]);
+    }
+
+    #[test]
+    fn a_version_that_is_just_being_published_stays_and_one_that_was_seen_does_not() {
+        let manifests = [
+            kept("r4", State::Published, 3, &["r1"]),
+            kept("r3", State::Published, 3, &["r1"]),
+            kept("r2", State::Rejected, 2, &[]),
+            kept("r1", State::Published, 1, &[]),
+        ];
+        assert_eq!(stay(&manifests, "r4", 0), ["r3", "r4"]);
+        // A day later nobody is publishing it any more.
+        let later = [vec![kept("r5", State::Published, 30, &["r4"])], manifests.to_vec()].concat();
+        assert_eq!(stay(&later, "r5", 0), ["r5"]);
+        assert_eq!(stay(&later, "r5", 1), ["r4", "r5"]);
+    }
 }

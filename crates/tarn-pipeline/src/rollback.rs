@@ -4,13 +4,19 @@ use crate::context::Ports;
 use crate::error::StepError;
 use crate::load::{self, LoadRequest};
 use crate::manifest::{Manifest, State};
-use crate::names::RunId;
-use crate::ports::TableEntry;
+use crate::names::{Key, RunId};
+use crate::ports::{CatalogueError, ICEBERG_METADATA, Part, TableEntry};
 use crate::record::LoadedRecord;
 
 use std::sync::Arc;
 
+use futures::stream::{self, StreamExt, TryStreamExt};
 use tarn_model::Model;
+
+/// How often a rollback is tried when somebody else changed the entry meanwhile.
+const TRIES: usize = 5;
+/// How many folders are looked into at a time.
+const LOOKS: usize = 32;
 
 /// What a rollback did.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,36 +29,64 @@ pub struct RolledBack {
     pub loaded: Option<LoadedRecord>,
 }
 
-/// Publishes the version of the run `to`, or the newest one before what is published.
+/// Publishes the version of the run `to`, or the newest one before what is published. To go back to what readers see already,
+/// as a rollback that was cut off may find it, only loads the mart.
 pub async fn rollback(model: &Model, to: Option<&RunId>, ports: &Ports) -> Result<RolledBack, StepError> {
-    let current = ports.catalogue.get(&model.name).await?.ok_or_else(|| {
-        StepError::permanent(format!("model `{}` was never published", model.name)).with_hint("make it with `tarn run`")
-    })?;
+    let current = published(model, ports).await?;
+    let from = current.run.clone();
+    if from.is_some() && from.as_ref() == to {
+        return ended(model, from, current, ports).await;
+    }
     let manifests = Manifest::all(&model.name, ports.objects.as_ref()).await?;
-    let (target, entry) = choose(&model.name, &manifests, current.run.as_ref(), to)?;
-    refuse_if_gone(&entry, ports).await?;
-    let published = ports.catalogue.publish(TableEntry { version: current.version, ..entry }).await?;
-    Ok(RolledBack {
-        from: current.run,
-        to: target.clone(),
-        loaded: load_again(model, &published, &target, ports).await?,
+    let (chosen, entry) = choose(&model.name, &manifests, from.as_ref(), to)?;
+    refuse_if_gone(&entry, &manifests, ports).await?;
+    // So that retention knows of what readers see now that they have seen it.
+    let seen = from.iter().filter(|run| !chosen.replaced.contains(run));
+    let replaced = chosen.replaced.iter().chain(seen).cloned().collect();
+    Manifest { replaced, ..chosen.clone() }.write(ports.objects.as_ref()).await?;
+    let mut version = current.version;
+    for _ in 1..=TRIES {
+        let tried = ports.catalogue.publish(TableEntry { version, ..entry.clone() }).await;
+        let Err(conflict @ CatalogueError::Conflict { .. }) = tried else {
+            return ended(model, from, tried?, ports).await;
+        };
+        // Somebody's change that was cut off has been finished, perhaps this very one.
+        let now = published(model, ports).await?;
+        match now.run {
+            Some(_) if now.run.as_ref() == Some(&chosen.run) => return ended(model, from, now, ports).await,
+            _ if now.run == from => version = now.version,
+            _ => return Err(conflict.into()),
+        }
+    }
+    Err(StepError::transient(format!("model `{}` is being published by others", model.name)))
+}
+
+async fn published(model: &Model, ports: &Ports) -> Result<TableEntry, StepError> {
+    ports.catalogue.get(&model.name).await?.ok_or_else(|| {
+        StepError::permanent(format!("model `{}` was never published", model.name)).with_hint("make it with `tarn run`")
     })
 }
 
-/// The version to go back to.
-fn choose(
+/// What readers see now, and the mart with the same rows.
+async fn ended(model: &Model, from: Option<RunId>, entry: TableEntry, ports: &Ports) -> Result<RolledBack, StepError> {
+    let to = entry.run.clone().ok_or_else(|| StepError::permanent("the published entry names no run"))?;
+    Ok(RolledBack { from, loaded: load_again(model, &entry, &to, ports).await?, to })
+}
+
+/// The version to go back to, and its entry.
+fn choose<'m>(
     model: &str,
-    manifests: &[Manifest],
+    manifests: &'m [Manifest],
     current: Option<&RunId>,
     to: Option<&RunId>,
-) -> Result<(RunId, TableEntry), StepError> {
+) -> Result<(&'m Manifest, TableEntry), StepError> {
     let published =
         || manifests.iter().filter(|manifest| manifest.state == State::Published && Some(&manifest.run) != current);
     let chosen = match to {
         Some(run) => published().find(|manifest| &manifest.run == run),
         None => published().find(|manifest| current.is_none_or(|current| &manifest.run < current)),
     };
-    let entry = chosen.and_then(|manifest| manifest.entry.clone().map(|entry| (manifest.run.clone(), entry)));
+    let entry = chosen.and_then(|manifest| manifest.entry.clone().map(|entry| (manifest, entry)));
     entry.ok_or_else(|| {
         let kept: Vec<String> = published().map(|manifest| manifest.run.to_string()).collect();
         let asked = to.map_or_else(|| "an older version".to_owned(), |run| format!("the version of run `{run}`"));
@@ -67,14 +101,25 @@ fn choose(
 }
 
 /// A version whose files were removed by hand cannot be published.
-async fn refuse_if_gone(entry: &TableEntry, ports: &Ports) -> Result<(), StepError> {
-    for part in entry.parts() {
-        if part.values.iter().any(Option::is_some) && ports.objects.list(&part.location).await?.is_empty() {
-            return Err(StepError::permanent(format!("the files of `{}` are gone", part.location))
-                .with_hint("choose another version with `--to`"));
-        }
-    }
-    Ok(())
+async fn refuse_if_gone(entry: &TableEntry, manifests: &[Manifest], ports: &Ports) -> Result<(), StepError> {
+    let metadata = entry.parameters.get(ICEBERG_METADATA).map(Key::new);
+    let folders = entry.parts().iter().filter(|part| has_files(part, manifests)).map(|part| part.location.clone());
+    let needed: Vec<Key> = metadata.into_iter().chain(folders).collect();
+    let look = async |key: Key| -> Result<_, StepError> {
+        let is_gone = ports.objects.list(&key).await?.is_empty();
+        Ok(is_gone.then_some(key))
+    };
+    let gone: Vec<Option<Key>> = stream::iter(needed).map(look).buffered(LOOKS).try_collect().await?;
+    let Some(first) = gone.iter().flatten().next() else { return Ok(()) };
+    Err(StepError::permanent(format!("the files of `{first}` are gone"))
+        .with_hint("choose another version with `--to`, or make the model anew: `tarn run MODEL --full-refresh`"))
+}
+
+/// Whether there must be a file: a partition has rows, and so has a version that says so. Where Athena writes no rows, it writes
+/// no file.
+fn has_files(part: &Part, manifests: &[Manifest]) -> bool {
+    let made = manifests.iter().find(|manifest| Some(&manifest.run) == part.run.as_ref());
+    part.values.iter().any(Option::is_some) || made.is_some_and(|made| made.rows > 0)
 }
 
 async fn load_again(

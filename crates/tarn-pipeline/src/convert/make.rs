@@ -9,11 +9,11 @@ use crate::columns;
 use crate::error::StepError;
 use crate::iceberg;
 use crate::layout;
-use crate::manifest::{Manifest, State};
+use crate::manifest::{Manifest, Onto, State};
 use crate::names::Key;
 use crate::ports::{Column, ICEBERG_METADATA, NewTable, Object, QueryOutcome, QueryRequest, TableEntry, TableKind};
 use crate::prepare::{self, Batch, Merge, Rows, Statement, TableProperties, WrittenKeys};
-use crate::publish::Replaces;
+use crate::publish::{self, Replaces};
 use crate::scan;
 
 /// What prepare found out.
@@ -33,11 +33,13 @@ impl ModelStep {
     pub(super) async fn make(&mut self, published: Option<TableEntry>) -> Result<Version, Halt> {
         self.started("prepare");
         let prepared = self.prepare(published).await.at("prepare")?;
+        let onto = self.onto(&prepared).await.at("prepare")?;
         self.record.full_refresh = prepared.onto.is_none();
         self.started("convert");
         let mut version = Version {
             replaces: replaces(&self.model, prepared.onto.is_some() && !self.is_iceberg()),
-            manifest: self.new_manifest(),
+            manifest: Manifest { onto: onto.clone(), ..self.new_manifest() },
+            onto: onto.filter(|_| prepared.onto.is_some()),
             entry: None,
         };
         version.manifest.write(self.context.ports.objects.as_ref()).await.at("prepare")?;
@@ -88,6 +90,28 @@ impl ModelStep {
         Ok(prepared)
     }
 
+    /// What the version takes rows over from, if versions of the model do: the same from the first statement of a run to its last,
+    /// though the way to it is walked many times.
+    ///
+    /// # Errors
+    /// When something else was published meanwhile.
+    async fn onto(&self, prepared: &Prepared) -> Result<Option<Onto>, StepError> {
+        let takes_over = match &self.model.materialization {
+            Materialization::Incremental(Strategy::Merge { .. }) => true,
+            Materialization::Incremental(_) => self.is_iceberg(),
+            Materialization::Table | Materialization::View => false,
+        };
+        if !takes_over {
+            return Ok(None);
+        }
+        let published = prepared.onto.as_ref();
+        let (run, objects) = (&self.context.settings.run, &self.context.ports.objects);
+        let begun = Manifest::find(&self.model.name, run, objects.as_ref()).await?.and_then(|manifest| manifest.onto);
+        let onto = begun.unwrap_or_else(|| Onto::of(published));
+        publish::refuse_other(&self.model.name, published, &onto)?;
+        Ok(Some(onto))
+    }
+
     /// Whether the version is made onto what is published, and not anew.
     fn is_incremental(&self, published: &TableEntry) -> bool {
         matches!(self.model.materialization, Materialization::Incremental(_))
@@ -121,6 +145,8 @@ impl ModelStep {
             statement: String::new(),
             entry: None,
             rows: 0,
+            onto: None,
+            replaced: Vec::new(),
         }
     }
 

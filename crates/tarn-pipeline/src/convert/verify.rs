@@ -6,6 +6,7 @@ use super::{AtStep, Halt, ModelStep, Version};
 use crate::audit::{self, Check};
 use crate::error::StepError;
 use crate::manifest::{Manifest, State};
+use crate::names::RunId;
 use crate::ports::TableEntry;
 use crate::prepare;
 use crate::publish;
@@ -58,19 +59,32 @@ impl ModelStep {
     }
 
     async fn publish(&mut self, version: Version) -> Result<TableEntry, StepError> {
-        let Version { replaces, manifest, entry } = version;
+        let Version { replaces, onto, manifest, entry } = version;
         let staged = entry.ok_or_else(|| StepError::permanent("there is no version to publish"))?;
         let ports = self.context.ports.clone();
+        let run = self.context.settings.run.clone();
         let entry = TableEntry { name: self.model.name.clone(), description: self.model.description.clone(), ..staged };
-        let note = |entry: TableEntry| {
-            let published = Manifest { state: State::Published, entry: Some(entry), ..manifest.clone() };
+        let note = |entry: TableEntry, seen: Option<RunId>| {
+            let replaced = manifest.replaced.iter().cloned().chain(seen.filter(|seen| *seen != run)).collect();
+            let published = Manifest { state: State::Published, entry: Some(entry), replaced, ..manifest.clone() };
             let objects = Arc::clone(&ports.objects);
             async move { published.write(objects.as_ref()).await }
         };
-        let published =
-            publish::publish(entry, replaces, &self.context.settings.run, ports.catalogue.as_ref(), note).await?;
-        ports.catalogue.remove(&self.staging_table()).await?;
-        Ok(published)
+        let published = publish::publish(entry, replaces, onto.as_ref(), &run, ports.catalogue.as_ref(), note).await;
+        match published {
+            Ok(published) => {
+                ports.catalogue.remove(&self.staging_table()).await?;
+                Ok(published)
+            }
+            Err(error) => {
+                // It is noted as published already; nobody is to go back to what was never seen.
+                let seen = ports.catalogue.get(&self.model.name).await;
+                if seen.is_ok_and(|seen| seen.and_then(|entry| entry.run).as_ref() != Some(&run)) {
+                    self.reject(manifest).await;
+                }
+                Err(error)
+            }
+        }
     }
 }
 
