@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use anyhow::Result;
+use anyhow::{Context, Result, ensure};
 use serde_json::json;
 
 use crate::world::World;
@@ -84,6 +84,38 @@ fn a_run_that_is_killed_at_any_moment_converges_and_nobody_sees_half() -> Result
     for (round, rows) in seen {
         let old_or_new = [format!("{},4", round - 1), format!("{round},4")];
         assert!(rows.len() == 1 && old_or_new.contains(&rows[0]), "round {round}: {rows:?}");
+    }
+    Ok(())
+}
+
+#[test]
+fn a_run_whose_journal_is_lost_does_its_work_again() -> Result<()> {
+    for (name, days) in [("lost_journal", 4), ("lost_batches", 104)] {
+        let sql = COUNTED.replace("(values 0, 1, 2, 3)", &format!("unnest(sequence(0, {}))", days - 1));
+        let world = World::own(name, &[("models/counted.sql", &sql)])?;
+        let config = world.lake.read("tarn.yaml")?;
+        world.lake.write("tarn.yaml", format!("{config}vars: {{n: {{type: integer, default: 1}}}}\n"))?;
+        world.run(&[])?;
+        // Killed when all rows are written and none is seen.
+        world.account.fault(&json!({"service": "glue", "operation": "UpdateTable", "hold": true}))?;
+        let run = "20270201t000000000_0001";
+        let arguments = ["run", "--here", "--var", "n=2", "--run-id", run];
+        let mut process = world.start(&arguments)?;
+        while world.account.held()? == 0 {
+            ensure!(process.try_wait()?.is_none(), "the run ended before it published");
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        process.kill()?;
+        process.wait()?;
+        world.account.clear_faults()?;
+        let journals = world.account.keys(&world.bucket(), &format!("work/{run}/"))?;
+        let journal = journals.iter().find(|key| key.ends_with("journal.json")).context("there is no journal")?;
+        world.account.put(&world.bucket(), journal, br#"{"statements": {}}"#)?;
+        world.run(&arguments[2..])?;
+        assert_eq!(
+            world.rows("select n, count(*), count(distinct day) from counted group by n")?,
+            [format!("2,{days},{days}")]
+        );
     }
     Ok(())
 }

@@ -30,6 +30,8 @@ use crate::prepare;
 
 /// How often a statement is sent that fails for a reason that may pass.
 const TRIES: usize = 3;
+/// How often a statement is sent anew because what it made before was removed.
+const OUTLIVED: usize = 3;
 /// The first wait for a query that is waited for here; it doubles.
 const FIRST_WAIT: Duration = Duration::from_millis(100);
 /// The longest wait between two looks.
@@ -62,6 +64,9 @@ struct Entry {
     /// Queries that have ended badly before it.
     #[serde(default)]
     failed: Vec<QueryTry>,
+    /// How often the service answered with a query of before, whose work was removed since: each has used up a token.
+    #[serde(default)]
+    outlived: usize,
     /// How the last one ended.
     #[serde(default)]
     ended: Option<Ended>,
@@ -117,8 +122,9 @@ impl JournalledEngine {
     }
 
     async fn entry(&self, name: &str) -> Result<Entry, EngineError> {
-        let mut held = self.read().await?;
-        let found = held.as_mut().and_then(|journal| journal.statements.remove(name));
+        let held = self.read().await?;
+        // It stays in the journal: models of one run may share one, and what another one notes meanwhile is written with it.
+        let found = held.as_ref().and_then(|journal| journal.statements.get(name).cloned());
         Ok(found.unwrap_or_default())
     }
 
@@ -139,12 +145,12 @@ impl JournalledEngine {
             if let Some(ended) = &entry.ended {
                 return Ok(ended.clone());
             }
-            let token = token(name, entry.failed.len());
+            let token = token(name, entry.failed.len() + entry.outlived);
             let id = match &entry.id {
                 Some(id) => id.clone(),
                 None => {
                     if !entry.cleared {
-                        self.clear_for(request, !entry.failed.is_empty()).await?;
+                        self.clear_for(request, !entry.failed.is_empty() || entry.outlived > 0).await?;
                         // Noted before the start: from then on what lies there may be of a query that goes on.
                         entry.cleared = true;
                         self.note_copy(name, entry).await?;
@@ -157,6 +163,10 @@ impl JournalledEngine {
             };
             match self.look(&id).await? {
                 QueryState::Running => return Err(EngineError::pending(PendingQuery { id, token, statement })),
+                QueryState::Done(_) if entry.outlived < OUTLIVED && !self.is_made(request).await? => {
+                    entry.outlived += 1;
+                    (entry.id, entry.cleared) = (None, false);
+                }
                 QueryState::Done(outcome) => {
                     let outcome = self.weighed(request, *outcome).await?;
                     entry.ended = Some(Ended::Done(Box::new(outcome)));
@@ -180,6 +190,22 @@ impl JournalledEngine {
         let files = self.ports.objects.list(&table.folder).await.map_err(from_objects)?;
         let bytes_written = files.iter().map(|file| file.size).sum();
         Ok(QueryOutcome { files_written: files.len() as u64, bytes_written, ..outcome })
+    }
+
+    /// Whether what a query made is there. It is not when the journal was lost: what lay there was removed before the start, as
+    /// that of an unknown try, and the token was answered with that very try, which had ended well.
+    async fn is_made(&self, request: &QueryRequest) -> Result<bool, EngineError> {
+        if let Some(table) = &request.makes
+            && self.ports.catalogue.get(&table.name).await.map_err(from_catalogue)?.is_none()
+        {
+            return Ok(false);
+        }
+        for folder in &request.writes_to {
+            if !self.ports.objects.list(folder).await.map_err(from_objects)?.is_empty() {
+                return Ok(true);
+            }
+        }
+        Ok(request.writes_to.is_empty())
     }
 
     /// Removes what earlier tries left.
@@ -289,9 +315,9 @@ fn digest(attribution: &Attribution, text: &str) -> String {
     format!("{:032x}", xxh3_128(format!("{run}\n{model}\n{text}").as_bytes()))
 }
 
-/// The token of the try after `failed` failed ones: 32 to 128 characters, as Athena wants them.
-fn token(name: &str, failed: usize) -> String {
-    format!("tarn-{name}-{failed}")
+/// The token of the try after `spent` others: 32 to 128 characters, as Athena wants them.
+fn token(name: &str, spent: usize) -> String {
+    format!("tarn-{name}-{spent}")
 }
 
 /// The table that is made to learn a query's columns.
