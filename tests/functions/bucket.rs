@@ -4,9 +4,11 @@ use std::io::Write;
 
 use anyhow::Result;
 use bytes::Bytes;
+use chrono::{DateTime, TimeDelta, Utc};
 use tarn_aws::{Bucket, BucketNames};
-use tarn_pipeline::names::Key;
-use tarn_pipeline::ports::{ObjectError, ObjectStore};
+use tarn_pipeline::names::{Key, RunId};
+use tarn_pipeline::plan::{self, Plan, PlanRequest};
+use tarn_pipeline::ports::{Clock, ObjectError, ObjectStore};
 
 use crate::world::World;
 
@@ -109,5 +111,35 @@ fn a_bucket_that_is_not_there_is_told_by_name_and_not_tried_again() -> Result<()
     assert!(error.to_string().contains("NoSuchBucket"), "{error}");
     assert!(!error.is_retryable());
     assert!(!matches!(error, ObjectError::NotFound(_)));
+    Ok(())
+}
+
+/// A clock that stands still.
+struct At(i64);
+
+impl Clock for At {
+    fn now(&self) -> DateTime<Utc> {
+        DateTime::UNIX_EPOCH + TimeDelta::seconds(self.0)
+    }
+}
+
+#[test]
+fn a_run_that_is_planned_twice_at_once_has_one_plan() -> Result<()> {
+    let world = World::new()?;
+    world.push("clicks", "kind: stream\npartitioned_by: {day: at}\ncolumns:\n  - {name: at, type: timestamp}\n")?;
+    let bucket = world.bucket();
+    let run = RunId::try_from("20261001t000000000_0001".to_owned())?;
+    let request = || PlanRequest { run: Some(run.clone()), ..PlanRequest::default() };
+    world.runtime.block_on(async {
+        let (one, two, three) = (At(1), At(2), At(3));
+        let plans = tokio::try_join!(
+            plan::plan(request(), &bucket, &one),
+            plan::plan(request(), &bucket, &two),
+            plan::plan(request(), &bucket, &three),
+        )?;
+        let kept = Plan::read(&run, &bucket).await?;
+        assert_eq!(plans, (kept.clone(), kept.clone(), kept));
+        anyhow::Ok(())
+    })?;
     Ok(())
 }

@@ -104,6 +104,10 @@ impl ObjectStore for Bucket {
         Ok(())
     }
 
+    async fn put_new(&self, key: &Key, bytes: Bytes) -> Result<bool, ObjectError> {
+        self.claim(key, bytes).await
+    }
+
     async fn get(&self, key: &Key) -> Result<Bytes, ObjectError> {
         let mut read = self.get_once(key).await;
         for _ in 1..READS {

@@ -7,6 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use bytes::Bytes;
 use chrono::{DateTime, Utc};
 use futures::stream::{self, StreamExt, TryStreamExt};
 use indexmap::IndexMap;
@@ -89,10 +90,14 @@ impl Plan {
 
     /// Writes the plan; whatever the run does comes after that.
     pub(crate) async fn write(&self, objects: &dyn ObjectStore) -> Result<(), StepError> {
+        objects.put(&layout::plan(&self.run), self.json()?).await?;
+        Ok(())
+    }
+
+    fn json(&self) -> Result<Bytes, StepError> {
         let json = serde_json::to_vec(self)
             .map_err(|error| StepError::permanent(format!("the plan cannot be written as json: {error}")))?;
-        objects.put(&layout::plan(&self.run), json.into()).await?;
-        Ok(())
+        Ok(json.into())
     }
 
     /// The plan of a run; `None` when none was made.
@@ -127,8 +132,11 @@ pub async fn plan(request: PlanRequest, objects: &dyn ObjectStore, clock: &dyn C
     lake.check_vars(&request.vars)?;
     let (waves, after) = numbered(&lake, &selected);
     let plan = Plan { run, project: key, started, time, request, models: selected.models, waves, after };
-    plan.write(objects).await?;
-    Ok(plan)
+    // Two executions that were started for one run go by one plan.
+    match objects.put_new(&layout::plan(&plan.run), plan.json()?).await? {
+        true => Ok(plan),
+        false => Plan::read(&plan.run, objects).await,
+    }
 }
 
 /// The run that a request is, where it says when: its own id, or the one of its time.

@@ -122,6 +122,16 @@ pub trait ObjectStore: Send + Sync {
     /// Writes a small object whole; atomic: readers see the old bytes or the new ones.
     async fn put(&self, key: &Key, bytes: Bytes) -> Result<(), ObjectError>;
 
+    /// Writes a small object whole where there is none; `false` when there is one. Of many at once, one gets `true`, if the store
+    /// can tell them apart: others look first.
+    async fn put_new(&self, key: &Key, bytes: Bytes) -> Result<bool, ObjectError> {
+        match self.get(key).await {
+            Ok(_) => Ok(false),
+            Err(ObjectError::NotFound(_)) => self.put(key, bytes).await.map(|()| true),
+            Err(error) => Err(error),
+        }
+    }
+
     /// Reads a small object whole.
     async fn get(&self, key: &Key) -> Result<Bytes, ObjectError>;
 
