@@ -222,5 +222,38 @@ from unnest(sequence(0, 249)) as t (n)
     assert_eq!(world.rows("select count(*), count(distinct day), sum(n) from days")?, ["250,250,31125"]);
     assert_eq!(world.table("days")?["Parameters"]["projection.day.range"], "2026-01-01,2026-09-07");
     assert_eq!(world.rows("select a from orc")?, ["1"]);
+    let serde = world.table("orc")?["StorageDescriptor"]["SerdeInfo"]["Parameters"].take();
+    assert_eq!(serde["orc.column.index.access"], "false", "columns are found by name");
+    Ok(())
+}
+
+#[test]
+fn partitions_get_the_columns_of_their_table() -> Result<()> {
+    for (name, strategy, table) in [("widened", "insert_overwrite", "wide"), ("widened_parts", "append", "wide__parts")]
+    {
+        let model = |columns: &str| {
+            format!(
+                "/*\nmaterialized: incremental\nstrategy: {strategy}\npartitioned_by: [day]\non_schema_change: append_new_columns\n*/
+select {columns}, {{{{ var('day') }}}} as day\n"
+            )
+        };
+        let world = World::shared(name, &[("models/wide.sql", &model("1 as a"))])?;
+        let config = world.lake.read("tarn.yaml")?;
+        world.lake.write("tarn.yaml", format!("{config}vars: {{day: {{type: integer, default: 1}}}}\n"))?;
+        world.run(&[])?;
+        world.run(&["--var", "day=2"])?;
+        world.run(&["--var", "day=2"])?;
+        world.lake.write("models/wide.sql", model("1 as a, 'new' as b"))?;
+        world.run(&["--var", "day=3"])?;
+        let columns = |described: &serde_json::Value| described["StorageDescriptor"]["Columns"].clone();
+        let asked = serde_json::json!({"DatabaseName": format!("tarn_{name}"), "TableName": table});
+        let found = world.account.call("glue", "AWSGlue.GetPartitions", &asked)?;
+        let partitions = found["Partitions"].as_array().cloned().unwrap_or_default();
+        assert!(partitions.len() >= 3, "{found}");
+        for partition in &partitions {
+            assert_eq!(columns(partition), columns(&world.table(table)?), "{strategy}");
+        }
+        assert_eq!(world.rows("select distinct day, b from wide order by day")?, ["1,", "2,", "3,new"]);
+    }
     Ok(())
 }

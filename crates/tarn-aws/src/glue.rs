@@ -8,6 +8,7 @@
 //! [`publishing`].
 
 mod form;
+mod labels;
 mod partitions;
 mod publishing;
 mod reading;

@@ -13,6 +13,7 @@ mod firehose;
 mod glue;
 mod secrets;
 mod slack;
+mod waiting;
 mod workflow;
 
 pub use athena::{Athena, AthenaSettings};

@@ -1,7 +1,6 @@
 //! Deleting many objects: a thousand per call, and the answer of every key read.
 
 use std::io;
-use std::time::Duration;
 
 use aws_sdk_s3::types::{Delete, ObjectIdentifier};
 use tarn_pipeline::names::Key;
@@ -9,6 +8,7 @@ use tarn_pipeline::ports::ObjectError;
 
 use crate::aws::Aws;
 use crate::error::{is_busy, object_error};
+use crate::waiting::back_off;
 
 /// The most keys S3 takes in one call.
 const BATCH: usize = 1_000;
@@ -40,7 +40,7 @@ pub(super) async fn delete(aws: &Aws, bucket: &str, keys: &[&Key]) -> Result<(),
                 break;
             }
             waiting = refused.into_iter().map(|refused| refused.key).collect();
-            tokio::time::sleep(Duration::from_millis(100 << round)).await;
+            tokio::time::sleep(back_off(round)).await;
         }
     }
     Ok(())

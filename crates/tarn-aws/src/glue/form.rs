@@ -41,8 +41,8 @@ pub(super) enum Form {
     Iceberg { folder: Key, metadata: Key },
     /// A registered partition per part.
     Registered,
-    /// A view over the partitions of a hidden table that stand under these labels.
-    Appended(Vec<String>),
+    /// A view over the partitions of a hidden table that stand under these labels, or begin with these.
+    Appended(BTreeSet<String>),
 }
 
 /// The simplest form that holds the parts.
@@ -64,7 +64,7 @@ pub(super) fn of(entry: &TableEntry, uri: impl Fn(&Key) -> String) -> Form {
     }
     let distinct: BTreeSet<&Vec<Option<String>>> = parts.iter().map(|part| &part.values).collect();
     if distinct.len() < parts.len() {
-        return Form::Appended(Vec::new());
+        return Form::Appended(BTreeSet::new());
     }
     if entry.partition_keys.is_empty() {
         return Form::Folder(parts.first().map_or_else(|| nothing(entry), |part| part.location.clone()));
@@ -250,7 +250,7 @@ mod tests {
         let mut twice = entry("string", &[Some("a")], "m/run=1/");
         let TableKind::Table { parts } = &mut twice.kind else { panic!() };
         parts.extend(entry("string", &[Some("a")], "m/run=2/").parts().to_vec());
-        assert_eq!(form(&twice), Form::Appended(Vec::new()));
+        assert_eq!(form(&twice), Form::Appended(BTreeSet::new()));
     }
 
     #[test]

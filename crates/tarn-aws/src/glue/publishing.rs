@@ -1,6 +1,6 @@
 //! Putting one entry in the place of another, so that readers see the one or the other.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use aws_sdk_glue::error::ProvideErrorMetadata;
 use aws_sdk_glue::types::{Table, TableInput};
@@ -12,9 +12,10 @@ use tarn_pipeline::ports::{CatalogueError, Column, Part, TableEntry};
 use xxhash_rust::xxh3::xxh3_128;
 
 use super::form::{self, Form, HIDDEN};
-use super::partitions::Locations;
+use super::labels::{self, ByRun, Labelled};
+use super::partitions::{Locations, Registered, locations_of};
 use super::table::Files;
-use super::{ENTRY, Glue, NEXT, glue_error, io_error, version};
+use super::{ENTRY, Glue, NEXT, glue_error, io_error, version, view};
 
 impl Glue {
     /// Publishes the entry in place of the one of version `entry.version`.
@@ -108,7 +109,7 @@ impl Glue {
             let current = found.parameters.as_ref().and_then(|parameters| parameters.get(ENTRY).cloned());
             let notes = [(ENTRY, current.as_deref().unwrap_or(key)), (NEXT, key)];
             self.write(self.input(&widened, &Form::Registered, &notes)?, Some(found)).await?;
-            at = self.again(&entry.name).await?;
+            at = self.noted(entry, key).await?;
         }
         self.make_registered(&entry.name, Files::of(entry), &self.locations(entry.parts())).await?;
         self.write(self.input(entry, &Form::Registered, &[(ENTRY, key)])?, Some(&at)).await
@@ -119,59 +120,56 @@ impl Glue {
     async fn show_by_view(&self, entry: &TableEntry, found: Option<&Table>, key: &str) -> Result<u64, CatalogueError> {
         let hidden = format!("{}{HIDDEN}", entry.name);
         let below = self.table(&hidden).await?;
-        let registered = match &below {
-            Some(_) => self.registered(&hidden).await?,
-            None => Locations::new(),
+        let present = match &below {
+            Some(_) => self.described_partitions(&hidden).await?,
+            None => Registered::new(),
         };
         // Readers of the present view need the columns it names for as long as they see it.
         let known = below.as_ref().map(|table| self.columns_of(table)).unwrap_or_default();
         let columns = wider(&known, &entry.columns);
+        let files = Files { columns: &columns, ..Files::of(entry) };
         self.write(self.hidden_input(entry, &columns)?, below.as_ref()).await?;
-        let labelled = self.labelled(entry, &registered, key);
-        let labels: BTreeSet<String> = labelled.keys().filter_map(|values| values.first().cloned()).collect();
+        let registered = locations_of(&present);
+        let before = found.map(shown_labels).unwrap_or_default();
+        let chosen = labels::choose(&self.by_run(entry), &registered, &before, key);
         let missing: Locations =
-            labelled.iter().filter(|(values, _)| !registered.contains_key(*values)).map(owned).collect();
-        self.create_registered(&hidden, Files::of(entry), &missing).await?;
-        let form = Form::Appended(labels.iter().cloned().collect());
+            chosen.locations.iter().filter(|(values, _)| !registered.contains_key(*values)).map(owned).collect();
+        self.create_registered(&hidden, files, &missing).await?;
+        self.fit_columns(&hidden, files, &present).await?;
+        let gone = labels::unseen(&registered, &before, &chosen);
+        let form = Form::Appended(chosen.names);
         let at = self.write(self.input(entry, &form, &[(ENTRY, key)])?, found).await?;
-        let gone: Vec<_> = registered.into_keys().filter(|values| !labelled.contains_key(values)).collect();
         if let Err(error) = self.delete_registered(&hidden, &gone).await {
             tracing::warn!(table = hidden, %error, "partitions that nobody sees could not be removed yet");
         }
         Ok(at)
     }
 
-    /// The parts under labels: that of their run, where nothing else stands under it; else a new one.
-    fn labelled(&self, entry: &TableEntry, registered: &Locations, key: &str) -> Locations {
-        let mut by_run: BTreeMap<String, Locations> = BTreeMap::new();
+    /// The parts by the run that wrote them.
+    fn by_run(&self, entry: &TableEntry) -> ByRun {
+        let mut by_run = ByRun::new();
         for part in entry.parts() {
             let run = part.run.as_ref().or(entry.run.as_ref()).map_or("none", |run| run.as_str());
-            let of_run = by_run.entry(run.to_owned()).or_default();
-            of_run.insert(values_of(part), self.objects.uri(&part.location));
+            by_run.entry(run.to_owned()).or_default().insert(values_of(part), self.objects.uri(&part.location));
         }
-        let mut labelled = Locations::new();
-        for (run, parts) in by_run {
-            let under = registered.iter().filter(|(values, _)| values.first() == Some(&run));
-            let is_same = |(values, at): (&Vec<String>, &String)| {
-                values
-                    .get(1..)
-                    .is_some_and(|values| parts.get(values).is_some_and(|wanted| folder(wanted) == folder(at)))
-            };
-            let label = match under.clone().all(is_same) {
-                true => run,
-                false => format!("{run}_{:016x}", xxh3_128(key.as_bytes()) as u64),
-            };
-            labelled.extend(parts.into_iter().map(|(values, at)| ([vec![label.clone()], values].concat(), at)));
-        }
-        labelled
+        by_run
     }
 
     /// Removes registered partitions that no reader sees any more. Best effort: a later publish goes by what is there.
     async fn sweep(&self, entry: &TableEntry, before: Option<&Table>) {
-        let Some(before) = before.filter(|before| sees_registered(before)) else { return };
+        let Some(before) = before else { return };
+        let labels = shown_labels(before);
+        let hidden = format!("{}{HIDDEN}", before.name);
         let swept = async {
-            let gone: Vec<_> = self.registered(&before.name).await?.into_keys().collect();
-            self.delete_registered(&before.name, &gone).await
+            if sees_registered(before) {
+                let gone: Vec<_> = self.registered(&before.name).await?.into_keys().collect();
+                self.delete_registered(&before.name, &gone).await
+            } else if !labels.is_empty() {
+                let gone = labels::unseen(&self.registered(&hidden).await?, &labels, &Labelled::default());
+                self.delete_registered(&hidden, &gone).await
+            } else {
+                Ok(())
+            }
         };
         if let Err(error) = swept.await {
             tracing::warn!(table = entry.name, %error, "partitions that nobody sees could not be removed yet");
@@ -193,11 +191,19 @@ impl Glue {
         Err(CatalogueError::Conflict { name: entry.name, expected: entry.version, found })
     }
 
-    async fn again(&self, name: &str) -> Result<Table, CatalogueError> {
-        self.table(name).await?.ok_or_else(|| CatalogueError::Damaged {
-            name: name.to_owned(),
-            reason: "it was removed while it was being published".to_owned(),
-        })
+    /// The table with the note of what is being published, whose version the next change is made for.
+    ///
+    /// # Errors
+    /// A conflict when somebody else has changed it since: finished what was noted, or more.
+    async fn noted(&self, entry: &TableEntry, key: &str) -> Result<Table, CatalogueError> {
+        match self.table(&entry.name).await? {
+            Some(table) if unfinished(&table).as_deref() == Some(key) => Ok(table),
+            found => Err(CatalogueError::Conflict {
+                name: entry.name.clone(),
+                expected: entry.version,
+                found: found.as_ref().map_or(0, version),
+            }),
+        }
     }
 
     fn locations(&self, parts: &[Part]) -> Locations {
@@ -239,7 +245,10 @@ fn owned((values, at): (&Vec<String>, &String)) -> (Vec<String>, String) {
     (values.clone(), at.clone())
 }
 
-/// A location however it is written.
-fn folder(location: &str) -> &str {
-    location.trim_end_matches('/')
+/// The labels that a view over a hidden table names; none for other tables and views.
+fn shown_labels(table: &Table) -> BTreeSet<String> {
+    let text = table.view_original_text.as_deref().filter(|_| table.table_type.as_deref() == Some("VIRTUAL_VIEW"));
+    let sql = text.map(view::sql).unwrap_or_default();
+    let from = format!("\nfrom \"{}{HIDDEN}\"\nwhere ", table.name);
+    sql.split_once(&from).map(|(_, condition)| labels::named(condition)).unwrap_or_default()
 }

@@ -1,12 +1,12 @@
 //! An entry as Glue wants it written.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use aws_sdk_glue::types::{Column as GlueColumn, SerDeInfo, StorageDescriptor, TableInput};
 use tarn_pipeline::ports::{CatalogueError, Column, TableEntry};
 
 use super::form::{self, Form, HIDDEN, LABEL};
-use super::{Glue, io_error, view};
+use super::{Glue, io_error, labels, view};
 
 const PARQUET_INPUT: &str = "org.apache.hadoop.hive.ql.io.parquet.MapredParquetInputFormat";
 const PARQUET_OUTPUT: &str = "org.apache.hadoop.hive.ql.io.parquet.MapredParquetOutputFormat";
@@ -14,6 +14,12 @@ const PARQUET_SERDE: &str = "org.apache.hadoop.hive.ql.io.parquet.serde.ParquetH
 const ORC_INPUT: &str = "org.apache.hadoop.hive.ql.io.orc.OrcInputFormat";
 const ORC_OUTPUT: &str = "org.apache.hadoop.hive.ql.io.orc.OrcOutputFormat";
 const ORC_SERDE: &str = "org.apache.hadoop.hive.ql.io.orc.OrcSerde";
+
+/// Whether columns of ORC files are found by their place instead of by name.
+const ORC_BY_INDEX: &str = "orc.column.index.access";
+/// The longest text of a view that Glue takes, in bytes.
+/// <https://docs.aws.amazon.com/glue/latest/webapi/API_TableInput.html>
+const LONGEST_VIEW: usize = 409_600;
 
 /// The parameter by which engines find the metadata of a table of Iceberg.
 pub(super) const METADATA_LOCATION: &str = "metadata_location";
@@ -110,10 +116,19 @@ impl Glue {
         parameters.insert("presto_view".to_owned(), "true".to_owned());
         parameters.insert("comment".to_owned(), "Presto View".to_owned());
         let all: Vec<Column> = entry.all_columns().cloned().collect();
+        let text = view::text(sql, &self.database, &all);
+        if text.len() > LONGEST_VIEW {
+            let message = format!(
+                "the view `{}` has {} bytes as Glue keeps it, which takes {LONGEST_VIEW}; a table (`materialized: table`) has no such limit",
+                entry.name,
+                text.len()
+            );
+            return Err(io_error("written", message, std::io::ErrorKind::InvalidInput));
+        }
         let storage = StorageDescriptor::builder().set_columns(Some(columns(&all)?)).location("");
         Ok(input
             .table_type("VIRTUAL_VIEW")
-            .view_original_text(view::text(sql, &self.database, &all))
+            .view_original_text(text)
             .view_expanded_text(view::EXPANDED)
             .set_partition_keys(Some(Vec::new()))
             .storage_descriptor(storage.serde_info(SerDeInfo::builder().build()).build()))
@@ -127,14 +142,10 @@ impl Glue {
 }
 
 /// The rows of the partitions under these labels.
-fn appended_sql(entry: &TableEntry, labels: &[String]) -> String {
+fn appended_sql(entry: &TableEntry, names: &BTreeSet<String>) -> String {
     let quoted = |name: &str| format!("\"{}\"", name.replace('"', "\"\""));
     let columns: Vec<String> = entry.all_columns().map(|column| quoted(&column.name)).collect();
-    let labels: Vec<String> = labels.iter().map(|label| format!("'{label}'")).collect();
-    let those = match labels.is_empty() {
-        true => "false".to_owned(),
-        false => format!("{} in ({})", quoted(LABEL), labels.join(", ")),
-    };
+    let those = labels::condition(&quoted(LABEL), names);
     let hidden = quoted(&format!("{}{HIDDEN}", entry.name));
     format!("select\n  {}\nfrom {hidden}\nwhere {those}", columns.join(",\n  "))
 }
@@ -145,14 +156,48 @@ pub(super) fn storage(files: Files<'_>, location: &str) -> Result<StorageDescrip
         true => (ORC_INPUT, ORC_OUTPUT, ORC_SERDE),
         false => (PARQUET_INPUT, PARQUET_OUTPUT, PARQUET_SERDE),
     };
-    let serde = SerDeInfo::builder().serialization_library(library).parameters("serialization.format", "1").build();
+    let mut serde = SerDeInfo::builder().serialization_library(library).parameters("serialization.format", "1");
+    if files.are_orc {
+        // Athena finds columns of ORC by their place, where nothing else is said, and a file of before a change has other places.
+        // https://docs.aws.amazon.com/athena/latest/ug/handling-schema-updates-chapter.html
+        serde = serde.parameters(ORC_BY_INDEX, "false");
+    }
     Ok(StorageDescriptor::builder()
         .set_columns(Some(columns(files.columns)?))
         .location(location)
         .input_format(input)
         .output_format(output)
-        .serde_info(serde)
+        .serde_info(serde.build())
         .build())
+}
+
+/// What readers go by in the files of a partition, beside where they are.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Shape {
+    /// Names and types; comments make no difference.
+    columns: Vec<(String, String)>,
+    /// How columns of ORC are found.
+    by_index: Option<String>,
+}
+
+impl Shape {
+    /// The shape that files have.
+    pub(super) fn of(files: Files<'_>) -> Self {
+        Self {
+            columns: files.columns.iter().map(|column| (column.name.clone(), column.column_type.clone())).collect(),
+            by_index: files.are_orc.then(|| "false".to_owned()),
+        }
+    }
+
+    /// The shape that Glue tells of files.
+    pub(super) fn told(storage: &StorageDescriptor) -> Self {
+        let columns = storage.columns().iter().map(|column| (column.name.clone(), column.r#type.clone()));
+        let parameters = storage.serde_info.as_ref().and_then(|serde| serde.parameters.as_ref());
+        Self {
+            columns: columns.map(|(name, of_type)| (name, of_type.unwrap_or_default())).collect(),
+            by_index: parameters.and_then(|parameters| parameters.get(ORC_BY_INDEX).cloned()),
+        }
+    }
 }
 
 /// Glue takes comments of at most 255 characters.
@@ -199,16 +244,41 @@ mod tests {
     #[test]
     fn the_view_over_hidden_parts() {
         for (file, labels) in [
-            ("view_over_parts", &["20261001t000000000_0001".to_owned(), "20261002t000000000_0001".to_owned()][..]),
+            ("view_over_parts", &["20261001t000000000_0001", "20261002t000000000_0001"][..]),
             ("view_over_no_parts", &[]),
         ] {
-            let text = format!("{}\n", appended_sql(&entry("visits"), labels));
+            let labels = labels.iter().map(|label| (*label).to_owned()).collect();
+            let text = format!("{}\n", appended_sql(&entry("visits"), &labels));
             let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/statements").join(file).with_extension("sql");
             if std::env::var_os("TARN_WRITE_STATEMENTS").is_some() {
                 std::fs::create_dir_all(path.parent().unwrap()).unwrap();
                 std::fs::write(&path, &text).unwrap();
             }
             assert_eq!(std::fs::read_to_string(&path).unwrap_or_default(), text, "{}", path.display());
+        }
+    }
+
+    fn parameters(are_orc: bool) -> HashMap<String, String> {
+        let columns = [Column::new("a", "int")];
+        let storage = storage(Files { columns: &columns, are_orc }, "s3://lake/a/").unwrap();
+        storage.serde_info.unwrap().parameters.unwrap()
+    }
+
+    #[test]
+    fn columns_of_orc_are_found_by_name() {
+        assert_eq!(parameters(true)["orc.column.index.access"], "false");
+        assert!(!parameters(false).contains_key("orc.column.index.access"));
+    }
+
+    #[test]
+    fn a_partition_has_the_shape_that_it_was_given() {
+        let columns = [Column { comment: Some("the first".to_owned()), ..Column::new("a", "int") }];
+        for are_orc in [true, false] {
+            let files = Files { columns: &columns, are_orc };
+            let told = Shape::told(&storage(files, "s3://lake/a/").unwrap());
+            assert_eq!(told, Shape::of(files));
+            assert_ne!(told, Shape::of(Files { are_orc: !are_orc, ..files }));
+            assert_ne!(told, Shape::of(Files { columns: &[Column::new("a", "bigint")], ..files }));
         }
     }
 }
