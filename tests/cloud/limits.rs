@@ -92,7 +92,7 @@ fn histories(world: &World, machine: &str) -> Result<Vec<String>> {
     let arn = format!("arn:aws:states:us-east-1:123456789012:stateMachine:tarn-{}-{machine}", world.name);
     let listed = call("ListExecutions", json!({"stateMachineArn": arn}))?;
     let executions = listed["executions"].as_array().context("no executions")?;
-    let history = |execution: &Value| {
+    let history = |execution: &Value| -> Result<String> {
         let asked = json!({"executionArn": execution["executionArn"], "includeExecutionData": true});
         Ok(call("GetExecutionHistory", asked)?.to_string())
     };
