@@ -17,6 +17,9 @@ module "access" {
   name                 = local.name
   access               = local.access
   bucket               = module.lake.bucket
+  raw_bucket           = module.lake.raw_bucket
+  export_keys          = module.snapshots[*].key_arn
+  setter_role_arn      = module.orchestration.roles["model"]
   results_bucket       = module.lake.results_bucket
   database             = module.lake.database
   tables               = module.lake.tables
@@ -26,9 +29,9 @@ module "access" {
   tags                 = local.tags
 }
 
-check "models_do_not_hold_sources" {
+check "sources_can_be_opened" {
   assert {
     condition     = length(local.access) == 0 || alltrue([for source in values(local.sources) : source.has_contract])
-    error_message = "With `access:` a source without `columns` counts as a model: its table is not made here, so those who may read models may read it."
+    error_message = "With `access:` a source without `columns` is open to nobody: its table is not made here, so nobody can be let in."
   }
 }

@@ -12,6 +12,7 @@ module "orchestration" {
   marts              = keys(local.marts)
   schedules          = local.schedules
   timezone           = local.timezone
+  has_access         = length(local.access) > 0
   export_machine_arn = one(module.snapshots[*].machine_arn)
   export_keys        = module.snapshots[*].key_arn
   functions          = var.functions

@@ -2,6 +2,7 @@
 #![allow(clippy::indexing_slicing, clippy::panic, reason = "a failed test may panic")]
 #![allow(clippy::print_stderr, reason = "how many kills there were is told")]
 
+mod access;
 mod backfills;
 mod boundaries;
 mod costs;

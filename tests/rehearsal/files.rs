@@ -5,7 +5,8 @@ use std::path::Path;
 use std::process::Command;
 
 use anyhow::{Context, Result, bail};
-use tarn_testkit::{python, workspace};
+use serde_json::json;
+use tarn_testkit::{Account, REGION, program, python, workspace};
 use tempfile::TempDir;
 
 use crate::deployment;
@@ -38,6 +39,39 @@ fn modules_do_what_their_tests_say() -> Result<()> {
     passes(&mut Command::new(infra.join("init")))?;
     terraform(&infra, &["validate", "-no-color"])?;
     terraform(&infra, &["test", "-no-color"])
+}
+
+/// What the sample lake does not have: a mart in a network that logs in by a token, a source whose columns a crawler finds, a table
+/// with a key of its owner's, another account that reads.
+#[test]
+fn what_else_a_lake_may_have_keeps_to_its_own_rights() -> Result<()> {
+    if !deployment::can_be_rehearsed() {
+        return Ok(());
+    }
+    let account = Account::start()?;
+    let table = json!({
+        "TableName": "prod-carts",
+        "AttributeDefinitions": [{"AttributeName": "cart_id", "AttributeType": "S"}],
+        "KeySchema": [{"AttributeName": "cart_id", "KeyType": "HASH"}],
+        "BillingMode": "PAY_PER_REQUEST",
+        "StreamSpecification": {"StreamEnabled": true, "StreamViewType": "NEW_AND_OLD_IMAGES"},
+    });
+    account.call("dynamodb", "DynamoDB_20120810.CreateTable", &table)?;
+    let (scripts, work) = (workspace().join("tests/infra"), TempDir::new()?);
+    let mut apply = Command::new(python()?);
+    apply
+        .arg(scripts.join("rehearse.py"))
+        .args(["apply", "--endpoint", &account.endpoint(), "--work"])
+        .arg(work.path());
+    apply.arg("--lake").arg(workspace().join("infra/tests/lakes/besides"));
+    apply.arg("--programs").arg(program("tarn")?.with_file_name(""));
+    apply.args(["--var", "crawler_schedule=cron(30 18 * * ? *)"]);
+    apply.args(["--var", r#"lake_formation_administrators=["arn:aws:iam::123456789012:role/administrator"]"#]);
+    passes(apply.env("AWS_REGION", REGION).env("PYTHONDONTWRITEBYTECODE", "1"))?;
+    for check in ["policies.py", "alarms.py"] {
+        passes(Command::new(python()?).arg(scripts.join(check)).arg(work.path().join("infra")))?;
+    }
+    Ok(())
 }
 
 #[test]

@@ -49,6 +49,11 @@ fn a_broken_rule_is_noticed() -> Result<()> {
         ("/States/Advance/Retry/0/MaxDelaySeconds", Value::Null, "without MaxDelaySeconds"),
         ("/States/Query/Catch/0/ErrorEquals/0", json!("Tarn.Gone"), "no function answers with `Tarn.Gone`"),
         ("/States/Load/Catch/0/Next", json!("Ended"), "model / Load: what is caught can end well without a record"),
+        (
+            "/States/Open/Catch/0/Next",
+            json!("What comes next?"),
+            "model / Open: what is caught can end well without a record",
+        ),
         ("/States/Load failed/Next", json!("Ended"), "model / Load: what is caught can end well without a record"),
         (
             "/States/Ended",

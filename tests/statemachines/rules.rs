@@ -8,7 +8,7 @@ use tarn_lambda::FailureKind;
 use crate::machine::{Machine, Scope, matched, successors};
 
 /// Errors of services that may pass by themselves.
-const PASSING: [&str; 13] = [
+const PASSING: [&str; 18] = [
     "Lambda.ServiceException",
     "Lambda.AWSLambdaException",
     "Lambda.SdkClientException",
@@ -22,6 +22,12 @@ const PASSING: [&str; 13] = [
     "StepFunctions.SdkClientException",
     "Rds.RdsException",
     "Rds.SdkClientException",
+    "LakeFormation.ConcurrentModificationException",
+    "LakeFormation.InternalServiceException",
+    "LakeFormation.OperationTimeoutException",
+    // What the service does not name in its model: it was asked too often.
+    "LakeFormation.LakeFormationException",
+    "LakeFormation.SdkClientException",
 ];
 
 /// What every `Retry` on a function names.

@@ -4,8 +4,9 @@ use chrono_tz::Tz;
 use indexmap::IndexMap;
 use serde::{Serialize, Serializer};
 
+use crate::access::{self, AccessConfig, GroupPlace};
 use crate::cron::Cron;
-use crate::deployment::{self, AccessConfig, AlertsConfig, AwsConfig, DeployedMart};
+use crate::deployment::{self, AlertsConfig, AwsConfig, DeployedMart};
 use crate::model::Drift;
 use crate::name;
 use crate::value;
@@ -287,10 +288,12 @@ impl LakeConfig {
 /// Where in `tarn.yaml` things stand that can be checked only when the whole lake is known.
 #[derive(Debug, Default)]
 pub(crate) struct ConfigPlaces {
-    /// Selectors of schedules.
+    /// Selectors of schedules, and of groups of readers.
     pub(crate) selectors: Vec<Spanned<String>>,
     /// Sources of which some columns may be read, and the columns.
     pub(crate) readable: Vec<(Spanned<String>, Vec<Spanned<String>>)>,
+    /// Groups of readers.
+    pub(crate) groups: Vec<GroupPlace>,
     /// Clusters that schedules export.
     pub(crate) exports: Vec<Spanned<String>>,
 }
@@ -356,7 +359,7 @@ pub(crate) fn read(reader: &mut Reader) -> (LakeConfig, ConfigPlaces) {
         config.alerts = deployment::read_alerts(reader, node).unwrap_or_default();
     }
     if let Some(node) = fields.get("access") {
-        config.access = deployment::read_access(reader, node, &mut places);
+        config.access = access::read(reader, node, &mut places);
     }
     (config, places)
 }
@@ -440,6 +443,9 @@ pub(crate) fn read_flatten(reader: &mut Reader, node: &Node) -> FlattenOverrides
     overrides
 }
 
+/// Executions are named `<schedule>-2026-11-20T181500Z`, in 80 characters.
+const LONGEST_SCHEDULE: usize = 60;
+
 fn read_schedules(
     reader: &mut Reader,
     node: &Node,
@@ -448,6 +454,12 @@ fn read_schedules(
 ) -> IndexMap<String, Schedule> {
     let mut schedules = IndexMap::new();
     for (name, node) in reader.named(node, "`schedules`") {
+        if name.value.len() > LONGEST_SCHEDULE {
+            let message =
+                format!("a schedule's name has up to {LONGEST_SCHEDULE} bytes, this one has {}", name.value.len());
+            let mistake = reader.source.error("bad-name", name.span.clone(), message);
+            reader.report(mistake.with_hint("with the time behind it, it names executions, which have 80"));
+        }
         let Some(fields) = reader.fields(node, "a schedule", SCHEDULE_KEYS) else { continue };
         let cron = reader.required(&fields, "cron", "a schedule").and_then(|node| read_cron(reader, node));
         let select = fields.get("select").map(|node| reader.texts(node, "`select`")).unwrap_or_default();

@@ -1,11 +1,10 @@
-//! What of a lake's files is used once it is deployed: buckets, databases of marts, messages, and who may read what.
+//! What of a lake's files is used once it is deployed: buckets, databases of marts, messages.
 //!
 //! Terraform reads the same keys from the same files.
 
-use indexmap::IndexMap;
 use serde::Serialize;
 
-use crate::config::{self, ConfigPlaces};
+use crate::config;
 use crate::source::SourceKind;
 use crate::yaml::{Fields, Node, Reader, Spanned, values};
 
@@ -43,6 +42,8 @@ pub struct DeployedMart {
 pub struct DeployedSource {
     /// The DynamoDB table whose stream is read, or the table's name in an Aurora export (`database.schema.table`).
     pub table: Option<String>,
+    /// ARN of the KMS key that the DynamoDB table is encrypted with, where that is a key of its owner's.
+    pub key: Option<String>,
     /// The Aurora cluster that is exported.
     pub cluster: Option<String>,
     /// Megabytes that Firehose collects before it writes a file.
@@ -75,34 +76,11 @@ pub struct SlackConfig {
     pub day_cost: Option<String>,
 }
 
-/// What a part of the lake's tables is called when somebody may read all of it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Layer {
-    /// The tables of sources.
-    Sources,
-    /// The tables and views of models.
-    Models,
-}
-
-/// Who may read what.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
-#[non_exhaustive]
-pub struct AccessConfig {
-    /// ARNs of roles and users, or 12-digit numbers of other accounts.
-    pub principals: Vec<String>,
-    /// The layers that they may read.
-    pub read: Vec<Layer>,
-    /// Of these sources only these columns.
-    pub columns: IndexMap<String, Vec<String>>,
-}
-
 pub(crate) const AWS_KEYS: &[&str] = &["bucket", "raw_bucket", "state_machine"];
 pub(crate) const DEPLOYED_MART_KEYS: &[&str] = &["url", "secret", "subnets", "security_groups", "concurrency"];
-pub(crate) const DEPLOYED_SOURCE_KEYS: &[&str] = &["table", "cluster", "buffer_mb", "buffer_seconds"];
+pub(crate) const DEPLOYED_SOURCE_KEYS: &[&str] = &["table", "key", "cluster", "buffer_mb", "buffer_seconds"];
 pub(crate) const ALERTS_KEYS: &[&str] = &["slack", "email", "budget"];
 pub(crate) const SLACK_KEYS: &[&str] = &["secret", "query_cost", "day_cost"];
-pub(crate) const ACCESS_KEYS: &[&str] = &["principals", "read", "columns"];
 
 pub(crate) fn read_aws(reader: &mut Reader, node: &Node) -> Option<AwsConfig> {
     let fields = reader.fields(node, "`aws`", AWS_KEYS)?;
@@ -142,7 +120,7 @@ pub(crate) fn read_source(reader: &mut Reader, node: &Node, kind: SourceKind) ->
     let fields = reader.fields(node, "`aws` of a source", DEPLOYED_SOURCE_KEYS)?;
     let (what, fitting): (&str, &[&str]) = match kind {
         SourceKind::Stream => ("stream", &["buffer_mb", "buffer_seconds"]),
-        SourceKind::Table => ("table", &["table"]),
+        SourceKind::Table => ("table", &["table", "key"]),
         SourceKind::Snapshot => ("snapshot", &["cluster", "table"]),
     };
     for key in DEPLOYED_SOURCE_KEYS.iter().filter(|key| !fitting.contains(key)) {
@@ -151,12 +129,13 @@ pub(crate) fn read_source(reader: &mut Reader, node: &Node, kind: SourceKind) ->
         }
     }
     if kind != SourceKind::Stream {
-        for key in fitting {
+        for key in fitting.iter().filter(|key| **key != "key") {
             reader.required(&fields, key, "`aws` of this source");
         }
     }
     Some(DeployedSource {
         table: reader.optional_text(&fields, "table"),
+        key: reader.optional_text(&fields, "key"),
         cluster: reader.optional_text(&fields, "cluster"),
         // Firehose's own bounds for Parquet.
         buffer_mb: fields.get("buffer_mb").and_then(|node| reader.integer(node, "`buffer_mb`", 64, 128)),
@@ -179,43 +158,6 @@ fn read_slack(reader: &mut Reader, node: &Node) -> Option<SlackConfig> {
     let (query_cost, day_cost) = (amount("query_cost"), amount("day_cost"));
     let secret = reader.required(&fields, "secret", "`slack`")?;
     Some(SlackConfig { secret: reader.text(secret, "`secret`")?, query_cost, day_cost })
-}
-
-pub(crate) fn read_access(
-    reader: &mut Reader,
-    node: &Node,
-    places: &mut ConfigPlaces,
-) -> IndexMap<String, AccessConfig> {
-    let mut roles = IndexMap::new();
-    for (name, node) in reader.named(node, "`access`") {
-        if let Some(role) = read_role(reader, node, places) {
-            roles.insert(name.value, role);
-        }
-    }
-    roles
-}
-
-fn read_role(reader: &mut Reader, node: &Node, places: &mut ConfigPlaces) -> Option<AccessConfig> {
-    let fields = reader.fields(node, "a role of `access`", ACCESS_KEYS)?;
-    let principals = reader.required(&fields, "principals", "a role of `access`")?;
-    let principals = reader.texts(principals, "`principals`");
-    for principal in &principals {
-        let is_account = principal.value.len() == 12 && principal.value.bytes().all(|byte| byte.is_ascii_digit());
-        if !is_account && !principal.value.starts_with("arn:") {
-            let message = format!("`{}` is neither an ARN nor the 12 digits of an account", principal.value);
-            reader.error("bad-value", principal.span.clone(), message);
-        }
-    }
-    let mut role = AccessConfig { principals: values(principals), ..AccessConfig::default() };
-    let layers = [("sources", Layer::Sources), ("models", Layer::Models)];
-    let read = fields.get("read").map(|node| reader.items(node, "`read`")).unwrap_or_default();
-    role.read = read.iter().filter_map(|node| reader.one_of(node, "`read`", &layers)).collect();
-    for (source, node) in fields.get("columns").map(|node| reader.named(node, "`columns`")).unwrap_or_default() {
-        let columns = reader.texts(node, "the columns of a source");
-        role.columns.insert(source.value.clone(), values(columns.clone()));
-        places.readable.push((source, columns));
-    }
-    Some(role)
 }
 
 fn texts(reader: &mut Reader, fields: &Fields<'_>, key: &str) -> Vec<String> {

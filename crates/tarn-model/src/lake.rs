@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use indexmap::IndexMap;
 use serde::Serialize;
 
+use crate::access;
 use crate::config::{self, ConfigPlaces, LakeConfig};
 use crate::diagnostic::{Diagnostic, Diagnostics, Place, SourceText};
 use crate::graph::{Graph, NodeKind};
@@ -152,6 +153,7 @@ impl Lake {
         for (source, columns) in &places.readable {
             self.readable_mistakes(config, source, columns).into_iter().for_each(|mistake| diagnostics.push(mistake));
         }
+        diagnostics.extend(access::unreadable_views(self, config, &places.groups));
         let clusters: Vec<&str> =
             self.sources.values().filter_map(|source| source.aws.as_ref()?.cluster.as_deref()).collect();
         for cluster in places.exports.iter().filter(|cluster| !clusters.contains(&cluster.value.as_str())) {

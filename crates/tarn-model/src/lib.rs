@@ -8,6 +8,7 @@
 //! Nothing here reads a file, a clock or the environment: the caller hands texts and times in, so that laptop and
 //! cloud, tests and editors see the same lake.
 
+mod access;
 mod audit;
 mod column_type;
 mod compile;
@@ -37,6 +38,7 @@ mod value;
 mod variable;
 mod yaml;
 
+pub use access::{AccessConfig, AccessTag, Layer};
 pub use audit::{AcceptedValue, Audit, AuditCheck};
 pub use column_type::{ColumnType, TypedColumns};
 pub use compile::{CompileContext, CompiledModel, QuotedNames, Relation, RelationKind, RelationNames};
@@ -45,7 +47,7 @@ pub use config::{
     RunConfig, Schedule,
 };
 pub use cron::Cron;
-pub use deployment::{AccessConfig, AlertsConfig, AwsConfig, DeployedMart, DeployedSource, Layer, SlackConfig};
+pub use deployment::{AlertsConfig, AwsConfig, DeployedMart, DeployedSource, SlackConfig};
 pub use diagnostic::{Diagnostic, Diagnostics, Related, Severity};
 pub use graph::{Graph, NodeKind};
 pub use lake::{Lake, LakeFiles};

@@ -4,12 +4,13 @@
 
 use serde_json::{Map, Value, json};
 
+use crate::access::ACCESS_KEYS;
 use crate::audit::{ACCEPTED_VALUES_KEYS, AUDIT_KEYS, RELATIONSHIPS_KEYS, ROW_COUNT_KEYS, SQL_KEYS};
 use crate::config::{
     ATHENA_KEYS, BACKFILL_KEYS, CONFIG_KEYS, FLATTEN_KEYS, MART_KEYS, MART_SCHEMES, RETENTION_KEYS, RUN_KEYS,
     SCHEDULE_KEYS,
 };
-use crate::deployment::{ACCESS_KEYS, ALERTS_KEYS, AWS_KEYS, DEPLOYED_MART_KEYS, DEPLOYED_SOURCE_KEYS, SLACK_KEYS};
+use crate::deployment::{ALERTS_KEYS, AWS_KEYS, DEPLOYED_MART_KEYS, DEPLOYED_SOURCE_KEYS, SLACK_KEYS};
 use crate::header::{self, HEADER_KEYS};
 use crate::seed::{SEED_COLUMN_KEYS, SEED_KEYS};
 use crate::source::{COLUMN_KEYS, SOURCE_KEYS};
@@ -192,7 +193,10 @@ fn slack() -> Value {
 fn access() -> Value {
     object(ACCESS_KEYS, &["principals"], |key| match key {
         "principals" => texts("ARNs of roles and users, or 12-digit numbers of other accounts"),
-        "read" => described("Layers that they may read", list_of(json!({"enum": ["sources", "models"]}))),
+        "read" => described(
+            "`sources`, `models`, `views` (models that are views), `tag:NAME` (models with this tag)",
+            list_of(json!({"type": "string", "pattern": "^(sources|models|views|tag:.+)$"})),
+        ),
         _ => described("Of these sources only these columns", map_of(list_of(scalar()))),
     })
 }
@@ -211,6 +215,7 @@ fn source() -> Value {
         "flatten" => flatten(),
         "aws" => object(DEPLOYED_SOURCE_KEYS, &[], |key| match key {
             "table" => text("DynamoDB table whose stream is read, or the table's name in an Aurora export"),
+            "key" => text("ARN of the KMS key that the DynamoDB table is encrypted with, where it is not AWS's"),
             "cluster" => text("Aurora cluster that is exported"),
             "buffer_mb" => number("Megabytes that Firehose collects before it writes a file", 64),
             _ => number("Seconds after which it writes what there is", 0),

@@ -362,3 +362,27 @@ pub async fn note_load(
     record.write(&plan.run, objects).await?;
     Ok(Next::Ended(record.status))
 }
+
+/// The step of a model at which its published table is opened to those who may read it.
+pub const OPENING: &str = "open";
+
+/// Notes that a model's version is published and could not be opened to those who may read it.
+pub async fn note_unopened(
+    plan: &Plan,
+    number: usize,
+    message: &str,
+    objects: &dyn ObjectStore,
+) -> Result<Next, StepError> {
+    let model = plan.model(number)?;
+    let record = ModelRecord::read(&plan.run, model, objects).await?;
+    let mut record =
+        record.ok_or_else(|| StepError::permanent(format!("model `{model}` was opened before it was made")))?;
+    record.status = Status::Failed;
+    record.failure = Some(
+        StepError::transient(format!("it is published, but who may read it was not noted down: {message}"))
+            .with_hint("`make deploy` makes the tags of `access`; then run the model again")
+            .at(OPENING),
+    );
+    record.write(&plan.run, objects).await?;
+    Ok(Next::Ended(record.status))
+}

@@ -124,6 +124,21 @@ impl Services {
         Ok(serde_json::from_slice(&answer)?)
     }
 
+    /// Calls a service whose operations are paths, with JSON; the answer may be empty.
+    ///
+    /// # Errors
+    /// With the service's answer, when it refuses.
+    pub fn rest(&self, service: &str, method: &str, path: &str, body: &Value) -> Result<Value> {
+        let credential = format!("AWS4-HMAC-SHA256 Credential=test/20260101/{REGION}/{service}/aws4_request");
+        let authorization = format!("{credential}, SignedHeaders=host, Signature=0");
+        let headers = [("authorization", authorization.as_str()), ("content-type", "application/json")];
+        let (status, answer) = request(self.port, method, path, &headers, body.to_string().as_bytes())?;
+        if !(200..300).contains(&status) {
+            bail!("{service}{path}: {status}: {}", String::from_utf8_lossy(&answer));
+        }
+        Ok(if answer.is_empty() { Value::Null } else { serde_json::from_slice(&answer)? })
+    }
+
     /// Calls a service that takes forms and answers in XML, as RDS does.
     ///
     /// # Errors

@@ -4,6 +4,7 @@
 //! answers with that query: the state machine waits for it and calls again. Preparing, auditing and publishing are one function
 //! because they are one way with stops, not three works.
 
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,6 +14,7 @@ use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 use tarn_aws::{Athena, AthenaSettings, Aws, BucketNames, Glue};
 use tarn_lambda::{Answer, Failure, Handler, Invocation, Report, Settings};
+use tarn_model::AccessTag;
 use tarn_pipeline::backfill::closing::{self, Closing};
 use tarn_pipeline::context::Ports;
 use tarn_pipeline::journal::{JournalPorts, JournalledEngine, Patience};
@@ -29,6 +31,9 @@ use tokio::sync::Mutex;
 const LONGEST_PASSED: usize = 64 << 10;
 /// The pause before the state machine asks after a query that it cannot wait for.
 const PAUSE: Duration = Duration::from_secs(5);
+
+/// Steps after which readers see the new version already: the state machine itself has tried them again.
+const AFTER_PUBLISH: [&str; 2] = ["load", plan::OPENING];
 
 /// What the function is told by its environment.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -66,6 +71,9 @@ struct Event {
     /// How the load of its mart ended, when that was the last thing.
     #[serde(default)]
     load: Option<Load>,
+    /// Why the published table could not be opened to its readers, when that was the last thing.
+    #[serde(default)]
+    unopened: Option<Fault>,
     /// The model was made by a backfill, all of whose slices are done: its mart and its old versions are what is left.
     #[serde(default)]
     closing: bool,
@@ -75,7 +83,20 @@ struct Event {
 #[serde(rename_all = "snake_case")]
 enum Load {
     Done(LoadedRecord),
-    Failed { error: String, cause: String },
+    Failed(Fault),
+}
+
+/// What Step Functions says of something that failed.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+struct Fault {
+    error: String,
+    cause: String,
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{}: {}", self.error, self.cause)
+    }
 }
 
 /// What comes next.
@@ -92,6 +113,36 @@ enum Response {
     LoadPublished { mart: String, run: RunId, model: String },
     /// The model has ended; its record tells how.
     Ended { status: Status },
+}
+
+/// What comes next, and who may read what was published.
+#[derive(Debug, PartialEq, Eq, Serialize)]
+struct Answered {
+    #[serde(flatten)]
+    response: Response,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    open: Option<Opened>,
+}
+
+/// The tags of Lake Formation that a published table has to carry, as it takes them.
+#[derive(Debug, PartialEq, Eq, Serialize)]
+struct Opened {
+    database: String,
+    table: String,
+    tags: Vec<LfTag>,
+}
+
+#[derive(Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct LfTag {
+    tag_key: String,
+    tag_values: [&'static str; 1],
+}
+
+impl From<AccessTag> for LfTag {
+    fn from(tag: AccessTag) -> Self {
+        Self { tag_key: tag.key, tag_values: [if tag.is_open { "yes" } else { "no" }] }
+    }
 }
 
 #[derive(Debug, PartialEq, Eq, Serialize)]
@@ -149,13 +200,13 @@ impl AthenaCtas {
 
     async fn next(&self, plan: &Plan, event: Event) -> Result<Next, Failure> {
         let objects = self.objects.as_ref();
-        match event.load {
-            Some(Load::Done(loaded)) => Ok(plan::note_load(plan, event.model, Ok(loaded), objects).await?),
-            Some(Load::Failed { error, cause }) => {
-                let reason = format!("{error}: {cause}");
-                Ok(plan::note_load(plan, event.model, Err(reason), objects).await?)
+        match (event.load, event.unopened) {
+            (_, Some(fault)) => Ok(plan::note_unopened(plan, event.model, &fault.to_string(), objects).await?),
+            (Some(Load::Done(loaded)), None) => Ok(plan::note_load(plan, event.model, Ok(loaded), objects).await?),
+            (Some(Load::Failed(fault)), None) => {
+                Ok(plan::note_load(plan, event.model, Err(fault.to_string()), objects).await?)
             }
-            None => {
+            (None, None) => {
                 let project = self.project(&plan.project).await?;
                 let ports = self.ports(&plan.run, plan.model(event.model)?);
                 Ok(plan::advance(plan, event.model, event.started, Arc::clone(&project.lake), ports).await?)
@@ -168,7 +219,7 @@ impl AthenaCtas {
         let project = self.project(&plan.project).await?;
         let loaded = event.load.map(|load| match load {
             Load::Done(loaded) => Ok(loaded),
-            Load::Failed { error, cause } => Err(format!("{error}: {cause}")),
+            Load::Failed(fault) => Err(fault.to_string()),
         });
         let ports = self.ports(&plan.run, plan.model(event.model)?);
         let (catalogue, objects) = (ports.catalogue.as_ref(), self.objects.as_ref());
@@ -182,10 +233,26 @@ impl AthenaCtas {
     /// has tried enough, the record that was written stands.
     async fn refuse_transient(&self, plan: &Plan, number: usize) -> Result<(), Failure> {
         let record = ModelRecord::read(&plan.run, plan.model(number)?, self.objects.as_ref()).await?;
-        match record.and_then(|record| record.failure).filter(|failure| failure.retryable && failure.step != "load") {
+        match record
+            .and_then(|record| record.failure)
+            .filter(|failure| failure.retryable && !AFTER_PUBLISH.contains(&failure.step.as_str()))
+        {
             Some(failure) => Err(Failure::retryable(format!("{}: {}", failure.step, failure.message))),
             None => Ok(()),
         }
+    }
+
+    /// Who may read what the model has just published; nothing where the lake does not say, and after what comes later.
+    async fn opened(&self, plan: &Plan, number: usize, next: &Next) -> Result<Option<Opened>, Failure> {
+        if !matches!(next, Next::Load { .. } | Next::Ended(Status::Done)) {
+            return Ok(None);
+        }
+        let (name, project) = (plan.model(number)?, self.project(&plan.project).await?);
+        let tags =
+            project.lake.models.get(name).map(|model| project.lake.config.access_tags(model)).unwrap_or_default();
+        let database = self.settings.athena.database.clone();
+        let tags: Vec<LfTag> = tags.into_iter().map(LfTag::from).collect();
+        Ok((!tags.is_empty()).then(|| Opened { database, table: name.to_owned(), tags }))
     }
 
     fn response(&self, next: Next) -> Response {
@@ -209,16 +276,18 @@ impl Handler for AthenaCtas {
         let number = event.model;
         tracing::info!(run = %event.run, model = plan.model(number)?, "a stretch begins");
         let response = match event.closing {
-            true => self.close(&plan, event).await?,
+            true => Answered { response: self.close(&plan, event).await?, open: None },
             false => {
+                let publishes = event.load.is_none() && event.unopened.is_none();
                 let next = self.next(&plan, event).await?;
                 if matches!(next, Next::Ended(Status::Failed)) {
                     self.refuse_transient(&plan, number).await?;
                 }
-                self.response(next)
+                let open = if publishes { self.opened(&plan, number, &next).await? } else { None };
+                Answered { response: self.response(next), open }
             }
         };
-        tracing::info!(run = %plan.run, model = plan.model(number)?, next = kind(&response), "a stretch ends");
+        tracing::info!(run = %plan.run, model = plan.model(number)?, next = kind(&response.response), "a stretch ends");
         let body = serde_json::to_vec(&response).map(Bytes::from).map_err(Failure::permanent)?;
         Ok(Answer { body, report: Report::default().with("Stretches", 1) })
     }
@@ -243,6 +312,7 @@ mod tests {
             include_str!("../events/advance.json"),
             include_str!("../events/loaded.json"),
             include_str!("../events/load_failed.json"),
+            include_str!("../events/unopened.json"),
             include_str!("../events/close.json"),
         ] {
             serde_json::from_str::<Event>(sample).unwrap();
@@ -255,5 +325,11 @@ mod tests {
         assert_eq!(ended, r#"{"next":"ended","status":"done"}"#);
         let load = Response::Load { mart: "reporting".to_owned() };
         assert_eq!(serde_json::to_string(&load).unwrap(), r#"{"next":"load","mart":"reporting"}"#);
+        let closed = LfTag { tag_key: "tarn-shop-bi".to_owned(), tag_values: ["no"] };
+        let open = Some(Opened { database: "tarn_shop".to_owned(), table: "kpi".to_owned(), tags: vec![closed] });
+        assert_eq!(
+            serde_json::to_string(&Answered { response: load, open }).unwrap(),
+            r#"{"next":"load","mart":"reporting","open":{"database":"tarn_shop","table":"kpi","tags":[{"TagKey":"tarn-shop-bi","TagValues":["no"]}]}}"#
+        );
     }
 }

@@ -36,6 +36,19 @@ data "aws_iam_policy_document" "reader" {
     actions   = ["s3:ListBucket"]
     resources = [local.bucket]
   }
+
+  dynamic "statement" {
+    for_each = length(var.export_keys) == 0 ? {} : {
+      ReadExports    = { actions = ["s3:GetObject"], resources = ["${local.raw}/raw/aurora-exports/*"] }
+      FindExports    = { actions = ["s3:ListBucket"], resources = [local.raw] }
+      DecryptExports = { actions = ["kms:Decrypt"], resources = var.export_keys }
+    }
+    content {
+      sid       = statement.key
+      actions   = statement.value.actions
+      resources = statement.value.resources
+    }
+  }
 }
 
 resource "aws_iam_role_policy" "reader" {
@@ -45,7 +58,8 @@ resource "aws_iam_role_policy" "reader" {
 }
 
 locals {
-  glue = "arn:${data.aws_partition.current.partition}:glue:${data.aws_region.current.name}:${data.aws_caller_identity.current.account_id}"
+  athena = "arn:${data.aws_partition.current.partition}:athena:${data.aws_region.current.name}:${data.aws_caller_identity.current.account_id}"
+  glue   = "arn:${data.aws_partition.current.partition}:glue:${data.aws_region.current.name}:${data.aws_caller_identity.current.account_id}"
 }
 
 # Which rows and columns they see is Lake Formation's business: there are no objects of the lake in it.
@@ -59,9 +73,30 @@ data "aws_iam_policy_document" "people" {
     resources = [var.people_workgroup_arn]
   }
 
+  # The console and JDBC drivers look through catalogues, databases and tables by Athena itself.
+  statement {
+    sid       = "LookAround"
+    actions   = ["athena:GetDataCatalog", "athena:GetDatabase", "athena:GetTableMetadata", "athena:ListDatabases", "athena:ListTableMetadata"]
+    resources = ["${local.athena}:datacatalog/AwsDataCatalog"]
+  }
+
+  # A list is of all catalogues, or of none.
+  statement {
+    sid       = "FindCatalogues"
+    actions   = ["athena:ListDataCatalogs", "athena:ListWorkGroups"]
+    resources = ["*"]
+  }
+
+  # Lists of databases show those that Lake Formation lets in; Athena looks at the database `default` whatever is asked.
+  statement {
+    sid       = "FindDatabases"
+    actions   = ["glue:GetDatabase", "glue:GetDatabases"]
+    resources = ["${local.glue}:catalog", "${local.glue}:database/${var.database}", "${local.glue}:database/default"]
+  }
+
   statement {
     sid       = "ReadCatalogue"
-    actions   = ["glue:GetDatabase", "glue:GetPartition", "glue:GetPartitions", "glue:GetTable", "glue:GetTables"]
+    actions   = ["glue:GetPartition", "glue:GetPartitions", "glue:GetTable", "glue:GetTables"]
     resources = ["${local.glue}:catalog", "${local.glue}:database/${var.database}", "${local.glue}:table/${var.database}/*"]
   }
 

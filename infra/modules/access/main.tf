@@ -1,8 +1,9 @@
 # Who may read what, by Lake Formation in hybrid mode: those who are named in `access` are held to what they are granted, everybody else, the
 # functions of the lake among them, goes by IAM as before.
 #
-# Sources are granted by name. Models are tables that do not exist when this is applied, so they are granted by a tag: the database has it, and
-# a table that is made in a database inherits its tags. Tables of sources have another value of the same tag.
+# Sources are granted by name. Models are tables that do not exist when this is applied, so they are granted by tags: each group has one, the
+# database has all of them with `no`, and a table that is made in a database inherits its tags. After each publish the machine `model` sets the
+# tags of what was published, `yes` for the groups that may read it. What no run has published, readers do not see.
 
 data "aws_caller_identity" "current" {}
 
@@ -11,13 +12,20 @@ data "aws_partition" "current" {}
 data "aws_region" "current" {}
 
 locals {
-  tag    = "tarn-${var.name}"
+  tags   = { for name in keys(var.access) : name => "tarn-${var.name}-${name}" }
   bucket = "arn:${data.aws_partition.current.partition}:s3:::${var.bucket}"
+  raw    = "arn:${data.aws_partition.current.partition}:s3:::${var.raw_bucket}"
 
   # What each principal may read, all groups taken together: a principal may be in several.
   principals = toset(flatten(values(var.access)[*].principals))
   groups     = { for principal in local.principals : principal => [for group in values(var.access) : group if contains(group.principals, principal)] }
-  reads      = { for principal, groups in local.groups : principal => distinct(flatten(groups[*].read)) }
+
+  # Who reads models by which tag: groups that read anything but sources.
+  members = merge([
+    for name, group in var.access : {
+      for principal in group.principals : "${name}/${principal}" => { group = name, principal = principal }
+    } if length(setsubtract(group.read, ["sources"])) > 0
+  ]...)
 
   # A source is whole unless every group through which it is read names its columns.
   readers = { for principal, groups in local.groups : principal => [for group in groups : group if contains(group.read, "sources")] }
@@ -75,43 +83,74 @@ resource "aws_lakeformation_resource" "lake" {
       condition     = length(local.unknown) == 0
       error_message = "`columns` in `access` names what is no source with a contract: ${join(", ", local.unknown)}."
     }
+    precondition {
+      condition     = length(var.administrators) > 0 || !anytrue(values(local.accounts))
+      error_message = "A share across accounts takes version 4 of sharing, which is turned on with the list of Lake Formation's administrators: name them in `lake_formation_administrators`."
+    }
   }
 
   depends_on = [aws_iam_role_policy.reader, aws_lakeformation_data_lake_settings.this]
 }
 
-resource "aws_lakeformation_lf_tag" "kind" {
-  key    = local.tag
-  values = ["model", "source"]
+# Snapshots of Aurora are tables where RDS wrote them.
+resource "aws_lakeformation_resource" "exports" {
+  count = length(var.export_keys) > 0 ? 1 : 0
+
+  arn                   = "${local.raw}/raw/aurora-exports"
+  role_arn              = aws_iam_role.reader.arn
+  hybrid_access_enabled = true
+
+  depends_on = [aws_iam_role_policy.reader, aws_lakeformation_data_lake_settings.this]
+}
+
+resource "aws_lakeformation_lf_tag" "group" {
+  for_each = local.tags
+
+  key    = each.value
+  values = ["no", "yes"]
 
   depends_on = [aws_lakeformation_data_lake_settings.this]
 }
 
-resource "aws_lakeformation_resource_lf_tags" "models" {
+resource "aws_lakeformation_resource_lf_tags" "closed" {
   database {
     name = var.database
   }
 
-  lf_tag {
-    key   = aws_lakeformation_lf_tag.kind.key
-    value = "model"
+  dynamic "lf_tag" {
+    for_each = aws_lakeformation_lf_tag.group
+    content {
+      key   = lf_tag.value.key
+      value = "no"
+    }
   }
 }
 
-resource "aws_lakeformation_resource_lf_tags" "sources" {
-  for_each = merge(var.tables, { for source, view in var.views : "${source}_current" => view })
+# The machine that sets the tags of tables: it has to have the tags, and rights on tables that it could hand on. It cannot: it is not allowed
+# to call Lake Formation for anything else.
+resource "aws_lakeformation_permissions" "setter_tags" {
+  for_each = aws_lakeformation_lf_tag.group
+
+  principal   = var.setter_role_arn
+  permissions = ["ASSOCIATE", "DESCRIBE"]
+
+  lf_tag {
+    key    = each.value.key
+    values = ["no", "yes"]
+  }
+}
+
+resource "aws_lakeformation_permissions" "setter_tables" {
+  principal                     = var.setter_role_arn
+  permissions                   = ["ALTER", "DELETE", "DESCRIBE", "DROP", "INSERT", "SELECT"]
+  permissions_with_grant_option = ["ALTER", "DELETE", "DESCRIBE", "DROP", "INSERT", "SELECT"]
 
   table {
     database_name = var.database
-    name          = each.value
+    wildcard      = true
   }
 
-  lf_tag {
-    key   = aws_lakeformation_lf_tag.kind.key
-    value = "source"
-  }
-
-  depends_on = [aws_lakeformation_resource_lf_tags.models]
+  depends_on = [aws_lakeformation_data_lake_settings.this]
 }
 
 resource "aws_lakeformation_permissions" "database" {
@@ -160,19 +199,33 @@ resource "aws_lakeformation_permissions" "columns" {
 }
 
 resource "aws_lakeformation_permissions" "models" {
-  for_each = toset([for principal, reads in local.reads : principal if contains(reads, "models")])
+  for_each = local.members
 
-  principal                     = each.value
+  principal                     = each.value.principal
   permissions                   = ["DESCRIBE", "SELECT"]
-  permissions_with_grant_option = local.accounts[each.value] ? ["DESCRIBE", "SELECT"] : null
+  permissions_with_grant_option = local.accounts[each.value.principal] ? ["DESCRIBE", "SELECT"] : null
 
   lf_tag_policy {
     resource_type = "TABLE"
 
     expression {
-      key    = aws_lakeformation_lf_tag.kind.key
-      values = ["model"]
+      key    = aws_lakeformation_lf_tag.group[each.value.group].key
+      values = ["yes"]
     }
+  }
+}
+
+# Another account sees what it was given by a tag only when it may see the tag.
+resource "aws_lakeformation_permissions" "account_tags" {
+  for_each = { for key, member in local.members : key => member if local.accounts[member.principal] }
+
+  principal                     = each.value.principal
+  permissions                   = ["DESCRIBE"]
+  permissions_with_grant_option = ["DESCRIBE"]
+
+  lf_tag {
+    key    = aws_lakeformation_lf_tag.group[each.value.group].key
+    values = ["yes"]
   }
 }
 
@@ -190,7 +243,7 @@ resource "aws_lakeformation_opt_in" "database" {
     }
   }
 
-  depends_on = [aws_lakeformation_resource.lake, aws_lakeformation_permissions.database]
+  depends_on = [aws_lakeformation_resource.lake, aws_lakeformation_resource.exports, aws_lakeformation_permissions.database]
 }
 
 resource "aws_lakeformation_opt_in" "tables" {

@@ -4,7 +4,7 @@ variable "name" {
 }
 
 variable "access" {
-  description = "Who may read what, as `access:` of the lake's `tarn.yaml` says: principals are ARNs or numbers of accounts, `read` is sources, models or both, `columns` names the only columns of a source that are read."
+  description = "Who may read what, as `access:` of the lake's `tarn.yaml` says: principals are ARNs or numbers of accounts, `read` has sources, models, views, or `tag:NAME` for models with a tag, `columns` names the only columns of a source that are read."
   type = map(object({
     principals = list(string)
     read       = list(string)
@@ -12,8 +12,18 @@ variable "access" {
   }))
 
   validation {
-    condition     = alltrue([for group in values(var.access) : alltrue([for what in group.read : contains(["sources", "models"], what)])])
-    error_message = "`read` of a group in `access` is sources, models, or both."
+    condition     = alltrue([for name in keys(var.access) : can(regex("^[a-z0-9_-]{1,64}$", name))]) && length(var.access) <= 50
+    error_message = "A group in `access` has a name of up to 64 of a to z, digits, `_` and `-`, which goes into a tag; there are 50 at most."
+  }
+
+  validation {
+    condition     = alltrue([for group in values(var.access) : alltrue([for what in group.read : can(regex("^(sources|models|views|tag:.+)$", what))])])
+    error_message = "`read` of a group in `access` has sources, models, views, and `tag:NAME` for models with a tag."
+  }
+
+  validation {
+    condition     = alltrue([for group in values(var.access) : length(group.columns) == 0 || contains(group.read, "sources")])
+    error_message = "`columns` of a group in `access` says which columns of sources are read, and opens nothing unless `read` has sources."
   }
 
   validation {
@@ -26,6 +36,22 @@ variable "access" {
 
 variable "bucket" {
   description = "The bucket of everything that Tarn makes."
+  type        = string
+}
+
+variable "raw_bucket" {
+  description = "The bucket of everything that arrived: exports of Aurora are read where they lie."
+  type        = string
+}
+
+variable "export_keys" {
+  description = "ARNs of the KMS keys that exports of Aurora are encrypted with; without any there are no exports."
+  type        = list(string)
+  default     = []
+}
+
+variable "setter_role_arn" {
+  description = "ARN of the role that sets the tags of tables when they are published: that of the machine `model`."
   type        = string
 }
 

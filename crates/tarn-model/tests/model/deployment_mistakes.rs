@@ -12,7 +12,7 @@ marts:
   three: {url: 'sqlite:three.db', aws: {secret: shop/three}}
 alerts: {slack: {secret: shop/slack, day_cost: much}, budget: -1, emails: [a@example.com]}
 access:
-  analysts: {principals: [analyst, 12345], read: [models, views]}
+  analysts: {principals: [analyst, 12345], read: [models, view]}
   everybody: {read: [models]}
 "), @r#"
 error[bad-value]: a file on a laptop cannot be loaded by what is deployed
@@ -72,22 +72,22 @@ error[unknown-key]: `alerts` has no key `emails`
 error[bad-value]: `analyst` is neither an ARN nor the 12 digits of an account
  --> tarn.yaml:8:27
   |
-8 |   analysts: {principals: [analyst, 12345], read: [models, views]}
+8 |   analysts: {principals: [analyst, 12345], read: [models, view]}
   |                           ^^^^^^^
 
 error[bad-value]: `12345` is neither an ARN nor the 12 digits of an account
  --> tarn.yaml:8:36
   |
-8 |   analysts: {principals: [analyst, 12345], read: [models, views]}
+8 |   analysts: {principals: [analyst, 12345], read: [models, view]}
   |                                    ^^^^^
 
-error[bad-value]: `read` cannot be `views`
+error[bad-value]: `read` cannot be `view`
  --> tarn.yaml:8:59
   |
-8 |   analysts: {principals: [analyst, 12345], read: [models, views]}
-  |                                                           ^^^^^
+8 |   analysts: {principals: [analyst, 12345], read: [models, view]}
+  |                                                           ^^^^
   |
-  = hint: possible values: `sources`, `models`
+  = hint: did you mean `views`?
 
 error[missing-key]: a role of `access` needs the key `principals`
  --> tarn.yaml:9:15
@@ -123,7 +123,7 @@ error[unknown-var]: there is no variable `session_gap_minutes`
 
 #[test]
 fn names_that_the_lake_does_not_have() {
-    let access = "access:\n  analysts:\n    principals: ['123456789012']\n    columns: {site_event: [x], site_events: [user, user_id]}\n";
+    let access = "access:\n  analysts:\n    principals: ['123456789012']\n    read: [sources]\n    columns: {site_event: [x], site_events: [user, user_id]}\n";
     let config = [crate::SHOP[0].1, "  crm: {cron: '0 2 * * ? *', export: crm}\n", access].concat();
     insta::assert_snapshot!(mistakes_in("tarn.yaml", &config), @r"
 error[unknown-cluster]: no source comes from the cluster `crm`
@@ -135,17 +135,17 @@ error[unknown-cluster]: no source comes from the cluster `crm`
    = hint: name it in a source of kind snapshot: `aws: {cluster: …, table: …}`
 
 error[unknown-name]: there is no source `site_event`
-  --> tarn.yaml:15:15
+  --> tarn.yaml:16:15
    |
-15 |     columns: {site_event: [x], site_events: [user, user_id]}
+16 |     columns: {site_event: [x], site_events: [user, user_id]}
    |               ^^^^^^^^^^
    |
    = hint: did you mean `site_events`?
 
 error[unknown-name]: there is no column `user`
-  --> tarn.yaml:15:46
+  --> tarn.yaml:16:46
    |
-15 |     columns: {site_event: [x], site_events: [user, user_id]}
+16 |     columns: {site_event: [x], site_events: [user, user_id]}
    |                                              ^^^^
    |
    = hint: columns: `event_id`, `user_id`, `device`, `occurred_at`, `_id`, `_extra`, `day`

@@ -1,6 +1,7 @@
 //! The crate from outside: whole lakes in, diagnostics and SQL out.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // a test fails by panicking
 
+mod access;
 mod configuration_mistakes;
 mod deployment_mistakes;
 mod loading;

@@ -1,0 +1,73 @@
+//! Who may read what: tables get the tags of groups when they are published, and not before.
+
+use anyhow::Result;
+use serde_json::{Value, json};
+
+use crate::world::World;
+
+const ACCESS: &str = "access:
+  bi: {principals: ['arn:aws:iam::123456789012:role/bi'], read: ['tag:bi']}
+  analysts: {principals: ['arn:aws:iam::123456789012:role/analyst'], read: [models]}
+";
+
+/// A lake with two groups of readers, and models of which one is for both.
+fn world(name: &str) -> Result<World> {
+    let shown = "/*\ntags: [bi]\naudits:\n  - not_null: [a]\n*/\nselect a from {{ ref('kept') }}\n";
+    let world = World::own(name, &[("models/kept.sql", "select 1 as a\n"), ("models/shown.sql", shown)])?;
+    world.lake.write("tarn.yaml", world.lake.read("tarn.yaml")? + ACCESS)?;
+    world.tarn(&["push"])?.done();
+    Ok(world)
+}
+
+fn make_tags(world: &World, name: &str, groups: &[&str]) -> Result<()> {
+    for group in groups {
+        let tag = json!({"TagKey": format!("tarn-{name}-{group}"), "TagValues": ["no", "yes"]});
+        world.account.rest("lakeformation", "POST", "/CreateLFTag", &tag)?;
+    }
+    Ok(())
+}
+
+/// The tags of a table, as `key=value`.
+fn tags(world: &World, name: &str, table: &str) -> Result<Vec<String>> {
+    let resource = json!({"Resource": {"Table": {"DatabaseName": format!("tarn_{name}"), "Name": table}}});
+    let said = world.account.rest("lakeformation", "POST", "/GetResourceLFTags", &resource)?;
+    let tag = |tag: &Value| {
+        format!("{}={}", tag["TagKey"].as_str().unwrap_or_default(), tag["TagValues"][0].as_str().unwrap_or_default())
+    };
+    Ok(said["LFTagsOnTable"].as_array().into_iter().flatten().map(tag).collect())
+}
+
+#[test]
+fn a_published_table_is_open_to_those_who_may_read_it() -> Result<()> {
+    let world = world("readers")?;
+    make_tags(&world, "readers", &["bi", "analysts"])?;
+    world.tarn(&["run"])?.done();
+    assert_eq!(tags(&world, "readers", "shown")?, ["tarn-readers-bi=yes", "tarn-readers-analysts=yes"]);
+    assert_eq!(tags(&world, "readers", "kept")?, ["tarn-readers-bi=no", "tarn-readers-analysts=yes"]);
+
+    // What fails its audit is published to nobody: the version that is left to look at has no tags.
+    let text = world.lake.read("models/shown.sql")?;
+    world.lake.write("models/shown.sql", text.replace("select a from", "select nullif(a, 1) as a from"))?;
+    world.tarn(&["push"])?.done();
+    world.tarn(&["run", "shown"])?.ended(1);
+    let shown = world.tarn(&["show", "--json"])?.done().json()?;
+    let version = shown["models"][0]["inspect"].as_str().unwrap_or_default();
+    assert!(version.starts_with("shown__"), "{shown}");
+    assert_eq!(tags(&world, "readers", version)?, [""; 0]);
+    Ok(())
+}
+
+#[test]
+fn a_table_that_cannot_be_opened_is_a_failed_model() -> Result<()> {
+    let world = world("unopened")?;
+    make_tags(&world, "unopened", &["bi"])?;
+    world.tarn(&["run", "kept"])?.ended(1);
+    let shown = world.tarn(&["show", "--json"])?.done().json()?;
+    assert_eq!(shown["models"][0]["failure"]["step"], "open", "{shown}");
+    assert_eq!(world.rows("select a from kept")?, ["1"]);
+
+    make_tags(&world, "unopened", &["analysts"])?;
+    world.tarn(&["run", "kept"])?.done();
+    assert_eq!(tags(&world, "unopened", "kept")?, ["tarn-unopened-bi=no", "tarn-unopened-analysts=yes"]);
+    Ok(())
+}
