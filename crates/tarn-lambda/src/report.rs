@@ -73,7 +73,10 @@ impl Closing<'_> {
         let mut dimensions = vec![vec!["Function"]];
         if let Some(source) = &self.report.source {
             line.insert("Source".into(), json!(source));
-            dimensions.push(vec!["Function", "Source"]);
+            // Each set of dimensions is a metric of its own, and is paid for: a function that is named after its source needs no other.
+            if !self.function.ends_with(&format!("-{source}")) {
+                dimensions.push(vec!["Function", "Source"]);
+            }
         }
         for (name, value, _) in &metrics {
             line.insert((*name).to_owned(), value.clone());
@@ -131,6 +134,20 @@ mod tests {
         assert_eq!(line["_aws"]["Timestamp"], 5);
         assert_eq!((&line["Records"], &line["Milliseconds"]), (&json!(3), &json!(1.234)));
         assert_eq!(line["Cost"].to_string(), "0.000050000");
+    }
+
+    #[test]
+    fn a_function_of_one_source_is_counted_once() {
+        let sets = |function: &str| {
+            let report = Report::of_source("clicks");
+            let line = Closing { function, ..closing(&report, None) }.line(UNIX_EPOCH);
+            (line["_aws"]["CloudWatchMetrics"][0]["Dimensions"].clone(), line["Source"].clone())
+        };
+        assert_eq!(sets("tarn-shop-firehose-transform-clicks"), (json!([["Function"]]), json!("clicks")));
+        assert_eq!(
+            sets("tarn-shop-dynamodb-flatten"),
+            (json!([["Function"], ["Function", "Source"]]), json!("clicks"))
+        );
     }
 
     #[test]
