@@ -41,12 +41,7 @@ pub(crate) async fn run(args: &Args, global: &GlobalArguments, terminal: Termina
         terminal.print_json(&record)?;
         return Ok(Outcome::Done);
     }
-    terminal.print(&format!(
-        "run {}  {}  {}",
-        record.run,
-        record.started.format("%Y-%m-%d %H:%M:%S UTC"),
-        state
-    ))?;
+    terminal.print(&format!("run {}  {}  {}", record.run, record.started.format("%Y-%m-%d %H:%M:%S UTC"), state))?;
     for model in &record.models {
         show_model(model, args.sql, terminal)?;
     }
