@@ -38,6 +38,10 @@ const OF_LAMBDA: [&str; 4] = [
     "Lambda.TooManyRequestsException",
 ];
 
+/// What a `Retry` on a function names besides: a process that was killed, or ran out of time. Each of our steps may be repeated; twice is
+/// enough to tell an accident from a step that cannot be done.
+const OF_PROCESSES: [&str; 4] = ["Lambda.Unknown", "Runtime.ExitError", "Sandbox.Timedout", "States.Timeout"];
+
 /// All rules on one machine.
 pub(crate) fn broken(machine: &Machine) -> Vec<String> {
     let scopes = machine.scopes();
@@ -88,7 +92,9 @@ fn untimed(state: &Value) -> Vec<String> {
 /// Tries that are made again for errors that do not pass, without an end, or in step with others.
 fn hasty(state: &Value) -> Vec<String> {
     let mut broken = Vec::new();
-    let passing = |name: &str| name == FailureKind::Retryable.name() || PASSING.contains(&name);
+    let is_function = state["Resource"].as_str().is_some_and(|resource| resource.ends_with(":::lambda:invoke"));
+    let of_process = |name: &str| is_function && OF_PROCESSES.contains(&name);
+    let passing = |name: &str| name == FailureKind::Retryable.name() || PASSING.contains(&name) || of_process(name);
     for name in matched(state, "Retry").into_iter().filter(|name| !passing(name)) {
         broken.push(format!("tries again on `{name}`, which does not pass by itself"));
     }
@@ -96,15 +102,19 @@ fn hasty(state: &Value) -> Vec<String> {
         if rule["JitterStrategy"] != "FULL" {
             broken.push("tries again in step with others: no JitterStrategy".to_owned());
         }
+        let names = rule["ErrorEquals"].as_array().into_iter().flatten().filter_map(Value::as_str);
+        if names.into_iter().any(of_process) && rule["MaxAttempts"].as_u64().is_some_and(|times| times > 2) {
+            broken.push("starts a process that is killed more than three times".to_owned());
+        }
         for bound in ["MaxAttempts", "MaxDelaySeconds", "IntervalSeconds"] {
             if !rule[bound].is_u64() {
                 broken.push(format!("tries again without {bound}"));
             }
         }
     }
-    if state["Resource"].as_str().is_some_and(|resource| resource.ends_with(":::lambda:invoke")) {
+    if is_function {
         let named = matched(state, "Retry");
-        let wanted = OF_LAMBDA.into_iter().chain([FailureKind::Retryable.name()]);
+        let wanted = OF_LAMBDA.into_iter().chain(OF_PROCESSES).chain([FailureKind::Retryable.name()]);
         let absent = wanted.filter(|name| !named.contains(name));
         broken.extend(absent.map(|name| format!("does not try again on `{name}`")));
     }
