@@ -60,6 +60,16 @@ impl Workflow {
         Ok([found.input, found.error, found.cause])
     }
 
+    /// What the execution of this name has answered at its end; nothing for one that goes on, or that failed.
+    ///
+    /// # Errors
+    /// When there is none, or the service refuses.
+    pub async fn output(&self, name: &str) -> Result<String, WorkflowError> {
+        let call = self.aws.sfn().await.describe_execution().execution_arn(self.execution(name));
+        let found = call.send().await.map_err(|error| refused(&error))?;
+        Ok(found.output.unwrap_or_default())
+    }
+
     /// The ARN of an execution of this name.
     pub fn execution(&self, name: &str) -> String {
         format!("{}:{name}", self.arn.replacen(":stateMachine:", ":execution:", 1))
@@ -81,11 +91,24 @@ impl Workflow {
     /// How far the execution of this name is.
     ///
     /// # Errors
-    /// When the service refuses.
+    /// When there is none, or the service refuses.
     pub async fn look(&self, name: &str) -> Result<Execution, WorkflowError> {
+        let found = self.look_for(name).await?;
+        found.ok_or_else(|| WorkflowError(format!("there is no execution `{name}`")))
+    }
+
+    /// How far the execution of this name is; `None` when there is none.
+    ///
+    /// # Errors
+    /// When the service refuses.
+    pub async fn look_for(&self, name: &str) -> Result<Option<Execution>, WorkflowError> {
         let call = self.aws.sfn().await.describe_execution().execution_arn(self.execution(name));
-        let found = call.send().await.map_err(|error| refused(&error))?;
-        Ok(match found.status {
+        let found = match call.send().await {
+            Ok(found) => found,
+            Err(error) if error.code() == Some("ExecutionDoesNotExist") => return Ok(None),
+            Err(error) => return Err(refused(&error)),
+        };
+        Ok(Some(match found.status {
             ExecutionStatus::Running | ExecutionStatus::PendingRedrive => Execution::Running,
             ExecutionStatus::Succeeded => Execution::Succeeded,
             status => {
@@ -93,7 +116,7 @@ impl Workflow {
                 let reason = if reason.is_empty() { status.as_str().to_lowercase() } else { reason.join(": ") };
                 Execution::Failed(reason)
             }
-        })
+        }))
     }
 }
 

@@ -83,18 +83,26 @@ impl Default for Retention {
 }
 
 /// How a run goes about its work.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
 #[non_exhaustive]
 pub struct RunConfig {
-    /// Models built at the same time, at least 1.
-    pub parallel: u32,
+    /// Models built at the same time, at least 1, where it is written.
+    pub parallel: Option<u32>,
     /// Bytes that all models of a run may scan together.
     pub scan_limit_bytes: Option<u64>,
 }
 
-impl Default for RunConfig {
-    fn default() -> RunConfig {
-        RunConfig { parallel: 2, scan_limit_bytes: None }
+impl RunConfig {
+    /// Models built at the same time on a laptop: its processor and disk are shared by them.
+    #[must_use]
+    pub fn parallel_here(&self) -> u32 {
+        self.parallel.unwrap_or(2)
+    }
+
+    /// Models built at the same time once deployed: Athena has room for more, and queues what it has no room for.
+    #[must_use]
+    pub fn parallel_deployed(&self) -> u32 {
+        self.parallel.unwrap_or(20)
     }
 }
 
@@ -425,10 +433,9 @@ fn read_retention(reader: &mut Reader, node: &Node) -> Option<Retention> {
 
 fn read_run(reader: &mut Reader, node: &Node) -> Option<RunConfig> {
     let fields = reader.fields(node, "`run`", RUN_KEYS)?;
-    let default = RunConfig::default();
     let parallel = fields.get("parallel").and_then(|node| reader.integer(node, "`parallel`", 1, 1_000));
     let scan_limit_bytes = fields.get("scan_limit").and_then(|node| read_bytes(reader, node));
-    Some(RunConfig { parallel: parallel.unwrap_or(default.parallel), scan_limit_bytes })
+    Some(RunConfig { parallel, scan_limit_bytes })
 }
 
 /// Reads `flatten:` of the lake or of a source.

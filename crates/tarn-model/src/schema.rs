@@ -100,7 +100,7 @@ fn config() -> Value {
         "marts" => described("Relational databases that models are loaded into", map_of(mart())),
         "retention" => object(RETENTION_KEYS, &[], |_| number("Old versions kept per model", 0)),
         "run" => object(RUN_KEYS, &[], |key| match key {
-            "parallel" => number("Models built at the same time", 1),
+            "parallel" => number("Models built at the same time; 2 on a laptop and 20 once deployed unless written", 1),
             _ => text("Data that all models of a run may scan together, like `1 TB`"),
         }),
         "flatten" => flatten(),

@@ -58,6 +58,9 @@ struct Journal {
 struct Entry {
     /// The query under way, or the last one.
     id: Option<String>,
+    /// The execution that has started it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    by: Option<String>,
     /// Whether what an earlier try left was removed, so that what is there now is of the present one.
     #[serde(default)]
     cleared: bool,
@@ -97,6 +100,8 @@ pub struct JournalledEngine {
     /// The folder for tables that are made to learn their columns.
     scratch: Key,
     patience: Patience,
+    /// Who asks, when that can be stopped with its queries and go on as another.
+    execution: Option<String>,
     journal: Mutex<Option<Journal>>,
     /// Tells questions apart that no run asks: the same words an hour later are another question.
     questions: AtomicU64,
@@ -106,7 +111,14 @@ impl JournalledEngine {
     /// An engine whose statements are noted under `key`.
     pub fn new(ports: JournalPorts, key: Option<Key>, scratch: Key, patience: Patience) -> Self {
         let questions = AtomicU64::new(RandomState::new().hash_one(0_u8));
-        Self { ports, key, scratch, patience, journal: Mutex::new(None), questions }
+        Self { ports, key, scratch, patience, execution: None, journal: Mutex::new(None), questions }
+    }
+
+    /// The same engine for an execution of a state machine. When one is stopped its queries are cancelled with it; the next one, which goes on
+    /// with the run, sends them again.
+    #[must_use]
+    pub fn in_execution(self, execution: Option<String>) -> Self {
+        Self { execution, ..self }
     }
 
     /// The journal, read when it is first needed.
@@ -156,7 +168,7 @@ impl JournalledEngine {
                         self.note_copy(name, entry).await?;
                     }
                     let id = self.ports.service.start(&statement, &token).await?;
-                    entry.id = Some(id.clone());
+                    (entry.id, entry.by) = (Some(id.clone()), self.execution.clone());
                     self.note_copy(name, entry).await?;
                     id
                 }
@@ -172,7 +184,8 @@ impl JournalledEngine {
                     entry.ended = Some(Ended::Done(Box::new(outcome)));
                 }
                 QueryState::Failed(error) => {
-                    let again = error.retryable && entry.failed.len() + 1 < TRIES;
+                    let is_stopped = error.cancelled && self.execution.is_some() && entry.by != self.execution;
+                    let again = is_stopped || (error.retryable && entry.failed.len() + 1 < TRIES);
                     entry.failed.extend(error.tries.iter().cloned());
                     match again {
                         true => (entry.id, entry.cleared) = (None, false),

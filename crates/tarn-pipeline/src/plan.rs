@@ -12,7 +12,7 @@ use chrono::{DateTime, Utc};
 use futures::stream::{self, StreamExt, TryStreamExt};
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
-use tarn_model::{Lake, Selected};
+use tarn_model::{Lake, RunConfig, Selected};
 use xxhash_rust::xxh3::xxh3_64;
 
 use crate::context::{Ports, RunContext, RunSettings};
@@ -77,6 +77,14 @@ pub struct Plan {
     pub waves: Vec<Vec<usize>>,
     /// For each model, the numbers of those that it waits for: the nearest it reads, also through views that are not selected.
     pub after: Vec<Vec<usize>>,
+    /// How many models are made at the same time.
+    #[serde(default = "at_a_time")]
+    pub at_a_time: u32,
+}
+
+/// What plans meant that do not say it.
+fn at_a_time() -> u32 {
+    RunConfig::default().parallel_deployed()
 }
 
 impl Plan {
@@ -108,6 +116,18 @@ impl Plan {
         }
     }
 
+    /// How the executions of this run's models begin that an execution of the run starts: when the run is taken up again by another one,
+    /// names that the first has used are taken for 90 days.
+    pub fn names_of_children(&self, execution: &str) -> String {
+        format!("{}-{:08x}", self.run, xxh3_64(execution.as_bytes()) & 0xffff_ffff)
+    }
+
+    /// The name of the execution that a schedule started for this run, as `statemachines/schedule.asl.json` makes it; none when no schedule did.
+    pub fn scheduled_execution(&self) -> Option<String> {
+        let schedule = self.request.schedule.as_ref()?;
+        Some(format!("{schedule}-{}", self.time.format("%Y-%m-%dT%H%M%SZ")))
+    }
+
     /// The model of a number.
     pub fn model(&self, number: usize) -> Result<&str, StepError> {
         let found = self.models.get(number).map(String::as_str);
@@ -131,7 +151,8 @@ pub async fn plan(request: PlanRequest, objects: &dyn ObjectStore, clock: &dyn C
     let selected = lake.select(&request.select, &request.exclude)?;
     lake.check_vars(&request.vars)?;
     let (waves, after) = numbered(&lake, &selected);
-    let plan = Plan { run, project: key, started, time, request, models: selected.models, waves, after };
+    let at_a_time = lake.config.run.parallel_deployed();
+    let plan = Plan { run, project: key, started, time, request, models: selected.models, waves, after, at_a_time };
     // Two executions that were started for one run go by one plan.
     match objects.put_new(&layout::plan(&plan.run), plan.json()?).await? {
         true => Ok(plan),
@@ -195,13 +216,18 @@ fn numbered(lake: &Lake, selected: &Selected) -> (Vec<Vec<usize>>, Vec<Vec<usize
     (waves.collect(), after)
 }
 
-/// The models of a wave that can be made: what reads a model that did not end well is skipped, and that is recorded.
+/// The models of a wave that are to be made: what reads a model that did not end well is skipped, and that is recorded. When the run was
+/// cut off and goes on, those that are done are left as they are.
 pub async fn wave(plan: &Plan, number: usize, lake: &Lake, objects: &dyn ObjectStore) -> Result<Vec<usize>, StepError> {
     let members = plan.waves.get(number).map(Vec::as_slice).unwrap_or_default();
     let broken = broken(plan, members, objects).await?;
+    let records = records(plan, members.iter().copied(), objects).await?;
     let mut ready = Vec::new();
-    for &member in members {
+    for (member, record) in records {
         let model = plan.model(member)?;
+        if record.is_some_and(|record| is_finished(plan, lake, &record)) {
+            continue;
+        }
         let waits_for = plan.after.get(member).map(Vec::as_slice).unwrap_or_default();
         let cause = waits_for.iter().find(|number| broken.contains(number)).map(|number| plan.model(*number));
         let (Some(cause), Some(found)) = (cause.transpose()?, lake.models.get(model)) else {
@@ -213,6 +239,18 @@ pub async fn wave(plan: &Plan, number: usize, lake: &Lake, objects: &dyn ObjectS
         record.write(&plan.run, objects).await?;
     }
     Ok(ready)
+}
+
+/// Whether nothing is left to be done for a model: it is published, and loaded where it has a mart that is deployed.
+fn is_finished(plan: &Plan, lake: &Lake, record: &ModelRecord) -> bool {
+    let is_loaded = record.loaded.is_some() || deployed_mart(plan, lake, &record.model).is_none();
+    record.status == Status::Done && is_loaded
+}
+
+/// The mart that a model of a run is loaded into. One on somebody's laptop cannot be reached from there.
+fn deployed_mart(plan: &Plan, lake: &Lake, model: &str) -> Option<String> {
+    let mart = lake.models.get(model)?.mart.as_ref()?.to.clone();
+    (!plan.request.no_load && lake.config.deployed_mart(&mart).is_some()).then_some(mart)
 }
 
 /// Of the models that these wait for, those that did not end well; one without a record did not end at all.
@@ -309,9 +347,7 @@ pub async fn advance(
     let objects = Arc::clone(&ports.objects);
     let clock = Arc::clone(&ports.clock);
     let before = ModelRecord::read(&plan.run, &model, objects.as_ref()).await?;
-    // A mart on somebody's laptop cannot be reached from there.
-    let mart = lake.models.get(&model).and_then(|model| model.mart.as_ref()).map(|target| target.to.clone());
-    let mart = mart.filter(|mart| !plan.request.no_load && lake.config.deployed_mart(mart).is_some());
+    let mart = deployed_mart(plan, &lake, &model);
     let lake = if plan.request.keep_versions { retention::keeping_versions(&lake) } else { lake };
     let settings = RunSettings {
         run: plan.run.clone(),

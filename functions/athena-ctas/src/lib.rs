@@ -179,7 +179,7 @@ impl AthenaCtas {
     }
 
     /// The world of one model in one run.
-    fn ports(&self, run: &RunId, model: &str) -> Ports {
+    fn ports(&self, run: &RunId, model: &str, started: Option<DateTime<Utc>>) -> Ports {
         let catalogue =
             Arc::new(Glue::new(Arc::clone(&self.aws), Arc::clone(&self.objects), &self.settings.athena.database));
         let behind = JournalPorts {
@@ -188,10 +188,13 @@ impl AthenaCtas {
             catalogue: Arc::clone(&catalogue) as Arc<_>,
         };
         let journal = Some(layout::journal(run, model));
+        // Executions of one model of one run differ in when they began.
+        let execution = started.map(|started| started.to_rfc3339());
+        let engine = JournalledEngine::new(behind, journal, layout::shapes(), Patience::None).in_execution(execution);
         Ports {
             objects: Arc::clone(&self.objects),
             catalogue,
-            engine: Arc::new(JournalledEngine::new(behind, journal, layout::shapes(), Patience::None)),
+            engine: Arc::new(engine),
             marts: IndexMap::new(),
             clock: Arc::new(SystemClock),
             observer: Arc::new(Silent),
@@ -208,7 +211,7 @@ impl AthenaCtas {
             }
             (None, None) => {
                 let project = self.project(&plan.project).await?;
-                let ports = self.ports(&plan.run, plan.model(event.model)?);
+                let ports = self.ports(&plan.run, plan.model(event.model)?, event.started);
                 Ok(plan::advance(plan, event.model, event.started, Arc::clone(&project.lake), ports).await?)
             }
         }
@@ -221,7 +224,7 @@ impl AthenaCtas {
             Load::Done(loaded) => Ok(loaded),
             Load::Failed(fault) => Err(fault.to_string()),
         });
-        let ports = self.ports(&plan.run, plan.model(event.model)?);
+        let ports = self.ports(&plan.run, plan.model(event.model)?, None);
         let (catalogue, objects) = (ports.catalogue.as_ref(), self.objects.as_ref());
         Ok(match closing::close(plan, event.model, loaded, &project.lake, catalogue, objects).await? {
             Closing::Load { mart, run, model } => Response::LoadPublished { mart, run, model },

@@ -45,6 +45,9 @@ enum Event {
     Plan {
         /// What was asked for.
         request: PlanRequest,
+        /// The name of the execution that is to follow the plan.
+        #[serde(default)]
+        execution: String,
     },
     /// The models of a wave that can be made.
     Wave {
@@ -118,6 +121,9 @@ struct Planned<'a> {
     run: &'a RunId,
     waves: Vec<usize>,
     models: usize,
+    at_a_time: u32,
+    /// What the names of the models' executions begin with.
+    children: String,
 }
 
 /// What is answered to `wave`.
@@ -157,12 +163,19 @@ impl WorkflowPlan {
         Self { objects, clock }
     }
 
-    async fn plan(&self, request: PlanRequest) -> Result<Answer, Failure> {
+    async fn plan(&self, request: PlanRequest, execution: &str) -> Result<Answer, Failure> {
         let plan = plan::plan(request, self.objects.as_ref(), self.clock.as_ref()).await?;
         run::begin(&plan, self.objects.as_ref()).await?;
         tracing::info!(run = %plan.run, models = plan.models.len(), waves = plan.waves.len(), "the run is planned");
         let report = Report::default().with("Models", plan.models.len() as u64);
-        answer(&Planned { run: &plan.run, waves: (0..plan.waves.len()).collect(), models: plan.models.len() }, report)
+        let planned = Planned {
+            run: &plan.run,
+            waves: (0..plan.waves.len()).collect(),
+            models: plan.models.len(),
+            at_a_time: plan.at_a_time,
+            children: plan.names_of_children(execution),
+        };
+        answer(&planned, report)
     }
 
     async fn wave(&self, run: &RunId, number: usize) -> Result<Answer, Failure> {
@@ -233,7 +246,7 @@ impl Handler for WorkflowPlan {
         let event = serde_json::from_slice(&invocation.body)
             .map_err(|error| Failure::permanent(format!("the event is no step of a run: {error}")))?;
         match event {
-            Event::Plan { request } => self.plan(request).await,
+            Event::Plan { request, execution } => self.plan(request, &execution).await,
             Event::Wave { run, wave } => self.wave(&run, wave).await,
             Event::Finish { run } => self.finish(&run).await,
             event => self.backfill(event).await,

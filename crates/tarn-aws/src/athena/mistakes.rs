@@ -25,6 +25,7 @@ pub(super) fn read(status: QueryExecutionStatus, cancelled: bool) -> EngineError
         return EngineError {
             message: format!("the query was cancelled: {}", error.message),
             hint: Some("the workgroup's limit of scanned bytes cancels queries, and so does a person".to_owned()),
+            cancelled: true,
             ..error
         };
     }

@@ -136,7 +136,7 @@ pub(crate) async fn run(args: &Args, global: &GlobalArguments, terminal: Termina
     seeds::load_all(&lake, &selected, &ports).await?;
     let settings = Settings {
         jobs: usize::from(args.jobs),
-        parallel: lake.config.run.parallel as usize,
+        parallel: lake.config.run.parallel_here() as usize,
         logical_time: ports.clock.now(),
         load_marts: !args.no_load,
         user: crate::cloud::user(),

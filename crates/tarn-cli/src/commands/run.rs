@@ -69,7 +69,7 @@ pub(crate) async fn run(args: &Args, global: &GlobalArguments, terminal: Termina
         return Ok(Outcome::Done);
     }
     let progress = Arc::new(Progress::new(terminal));
-    let settings = settings(args, vars, lake.config.run.parallel as usize, SystemClock.now())?;
+    let settings = settings(args, vars, lake.config.run.parallel_here() as usize, SystemClock.now())?;
     if global.target == Target::Aws && !args.here {
         return remote::run(settings, &lake, args, progress, terminal).await;
     }
@@ -144,7 +144,7 @@ fn settings(
 }
 
 /// Tells two runs of one millisecond apart.
-pub(super) fn distinction() -> anyhow::Result<u16> {
+pub(crate) fn distinction() -> anyhow::Result<u16> {
     let random =
         getrandom::u32().map_err(|error| Refusal::new(format!("the system gives no random numbers: {error}")))?;
     Ok(u16::try_from(random & 0xffff)?)

@@ -256,6 +256,7 @@ pub async fn end(given: &Given, now: DateTime<Utc>, objects: &dyn ObjectStore) -
         models,
         waves: Vec::new(),
         after: Vec::new(),
+        at_a_time: lake.config.run.parallel_deployed(),
     };
     plan.write(objects).await?;
     let batches = numbers.chunks(MOST).map(<[usize]>::to_vec).collect();

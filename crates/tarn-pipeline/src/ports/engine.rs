@@ -113,6 +113,9 @@ pub struct EngineError {
     pub hint: Option<String>,
     /// Whether the same statement may succeed later.
     pub retryable: bool,
+    /// Whether somebody or something stopped the query, which could have gone on.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub cancelled: bool,
     /// Every time the statement was sent, where the engine keeps count.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub tries: Vec<QueryTry>,
@@ -130,6 +133,7 @@ impl EngineError {
             column: None,
             hint: None,
             retryable: false,
+            cancelled: false,
             tries: Vec::new(),
             pending: None,
         }

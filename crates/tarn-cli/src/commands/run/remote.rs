@@ -22,6 +22,8 @@ use crate::terminal::{Style, Terminal, bytes, counted, duration};
 
 /// How often is looked.
 const LOOK: Duration = Duration::from_secs(1);
+/// How often a run is taken up again.
+const MOST_EXECUTIONS: usize = 20;
 
 /// Starts the workflow, or finds the one of this run, and follows it.
 pub(super) async fn run(
@@ -50,9 +52,21 @@ pub(super) async fn run(
         user: settings.user,
     };
     let name = run.to_string();
-    let is_new = workflow.start(&name, &serde_json::to_string(&request)?).await?;
+    let scheduled = Plan::find(&run, cloud.objects.as_ref()).await?.as_ref().and_then(Plan::scheduled_execution);
+    let execution = match begin(&workflow, &run, scheduled, &serde_json::to_string(&request)?).await? {
+        Begun::New(execution) if execution == name => execution,
+        Begun::New(execution) => {
+            terminal.say(&format!("run {name} did not come to its end; it goes on as the execution `{execution}`"));
+            execution
+        }
+        Begun::Before(execution) => {
+            terminal.say(&format!("run {name} has been started before; this is how it goes"));
+            execution
+        }
+    };
     let follower = Follower {
         workflow,
+        execution,
         objects: cloud.objects,
         run,
         progress,
@@ -61,9 +75,6 @@ pub(super) async fn run(
         seen: BTreeSet::new(),
         cost: Money::default(),
     };
-    if !is_new {
-        terminal.say(&format!("run {name} has been started before; this is how it goes"));
-    }
     tokio::select! {
         ended = follower.follow() => ended.and_then(|record| conclude(&record, price, started, terminal)),
         () = super::interrupted() => {
@@ -75,8 +86,38 @@ pub(super) async fn run(
     }
 }
 
+/// The execution that is to be followed.
+enum Begun {
+    /// It has just been started.
+    New(String),
+    /// It has been started before, and goes on or has ended well.
+    Before(String),
+}
+
+/// Starts the run, or finds the execution in which it goes on. The name of an execution is taken for 90 days: a run that was cut off goes on
+/// in another one, `<run>-2` and so on.
+async fn begin(workflow: &Workflow, run: &RunId, scheduled: Option<String>, request: &str) -> anyhow::Result<Begun> {
+    if let Some(name) = scheduled
+        && workflow.look_for(&name).await? == Some(Execution::Running)
+    {
+        return Ok(Begun::Before(name));
+    }
+    for number in 1..=MOST_EXECUTIONS {
+        let name = if number == 1 { run.to_string() } else { format!("{run}-{number}") };
+        if workflow.start(&name, request).await? {
+            return Ok(Begun::New(name));
+        }
+        if !matches!(workflow.look(&name).await?, Execution::Failed(_)) {
+            return Ok(Begun::Before(name));
+        }
+    }
+    let refusal = Refusal::new(format!("run {run} was started {MOST_EXECUTIONS} times and never came to a good end"));
+    Err(refusal.with_hint(format!("see why with `tarn show {run} --target aws`")).into())
+}
+
 struct Follower {
     workflow: Workflow,
+    execution: String,
     objects: Arc<dyn ObjectStore>,
     run: RunId,
     progress: Arc<Progress>,
@@ -93,7 +134,7 @@ impl Follower {
     async fn follow(mut self) -> anyhow::Result<RunRecord> {
         let mut planned = None;
         loop {
-            let execution = self.workflow.look(self.run.as_str()).await?;
+            let execution = self.workflow.look(&self.execution).await?;
             if planned.is_none() {
                 planned = Plan::find(&self.run, self.objects.as_ref()).await?.map(|plan| plan.models.len());
                 if let Some(models) = planned {
