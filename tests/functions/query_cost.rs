@@ -373,9 +373,26 @@ fn failed_runs_and_alarms_are_told_once() -> Result<()> {
         assert!(text.contains(part), "{part} is not in {text}");
     }
 
+    // What is a part of something larger is told with that.
+    for (place, input) in [
+        (machine, json!({"run": "20261120t181500000_aaaa", "select": ["sessions"], "keep_versions": true})),
+        (
+            "arn:aws:states:us-east-1:111122223333:stateMachine:tarn-scratch-backfill",
+            json!({"slices": [1], "AWS_STEP_FUNCTIONS_STARTED_BY_EXECUTION_ID": "arn"}),
+        ),
+    ] {
+        failed["detail"]["stateMachineArn"] = json!(place);
+        failed["detail"]["executionArn"] = json!(format!("{}:b", place.replace("stateMachine", "execution")));
+        failed["detail"]["input"] = json!(input.to_string());
+        assert_eq!(invoke(&mut function, &failed)?["sent"], 0);
+    }
+
     let alarm = fixture("alarm.json")?;
-    let over = alarm.to_string().replace(r#"NewStateValue\":\"ALARM"#, r#"NewStateValue\":\"OK"#);
-    for event in [alarm.to_string(), alarm.to_string(), over] {
+    let ok = alarm.to_string().replace(r#"NewStateValue\":\"ALARM"#, r#"NewStateValue\":\"OK"#);
+    let over = ok.replace(r#"OldStateValue\":\"OK"#, r#"OldStateValue\":\"ALARM"#);
+    // An alarm that has just been made is well, too: that is no news.
+    let made = ok.replace(r#"OldStateValue\":\"OK"#, r#"OldStateValue\":\"INSUFFICIENT_DATA"#);
+    for event in [made, alarm.to_string(), alarm.to_string(), over] {
         function.invoke(event)?.response();
     }
     assert_eq!(world.told()?[2..], ["Alarm: tarn-shop-quarantine", "Over: tarn-shop-quarantine"]);

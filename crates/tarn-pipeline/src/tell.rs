@@ -4,6 +4,7 @@
 //! the thing itself gives, and a message is claimed before it is sent ([`Outbox`]), so neither is doubled. That a message does
 //! not go out is told in the log and mended later; it is never a reason to fail.
 
+mod alarms;
 mod command;
 mod messages;
 mod outbox;
@@ -23,6 +24,7 @@ use crate::ports::{Claims, Clock, Notifier, ObjectStore, QueryLog};
 use crate::query_costs::{self, QueryCost};
 use crate::record::RunRecord;
 use crate::{run, run_tables};
+pub use alarms::Trigger;
 pub use messages::Alarm;
 pub use outbox::{Outbox, Told};
 
@@ -112,8 +114,11 @@ pub async fn digest(time: DateTime<Utc>, config: &LakeConfig, ports: &TellPorts)
     Ok(outcome)
 }
 
-/// Tells of an alarm, or that it is over.
+/// Tells of an alarm, or that it is over, unless people hear of the same thing otherwise.
 pub async fn alarm(alarm: &Alarm, ports: &TellPorts) -> Outcome {
+    if alarm.is_told_elsewhere() {
+        return Outcome::default();
+    }
     let Some(message) = messages::alarm(alarm) else { return Outcome::default() };
     let what = format!("{}\n{}\n{}", alarm.name, alarm.state, alarm.changed);
     let told = ports.outbox().tell(&format!("alarm/{}", hash(&what)), &message).await;
@@ -157,6 +162,19 @@ impl FailedExecution {
         self.state_machine_arn.split(':').nth(3).unwrap_or_default()
     }
 
+    /// Whether another execution waits for this one, and tells of its failure with its own: a slice of a backfill, or a batch of slices.
+    fn is_part(&self) -> bool {
+        #[derive(Deserialize)]
+        struct Input {
+            #[serde(rename = "AWS_STEP_FUNCTIONS_STARTED_BY_EXECUTION_ID")]
+            parent: Option<String>,
+            #[serde(default)]
+            keep_versions: bool,
+        }
+        let input = self.input.as_deref().and_then(|input| serde_json::from_str::<Input>(input).ok());
+        input.is_some_and(|input| input.parent.is_some() || input.keep_versions)
+    }
+
     /// The run that the execution was: as its end says, as it was asked for, or as it is called.
     fn run(&self) -> Option<RunId> {
         #[derive(Deserialize)]
@@ -176,7 +194,7 @@ pub(crate) struct KnownRun {
     pub(crate) plan: Option<Plan>,
 }
 
-/// Tells of a workflow that failed: which models, why, and how to try again.
+/// Tells of a workflow that failed: which models, why, and how to try again. A part of a larger one is told with that.
 ///
 /// # Errors
 /// When the run's record cannot be read.
@@ -185,6 +203,9 @@ pub async fn execution_failed(
     config: &LakeConfig,
     ports: &TellPorts,
 ) -> Result<Outcome, StepError> {
+    if execution.is_part() {
+        return Ok(Outcome::default());
+    }
     let workflow = config.state_machine();
     let known = match workflow.rsplit(':').next() == Some(execution.machine()) {
         true => known_run(execution, ports.objects.as_ref()).await?,

@@ -10,8 +10,8 @@ const LONGEST_INPUT: usize = 1_000;
 
 /// The command that tries again what did not succeed.
 ///
-/// A run is made up for by a new one of the models that are not done, with the same variables and for the same time: the name of
-/// an execution is taken for 90 days, so the old one cannot be started again. Other machines are started again with their input.
+/// A run that was cut off goes on where it stopped. One that failed is made up for by a new one of the models that are not done, with the same
+/// variables and for the same time, and with the project of then. Other machines are started again with their input.
 pub(super) fn to_try_again(execution: &FailedExecution, known: Option<&KnownRun>) -> Option<String> {
     match known {
         Some(known) => run_again(known),
@@ -25,6 +25,9 @@ fn run_again(known: &KnownRun) -> Option<String> {
     let models = unfinished(record, planned);
     if models.is_empty() {
         return None;
+    }
+    if plan.is_some() && record.status.is_none() {
+        return Some(format!("tarn run --run-id {} --target aws", record.run));
     }
     let mut words = vec!["tarn".to_owned(), "run".to_owned()];
     let failed = || record.models.iter().filter(|model| model.status == Status::Failed).map(|model| &model.model);

@@ -7,7 +7,7 @@ use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Deserialize;
 
 use super::command::to_try_again;
-use super::{FailedExecution, KnownRun};
+use super::{FailedExecution, KnownRun, Trigger};
 use crate::cost::{By, CostLine, CountedQuery, Money, Price, summary};
 use crate::ports::{Message, Passage};
 use crate::query_costs::QueryCost;
@@ -211,6 +211,9 @@ pub struct Alarm {
     /// `ALARM`, `OK` or `INSUFFICIENT_DATA`.
     #[serde(rename = "NewStateValue")]
     pub state: String,
+    /// What it was before.
+    #[serde(rename = "OldStateValue", default)]
+    pub before: String,
     /// Why.
     #[serde(rename = "NewStateReason", default)]
     pub reason: String,
@@ -220,13 +223,16 @@ pub struct Alarm {
     /// Its ARN, which tells the region.
     #[serde(rename = "AlarmArn", default)]
     pub arn: Option<String>,
+    /// What it watches.
+    #[serde(rename = "Trigger", default)]
+    pub trigger: Option<Trigger>,
 }
 
-/// What is told of an alarm: that it goes off, and that it is over.
+/// What is told of an alarm: that it goes off, and that it is over. One that has just been made is `OK` after `INSUFFICIENT_DATA`: that is no news.
 pub(super) fn alarm(alarm: &Alarm) -> Option<Message> {
-    let title = match alarm.state.as_str() {
-        "ALARM" => format!("Alarm: {}", alarm.name),
-        "OK" => format!("Over: {}", alarm.name),
+    let title = match (alarm.before.as_str(), alarm.state.as_str()) {
+        (_, "ALARM") => format!("Alarm: {}", alarm.name),
+        ("ALARM", "OK") => format!("Over: {}", alarm.name),
         _ => return None,
     };
     let mut passages = Vec::new();
