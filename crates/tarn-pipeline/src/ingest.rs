@@ -16,6 +16,7 @@ pub mod files;
 pub mod firehose;
 pub mod flatten;
 mod framing;
+mod given_up;
 mod interpret;
 mod made;
 pub mod quarantine;

@@ -8,6 +8,8 @@
 //! quarantine/<source>/<hash>-….ndjson             records that did not, whole, with the reason
 //! quarantine/<source>/firehose-<hash>.ndjson      the same, of one batch of a delivery stream
 //! quarantine/<source>/capture-<hash>.ndjson       the same, of one batch of changes of a table
+//! quarantine/<source>/given-up-<hash>.ndjson      what Firehose gave up, brought here by a replay
+//! errors/<source>/processing-failed/day=<day>/…   what Firehose gave up, written by Firehose
 //! made/<source>/<hash>.json                       the keys of what was made of one raw object
 //! seed/<name>/<hash>.parquet                      the project's own small tables
 //! model/<name>/run=<id>/…                         a version: the immutable output of one model in one run
@@ -106,6 +108,11 @@ pub fn exports(cluster: &str) -> Key {
 /// The folder of a source's rows.
 pub fn source(source: &str) -> Key {
     Key::new(format!("source/{source}/"))
+}
+
+/// The folder in which Firehose leaves the records of a stream that its transform did not answer.
+pub fn given_up(source: &str) -> Key {
+    Key::new(format!("errors/{source}/processing-failed/"))
 }
 
 /// The folder of a source's quarantine.

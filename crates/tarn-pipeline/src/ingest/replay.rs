@@ -1,4 +1,4 @@
-//! Replay: quarantined records go through the present contract again.
+//! Replay: quarantined records, and those that Firehose gave up, go through the present contract again.
 //!
 //! What now fits enters the lake once; what does not stays with its new reason. The rows are written first, under a name derived
 //! from the quarantine object's content, and the quarantine object shrinks after that: a replay that is killed in between writes
@@ -13,6 +13,7 @@ use tarn_model::{Lake, Source};
 use xxhash_rust::xxh3::xxh3_64;
 
 use crate::error::StepError;
+use crate::ingest::given_up;
 use crate::ingest::interpret::{self, Batch, Interpreted};
 use crate::ingest::made::Made;
 use crate::ingest::quarantine::{self, Quarantined};
@@ -39,7 +40,7 @@ impl Replayed {
     }
 }
 
-/// All quarantined records of a source that arrived on `since` or later.
+/// All quarantined records of a source, and those that Firehose gave up, that arrived on `since` or later.
 pub async fn list(
     source: &Source,
     since: Option<NaiveDate>,
@@ -49,8 +50,10 @@ pub async fn list(
     let mut all = Vec::new();
     for key in quarantine::keys(&source.name, objects.as_ref()).await? {
         let (_, records) = quarantine::read(&key, objects.as_ref()).await?;
-        all.extend(records.into_iter().filter(|record| arrived(record, since)));
+        all.extend(records);
     }
+    all.extend(given_up::list(source, objects.as_ref()).await?);
+    all.retain(|record| arrived(record, since));
     Ok(all)
 }
 
@@ -62,6 +65,7 @@ pub async fn replay(
     ports: impl Into<IngestPorts>,
 ) -> Result<Replayed, StepError> {
     let ports = ports.into();
+    given_up::take(source, ports.objects.as_ref()).await?;
     let mut sum = Replayed::default();
     for key in quarantine::keys(&source.name, ports.objects.as_ref()).await? {
         sum.add(&replay_object(lake, source, &key, since, &ports).await?);

@@ -1,7 +1,13 @@
 //! What either function quarantined can be replayed without a catalogue: what fits enters once, the rest stays with its reason.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
+use serde_json::json;
 use tarn_pipeline::ingest::capture::{CaptureSettings, capture};
 use tarn_pipeline::ingest::replay::{self, Replayed};
+use tarn_pipeline::names::Key;
+use tarn_pipeline::ports::ObjectStore as _;
 
 use crate::bucket::Bucket;
 use crate::changes::{batch, put, rows};
@@ -91,5 +97,66 @@ async fn killed_at_every_step_a_replay_brings_everything_once() {
                 break;
             }
         }
+    }
+}
+
+/// An object as Firehose writes what it gives up.
+async fn given_up(bucket: &Bucket, name: &str, records: &[String]) {
+    let lines: Vec<String> = records
+        .iter()
+        .map(|record| {
+            json!({
+                "attemptsMade": 4, "arrivalTimestamp": 1_793_457_000_000_u64, "errorCode": "Lambda.FunctionError",
+                "errorMessage": "The Lambda function was successfully invoked but it returned an error result.",
+                "attemptEndingTimestamp": 1_793_457_100_000_u64, "rawData": STANDARD.encode(record), "lambdaArn": "arn",
+            })
+            .to_string()
+        })
+        .collect();
+    let key = Key::new(format!("errors/orders/processing-failed/day=2026-10-31/{name}"));
+    bucket.put(&key, Bytes::from(lines.join("\n") + "\n")).await.unwrap();
+}
+
+#[tokio::test]
+async fn what_firehose_gave_up_enters_once_and_stays_where_it_is() {
+    let lake = lake(ORDERS);
+    let source = &lake.sources["orders"];
+    for kills in 0.. {
+        let bucket = Bucket::new();
+        let records = [put("o-1", 1, r#","total":{"N":"1"}"#), put("o-2", 2, r#","total":{"S":"two"}"#)];
+        given_up(&bucket, "first", &records).await;
+        let listed = replay::list(source, None, &ports(&bucket)).await.unwrap();
+        assert!(listed.iter().all(|record| record.reason == "firehose gave it up: Lambda.FunctionError"));
+        assert_eq!(listed.len(), 2);
+        bucket.kill_after(Some(kills));
+        let done = replay::replay(&lake, source, None, &ports(&bucket)).await.is_ok();
+        bucket.kill_after(None);
+        replay::replay(&lake, source, None, &ports(&bucket)).await.unwrap();
+        assert_eq!(orders(&bucket), ["order_id=o-1"], "after {kills} steps");
+        let staying = replay::list(source, None, &ports(&bucket)).await.unwrap();
+        assert_eq!(staying.len(), 1, "after {kills} steps: {staying:#?}");
+        assert!(staying[0].reason.contains("total"), "{staying:#?}");
+        assert_eq!(bucket.keys("errors/").len(), 1);
+        // Another batch of the same records is another object, as two events that are alike are two.
+        given_up(&bucket, "second", &records[..1]).await;
+        let done_again = replay::replay(&lake, source, None, &ports(&bucket)).await.unwrap();
+        assert_eq!((done_again.records, done_again.rows), (2, 1));
+        if done {
+            break;
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_error_object_that_is_none_of_firehoses_is_told() {
+    let (bucket, lake) = (Bucket::new(), lake(ORDERS));
+    for (name, text, said) in
+        [("day=2026-10-31/x", "{\"a\": 1}\n", "is not as Firehose writes"), ("x", "", "does not say on which day")]
+    {
+        let key = Key::new(format!("errors/orders/processing-failed/{name}"));
+        bucket.put(&key, Bytes::from(text)).await.unwrap();
+        let error = replay::replay(&lake, &lake.sources["orders"], None, &ports(&bucket)).await.unwrap_err();
+        assert!(error.to_string().contains(said), "{error}");
+        bucket.delete(&[key]).await.unwrap();
     }
 }
