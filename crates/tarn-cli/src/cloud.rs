@@ -76,7 +76,8 @@ impl Cloud {
         self.machine(&format!("tarn-{}-backfill", config.name)).await
     }
 
-    async fn machine(&self, name: &str) -> Result<Workflow, Refusal> {
+    /// A state machine of the lake.
+    pub(crate) async fn machine(&self, name: &str) -> Result<Workflow, Refusal> {
         let found = Workflow::find(Arc::clone(&self.aws), name).await;
         found.map_err(|error| {
             Refusal::new(error.to_string())

@@ -6,6 +6,7 @@
 mod args;
 mod cloud;
 mod commands;
+mod deployed_load;
 mod lake;
 mod outcome;
 mod progress;

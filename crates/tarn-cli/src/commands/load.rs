@@ -3,10 +3,12 @@
 use std::sync::Arc;
 
 use serde_json::{Value, json};
+use tarn_model::Model;
 use tarn_pipeline::load;
 use tarn_pipeline::ports::{Event, Observer};
 
 use crate::args::{GlobalArguments, Target};
+use crate::deployed_load::DeployedLoad;
 use crate::lake::Place;
 use crate::outcome::{Mistakes, Outcome, Refusal};
 use crate::progress::{Progress, rows_per_second};
@@ -44,10 +46,14 @@ pub(crate) async fn run(args: &Args, global: &GlobalArguments, terminal: Termina
     };
     let progress = Arc::new(Progress::new(terminal));
     let ports = place.ports(global.target, Arc::clone(&progress) as Arc<dyn Observer>, &lake)?;
+    let deployed = |model: &Model| DeployedLoad::of(&lake, model, global.target);
     let mut answers: Vec<Value> = Vec::new();
     for model in models {
         let told = |rows: u64| progress.observe(Event::LoadProgress { model: model.name.clone(), rows });
-        let loaded = load::published(model, args.anew, &ports, &told).await;
+        let loaded = match deployed(model)? {
+            Some(deployed) => deployed.published(args.anew).await,
+            None => load::published(model, args.anew, &ports, &told).await.map_err(anyhow::Error::from),
+        };
         progress.clear();
         let loaded = loaded?;
         let speed = rows_per_second(loaded.rows, loaded.milliseconds);

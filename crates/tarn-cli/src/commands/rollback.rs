@@ -2,11 +2,13 @@
 
 use std::sync::Arc;
 
+use tarn_model::Model;
 use tarn_pipeline::names::RunId;
 use tarn_pipeline::ports::Silent;
-use tarn_pipeline::rollback as pipeline_rollback;
+use tarn_pipeline::rollback::{self as pipeline_rollback, RolledBack};
 
 use crate::args::{GlobalArguments, Target};
+use crate::deployed_load::DeployedLoad;
 use crate::lake::Place;
 use crate::outcome::{Outcome, Refusal};
 use crate::terminal::{Terminal, counted};
@@ -38,7 +40,15 @@ pub(crate) async fn run(args: &Args, global: &GlobalArguments, terminal: Termina
         Target::Aws => None,
     };
     let ports = place.ports(global.target, Arc::new(Silent), &lake)?;
-    let done = pipeline_rollback::rollback(model, to.as_ref(), &ports).await?;
+    let done = match DeployedLoad::of(&lake, model, global.target)? {
+        Some(deployed) => {
+            let mut alone: Model = model.clone();
+            alone.mart = None;
+            let done = pipeline_rollback::rollback(&alone, to.as_ref(), &ports).await?;
+            RolledBack { loaded: Some(deployed.load(&done.to, true).await?), ..done }
+        }
+        None => pipeline_rollback::rollback(model, to.as_ref(), &ports).await?,
+    };
     if terminal.json() {
         terminal.print_json(&serde_json::json!({
             "model": model.name, "from": done.from, "to": done.to, "loaded": done.loaded,
