@@ -11,6 +11,9 @@ use tempfile::TempDir;
 /// The DynamoDB table whose changes are captured.
 pub(crate) const ORDERS: &str = "prod-orders";
 
+/// How many times faster the account's clock goes.
+pub(crate) const HURRY: u32 = 30;
+
 /// Whether Terraform is there; says it loudly when not, and fails where it has to be.
 pub(crate) fn can_be_rehearsed() -> bool {
     if Command::new("terraform").arg("version").output().is_ok_and(|output| output.status.success()) {
@@ -32,7 +35,7 @@ impl Deployment {
     /// Makes everything.
     pub(crate) fn apply(mart: &Database) -> Result<Self> {
         let account = Account::start()?;
-        account.hurry(30)?;
+        account.hurry(HURRY)?;
         let lake = ScratchLake::copy_of("examples/shop")?;
         let deployment = Self { account, lake, work: TempDir::new()? };
         deployment.configure(mart)?;
@@ -178,6 +181,50 @@ impl Deployment {
         let variables = self.variables();
         let variables: Vec<(&str, &str)> = variables.iter().map(|(name, value)| (*name, value.as_str())).collect();
         self.lake.tarn_with(&variables, arguments)
+    }
+
+    /// Types a command in the lake's folder, as documentation and messages give it; fails when it does.
+    pub(crate) fn types(&self, typed: &str) -> Result<String> {
+        let programs = program("tarn")?.with_file_name("");
+        let path = std::env::join_paths(
+            std::iter::once(programs).chain(std::env::split_paths(&std::env::var_os("PATH").unwrap_or_default())),
+        )?;
+        let mut shell = Command::new("sh");
+        shell.args(["-ec", typed]).current_dir(self.lake.path()).env("PATH", path).envs(self.variables());
+        let output = shell.output()?;
+        let said = [String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr)].concat();
+        if !output.status.success() {
+            bail!("{typed}\n{said}");
+        }
+        Ok(said)
+    }
+
+    /// The messages in the queue of this name, which are gone from it then.
+    pub(crate) fn take_messages(&self, queue: &str) -> Result<Vec<String>> {
+        let queue = json!({"QueueName": queue});
+        let address = self.account.call("sqs", "AmazonSQS.GetQueueUrl", &queue)?["QueueUrl"].take();
+        let mut bodies = Vec::new();
+        loop {
+            let asked = json!({"QueueUrl": address, "MaxNumberOfMessages": 10});
+            let answer = self.account.call("sqs", "AmazonSQS.ReceiveMessage", &asked)?;
+            let Some(messages) = answer["Messages"].as_array().filter(|messages| !messages.is_empty()) else {
+                return Ok(bodies);
+            };
+            for message in messages {
+                bodies.push(message["Body"].as_str().unwrap_or_default().to_owned());
+                let taken = json!({"QueueUrl": address, "ReceiptHandle": message["ReceiptHandle"]});
+                self.account.call("sqs", "AmazonSQS.DeleteMessage", &taken)?;
+            }
+        }
+    }
+
+    /// The executions of a machine of the lake that go on.
+    pub(crate) fn running(&self, machine: &str) -> Result<Vec<String>> {
+        let machine = format!("arn:aws:states:{REGION}:123456789012:stateMachine:tarn-shop-{machine}");
+        let asked = json!({"stateMachineArn": machine, "statusFilter": "RUNNING"});
+        let listed = self.account.call("states", "AWSStepFunctions.ListExecutions", &asked)?;
+        let executions = listed["executions"].as_array().into_iter().flatten();
+        Ok(executions.filter_map(|each| each["executionArn"].as_str().map(str::to_owned)).collect())
     }
 
     /// The rows of a query by Athena, as CSV without the header.

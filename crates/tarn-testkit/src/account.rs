@@ -106,6 +106,23 @@ impl Account {
         self.side("DELETE", "journal", None).map(|_| ())
     }
 
+    /// How often a function was called.
+    ///
+    /// # Errors
+    /// When the account has ended.
+    pub fn invocations(&self, function: &str) -> Result<u64> {
+        let used = self.side("GET", "functions", None)?;
+        Ok(used.get(function).and_then(|used| used.get("invocations")).and_then(Value::as_u64).unwrap_or_default())
+    }
+
+    /// How many faults still wait for what they strike.
+    ///
+    /// # Errors
+    /// When the account has ended.
+    pub fn faults(&self) -> Result<usize> {
+        Ok(self.side("GET", "faults", None)?.as_array().map_or(0, Vec::len))
+    }
+
     /// The messages that went to `slack_url`, the oldest first.
     ///
     /// # Errors

@@ -157,6 +157,23 @@ impl Services {
         Ok(answer)
     }
 
+    /// Calls a function with an event and waits; what it answers.
+    ///
+    /// # Errors
+    /// With what it says, when it fails.
+    pub fn invoke(&self, function: &str, event: &str) -> Result<Value> {
+        let credential = format!("AWS4-HMAC-SHA256 Credential=test/20260101/{REGION}/lambda/aws4_request");
+        let authorization = format!("{credential}, SignedHeaders=host, Signature=0");
+        let path = format!("/2015-03-31/functions/{function}/invocations");
+        let (status, answer) =
+            request(self.port, "POST", &path, &[("authorization", &authorization)], event.as_bytes())?;
+        let answer: Value = serde_json::from_slice(&answer).unwrap_or(Value::Null);
+        if status != 200 || answer.get("errorType").is_some() {
+            bail!("{function}: {status}: {answer}");
+        }
+        Ok(answer)
+    }
+
     fn s3(&self, method: &str, path: &str, body: &[u8]) -> Result<Vec<u8>> {
         let credential = format!("AWS4-HMAC-SHA256 Credential=test/20260101/{REGION}/s3/aws4_request");
         let authorization = format!("{credential}, SignedHeaders=host, Signature=0");
