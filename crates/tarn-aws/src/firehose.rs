@@ -6,7 +6,6 @@
 
 use std::hash::{BuildHasher, RandomState};
 use std::ops::Range;
-use std::pin::Pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -65,7 +64,7 @@ impl Firehose {
 #[async_trait]
 impl DeliveryStream for Firehose {
     async fn put(&self, stream: &str, records: Vec<Bytes>, until: Instant) -> Vec<Result<(), DeliveryError>> {
-        in_rounds(records, until, |batch| Box::pin(self.send(stream, batch, until))).await
+        in_rounds(records, until, |batch| async move { self.send(stream, &batch, until).await }).await
     }
 }
 
@@ -73,10 +72,10 @@ impl DeliveryStream for Firehose {
 type Answers = Vec<Result<(), DeliveryError>>;
 
 /// Sends records in batches, and those that were refused for now again, alone; one answer per record, in their order.
-async fn in_rounds(
+async fn in_rounds<Sent: Future<Output = Answers>>(
     records: Vec<Bytes>,
     until: Instant,
-    send: impl for<'b> Fn(&'b [(usize, Bytes)]) -> Pin<Box<dyn Future<Output = Answers> + Send + 'b>> + Sync,
+    send: impl Fn(Vec<(usize, Bytes)>) -> Sent,
 ) -> Answers {
     let mut answers: Answers = vec![Ok(()); records.len()];
     let mut waiting: Vec<(usize, Bytes)> = records.into_iter().enumerate().collect();
@@ -84,7 +83,7 @@ async fn in_rounds(
         let mut refused = Vec::new();
         for batch in batches(&waiting.iter().map(|(_, record)| record.len()).collect::<Vec<_>>()) {
             let batch = waiting.get(batch).unwrap_or_default();
-            for ((position, record), answer) in batch.iter().zip(send(batch).await) {
+            for ((position, record), answer) in batch.iter().zip(send(batch.to_vec()).await) {
                 if answer.as_ref().is_err_and(|error| error.retryable) {
                     refused.push((*position, record.clone()));
                 }
@@ -189,7 +188,7 @@ mod tests {
             calls.push(batch.iter().map(|(position, _)| *position).collect());
             let refused = |retryable| Err(DeliveryError { message: "no".to_owned(), retryable });
             let answers = said.iter().map(|answer| answer.map_or(Ok(()), refused)).collect();
-            Box::pin(async move { answers })
+            async move { answers }
         });
         let answers = answers.await.into_iter().map(|answer| answer.err().map(|error| error.retryable)).collect();
         (answers, calls.into_inner().unwrap())
