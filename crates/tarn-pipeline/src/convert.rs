@@ -238,10 +238,19 @@ impl ModelStep {
         Ok(())
     }
 
+    /// Whether the engine is elsewhere, and with it others who use it: nobody holds the lake there.
+    fn is_elsewhere(&self) -> bool {
+        self.context.ports.engine.writers().is_some()
+    }
+
     async fn retain(&self) -> Result<(), StepError> {
         let keep = self.context.lake.config.retention.versions as usize;
         let ports = &self.context.ports;
-        retention::retain(&self.model.name, keep, false, ports.catalogue.as_ref(), ports.objects.as_ref()).await?;
+        let (catalogue, objects) = (ports.catalogue.as_ref(), ports.objects.as_ref());
+        match self.is_elsewhere() {
+            true => retention::retain_unheld(&self.model.name, keep, catalogue, objects).await?,
+            false => retention::retain(&self.model.name, keep, false, catalogue, objects).await?,
+        };
         Ok(())
     }
 

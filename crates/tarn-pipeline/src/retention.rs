@@ -55,12 +55,44 @@ impl Removed {
     }
 }
 
-/// Removes the versions of a model that are past their keep: all but the published one, the `keep` published before it, and
-/// those that readers have not seen and that may be under way, or are there to be looked at. `only_look` counts without removing.
+/// Whether other runs may be working on a model.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Others {
+    /// None: the lake is held.
+    None,
+    /// Some.
+    MayBe,
+}
+
+/// Removes the versions of a model that are past their keep: all but the published one, the `keep` published before it, and the
+/// newest that was rejected after it was published, which is there to be looked at. `only_look` counts without removing.
+///
+/// To be called by the one that holds the lake's lock: a version that is just being written has no other protection.
 pub async fn retain(
     model: &str,
     keep: usize,
     only_look: bool,
+    catalogue: &dyn Catalogue,
+    objects: &dyn ObjectStore,
+) -> Result<Removed, StepError> {
+    retain_beside(model, keep, only_look, Others::None, catalogue, objects).await
+}
+
+/// The same where nobody holds the lake: versions that readers have not seen stay, too, while they may be under way.
+pub async fn retain_unheld(
+    model: &str,
+    keep: usize,
+    catalogue: &dyn Catalogue,
+    objects: &dyn ObjectStore,
+) -> Result<Removed, StepError> {
+    retain_beside(model, keep, false, Others::MayBe, catalogue, objects).await
+}
+
+async fn retain_beside(
+    model: &str,
+    keep: usize,
+    only_look: bool,
+    others: Others,
     catalogue: &dyn Catalogue,
     objects: &dyn ObjectStore,
 ) -> Result<Removed, StepError> {
@@ -75,7 +107,10 @@ pub async fn retain(
     let Some(published_run) = current.run.clone() else {
         return Ok(Removed::default());
     };
-    let runs = kept_runs(&manifests, &published_run, keep);
+    let mut runs = kept_runs(&manifests, &published_run, keep);
+    if others == Others::MayBe {
+        runs.extend(under_way(&manifests, &published_run));
+    }
     let mut needed = locations(&current);
     let mut going = Vec::new();
     for Kept { manifest, .. } in manifests {
@@ -91,23 +126,30 @@ pub async fn retain(
     Removal { model, needed, only_look, catalogue, objects }.remove(&going).await
 }
 
-/// The runs whose versions stay.
+/// The runs whose versions stay in any case.
+fn kept_runs(manifests: &[Kept], published: &RunId, keep: usize) -> BTreeSet<RunId> {
+    let of_state =
+        |state: State| manifests.iter().map(|kept| &kept.manifest).filter(move |manifest| manifest.state == state);
+    let older = of_state(State::Published).filter(|manifest| &manifest.run != published).take(keep);
+    let to_look_at = of_state(State::Rejected).filter(|manifest| &manifest.run > published).take(1);
+    older.chain(to_look_at).map(|manifest| manifest.run.clone()).chain([published.clone()]).collect()
+}
+
+/// The runs whose versions readers have not seen, and that may still be worked on.
 ///
 /// Run ids are sorted by the time they are for, which need not be the order in which they run; how old a manifest is, is
 /// counted from the newest one, which is never later than now.
-fn kept_runs(manifests: &[Kept], published: &RunId, keep: usize) -> BTreeSet<RunId> {
+fn under_way(manifests: &[Kept], published: &RunId) -> BTreeSet<RunId> {
     let newest = manifests.iter().map(|kept| kept.written).max();
-    let under_way = |kept: &Kept| newest.is_some_and(|newest| newest - kept.written < UNDER_WAY);
+    let is_young = |kept: &Kept| newest.is_some_and(|newest| newest - kept.written < UNDER_WAY);
     // A version is noted as published just before it is: whether readers ever saw it, those tell that came after it.
     let seen: BTreeSet<&RunId> = manifests.iter().flat_map(|kept| &kept.manifest.replaced).collect();
-    let others = || manifests.iter().filter(|kept| &kept.manifest.run != published);
-    let before = others().filter(|kept| kept.manifest.state == State::Published).take(keep);
-    let unseen = others().filter(|kept| match kept.manifest.state {
-        State::Published => !seen.contains(&kept.manifest.run) && under_way(kept),
-        State::Started => &kept.manifest.run > published || under_way(kept),
+    let unseen = manifests.iter().filter(|kept| match kept.manifest.state {
+        State::Published => !seen.contains(&kept.manifest.run) && is_young(kept),
+        State::Started => &kept.manifest.run > published || is_young(kept),
         State::Rejected => &kept.manifest.run > published,
     });
-    before.chain(unseen).map(|kept| kept.manifest.run.clone()).chain([published.clone()]).collect()
+    unseen.map(|kept| kept.manifest.run.clone()).collect()
 }
 
 fn locations(entry: &TableEntry) -> BTreeSet<Key> {
@@ -142,7 +184,9 @@ mod tests {
     }
 
     fn stay(manifests: &[Kept], published: &str, keep: usize) -> Vec<String> {
-        kept_runs(manifests, &run(published), keep).iter().map(RunId::to_string).collect()
+        let mut runs = kept_runs(manifests, &run(published), keep);
+        runs.extend(under_way(manifests, &run(published)));
+        runs.iter().map(RunId::to_string).collect()
     }
 
     #[test]
@@ -157,6 +201,8 @@ mod tests {
         ];
         assert_eq!(stay(&manifests, "r4", 1), ["r1", "r3", "r4", "r5", "r6"]);
         assert_eq!(stay(&manifests, "r4", 0), ["r3", "r4", "r5", "r6"]);
+        // Where the lake is held, nothing else is under way.
+        assert_eq!(kept_runs(&manifests, &run("r4"), 1), ["r1", "r4", "r6"].map(run).into());
     }
 
     #[test]

@@ -57,7 +57,7 @@ pub async fn close(
         }
     }
     if record.status == Status::Done {
-        retention::retain(name, lake.config.retention.versions as usize, false, catalogue, objects).await?;
+        retention::retain_unheld(name, lake.config.retention.versions as usize, catalogue, objects).await?;
     }
     record.write(&plan.run, objects).await?;
     Ok(Closing::Ended(record.status))
