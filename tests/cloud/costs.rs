@@ -75,9 +75,57 @@ fn run_tables_are_known_to_athena_and_queries_are_counted_once() -> Result<()> {
     let status = world.tarn(&["status", "--json"])?.done().json()?;
     assert_eq!((&status["target"], &status["project"]), (&json!("aws"), &json!("same")));
     assert_eq!(status["costs"]["days"][0]["queries"], queries + 1);
-    assert!(status["alarms"].as_str().unwrap_or_default().contains("us-east-1.console.aws.amazon.com"), "{status}");
+    let link = status["alarms"]["link"].as_str().unwrap_or_default();
+    assert!(link.contains("us-east-1.console.aws.amazon.com"), "{status}");
+    assert_eq!((&status["alarms"]["ringing"], &status["infrastructure"]), (&json!([]), &json!([])), "{status}");
     world.lake.write("models/two.sql", "select 2 as b\n")?;
     let status = world.tarn(&["status"])?.done();
     assert!(status.stdout.contains("1 change not pushed"), "{}", status.stdout);
+    Ok(())
+}
+
+#[test]
+fn status_tells_of_alarms_that_ring_and_of_what_is_deployed_otherwise() -> Result<()> {
+    let clicks = "kind: stream\ncolumns:\n  - {name: id, type: string, required: true}\n";
+    let files = [("models/one.sql", "select 1 as a\n"), ("sources/clicks.yaml", clicks)];
+    let world = World::own("alarms", &files)?;
+    let lake = world.lake.read("tarn.yaml")?;
+    world.lake.write(
+        "tarn.yaml",
+        format!("{lake}schedules: {{nightly: {{cron: '15 3 * * ? *'}}, off: {{cron: '15 3 * * ? *'}}}}\n"),
+    )?;
+    for name in ["tarn-alarms-x-errors", "tarn-alarms-quiet", "tarn-others-y"] {
+        let alarm = json!({
+            "AlarmName": name, "AlarmDescription": "Look at the log.", "Namespace": "Tarn", "MetricName": "Failures", "Statistic": "Sum",
+            "Period": 300, "EvaluationPeriods": 1, "Threshold": 0, "ComparisonOperator": "GreaterThanThreshold",
+        });
+        world.account.call("monitoring", "GraniteServiceVersion20100801.PutMetricAlarm", &alarm)?;
+    }
+    for name in ["tarn-alarms-x-errors", "tarn-others-y"] {
+        let state = json!({"AlarmName": name, "StateValue": "ALARM", "StateReason": "1 was greater than 0"});
+        world.account.call("monitoring", "GraniteServiceVersion20100801.SetAlarmState", &state)?;
+    }
+    world.account.rest("scheduler", "POST", "/schedule-groups/tarn-alarms", &json!({}))?;
+    for (name, state) in [("off", "DISABLED"), ("forgotten", "ENABLED")] {
+        let schedule = json!({
+            "GroupName": "tarn-alarms", "ScheduleExpression": "cron(15 3 * * ? *)", "State": state, "FlexibleTimeWindow": {"Mode": "OFF"},
+            "Target": {"Arn": "arn:aws:states:us-east-1:123456789012:stateMachine:x", "RoleArn": "arn:aws:iam::123456789012:role/x"},
+        });
+        world.account.rest("scheduler", "POST", &format!("/schedules/{name}"), &schedule)?;
+    }
+    let status = world.tarn(&["status", "--json"])?.done().json()?;
+    let ringing = status["alarms"]["ringing"].as_array().cloned().unwrap_or_default();
+    let names: Vec<&str> = ringing.iter().filter_map(|alarm| alarm["name"].as_str()).collect();
+    assert_eq!(names, ["tarn-alarms-x-errors"], "{status}");
+    assert_eq!(ringing[0]["description"], "Look at the log.");
+    let wanted = json!([
+        "the schedule `nightly` is not deployed",
+        "the schedule `off` is disabled",
+        "the schedule `forgotten` is deployed, and in no file",
+        "the source `clicks` has no table",
+    ]);
+    assert_eq!(status["infrastructure"], wanted, "{status}");
+    let status = world.tarn(&["status"])?.done();
+    assert!(status.stdout.contains("tarn-alarms-x-errors\n      Look at the log."), "{}", status.stdout);
     Ok(())
 }

@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use indexmap::IndexMap;
-use tarn_aws::{Athena, AthenaSettings, Aws, Bucket, BucketNames, Glue, Workflow};
+use tarn_aws::{
+    Alarm, Athena, AthenaSettings, Aws, Bucket, BucketNames, DeployedSchedule, Glue, ServiceError, Workflow,
+};
 use tarn_model::LakeConfig;
 use tarn_pipeline::context::Ports;
 use tarn_pipeline::journal::{JournalPorts, JournalledEngine, Patience};
@@ -59,6 +61,16 @@ impl Cloud {
             clock: Arc::new(SystemClock),
             observer,
         }
+    }
+
+    /// The lake's alarms that ring.
+    pub(crate) async fn alarms(&self, lake: &str) -> Result<Vec<Alarm>, ServiceError> {
+        Alarm::ringing(&self.aws, &format!("tarn-{lake}-")).await
+    }
+
+    /// The lake's schedules as they are deployed.
+    pub(crate) async fn schedules(&self, lake: &str) -> Result<Vec<DeployedSchedule>, ServiceError> {
+        DeployedSchedule::of_group(&self.aws, &format!("tarn-{lake}")).await
     }
 
     /// The region that is worked in, where one is set.

@@ -46,8 +46,21 @@ pub async fn add(
     publish_view(source, &entry.columns, catalogue).await
 }
 
-/// A table that is declared elsewhere, if it is what the contract says.
-fn declared(source: &Source, entry: TableEntry) -> Result<TableEntry, StepError> {
+/// How a source's table differs from its contract, for people; `None` when it does not, and without a contract.
+pub async fn drift(source: &Source, catalogue: &dyn Catalogue) -> Result<Option<String>, StepError> {
+    if source.columns.is_none() {
+        return Ok(None);
+    }
+    let Some(entry) = catalogue.get(&source.name).await? else {
+        return Ok(Some(format!("the source `{}` has no table", source.name)));
+    };
+    let names = differing(source, &entry);
+    let differs = || format!("the table `{}` differs from its contract in {}", source.name, names.join(", "));
+    Ok((!names.is_empty()).then(differs))
+}
+
+/// The columns in which a table is not what the contract says.
+fn differing(source: &Source, entry: &TableEntry) -> Vec<String> {
     let (columns, keys) = contract_columns(source);
     let shape = |columns: &[Column]| -> BTreeMap<String, String> {
         columns.iter().map(|column| (column.name.clone(), column.column_type.clone())).collect()
@@ -56,10 +69,15 @@ fn declared(source: &Source, entry: TableEntry) -> Result<TableEntry, StepError>
     let found = shape(&[entry.columns.as_slice(), &entry.partition_keys].concat());
     let differ = |name: &&String| wanted.get(*name) != found.get(*name);
     let names: BTreeSet<&String> = wanted.keys().chain(found.keys()).filter(differ).collect();
+    names.iter().map(|name| format!("`{name}`")).collect()
+}
+
+/// A table that is declared elsewhere, if it is what the contract says.
+fn declared(source: &Source, entry: TableEntry) -> Result<TableEntry, StepError> {
+    let names = differing(source, &entry);
     if names.is_empty() {
         return Ok(entry);
     }
-    let names: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
     let message = format!("the table `{}` differs from its contract in {}", source.name, names.join(", "));
     Err(StepError::permanent(message)
         .with_hint("Terraform declares it: deploy the lake (`make deploy`), then push again"))

@@ -1,5 +1,7 @@
 //! `tarn status`: how the lake is, at one look.
 
+mod deployed;
+
 use std::sync::Arc;
 
 use chrono::{DateTime, Days, Utc};
@@ -46,9 +48,12 @@ struct Status {
     /// How the files here differ from what was pushed; none on a laptop, and when nothing was.
     #[serde(skip_serializing_if = "Option::is_none")]
     project: Option<Pushed>,
-    /// Where to see alarms.
+    /// What else is deployed otherwise than the files say; none on a laptop.
     #[serde(skip_serializing_if = "Option::is_none")]
-    alarms: Option<String>,
+    infrastructure: Option<Vec<String>>,
+    /// Alarms that ring; none on a laptop.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    alarms: Option<Alarms>,
 }
 
 #[derive(Debug, Serialize)]
@@ -100,6 +105,25 @@ enum Pushed {
     Same,
 }
 
+#[derive(Debug, Serialize)]
+struct Alarms {
+    ringing: Vec<Ringing>,
+    /// Why nobody knows.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    unknown: Option<String>,
+    /// Where to see all of them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    link: Option<String>,
+}
+
+#[derive(Debug, Serialize)]
+struct Ringing {
+    name: String,
+    since: Option<DateTime<Tz>>,
+    description: String,
+    reason: String,
+}
+
 pub(crate) async fn run(args: &Args, global: &GlobalArguments, terminal: Terminal) -> anyhow::Result<Outcome> {
     let place = Place::find(global)?;
     let lake = place.read()?;
@@ -107,17 +131,12 @@ pub(crate) async fn run(args: &Args, global: &GlobalArguments, terminal: Termina
     let objects = ports.objects.as_ref();
     let now = SystemClock.now();
     let runs = pipeline_run::all(objects).await?;
-    let (project, alarms) = match global.target {
-        Target::Local => (None, None),
+    let (project, infrastructure, alarms) = match global.target {
+        Target::Local => (None, None, None),
         Target::Aws => {
-            let region = Cloud::of(&lake.config)?.region().await;
-            let console = |region| {
-                format!(
-                    "https://{region}.console.aws.amazon.com/cloudwatch/home?region={region}#alarmsV2:?~(search~'tarn-{})",
-                    lake.config.name
-                )
-            };
-            (Some(pushed(&place, objects).await?), region.map(console))
+            let cloud = Cloud::of(&lake.config)?;
+            let drift = deployed::drift(&lake, &cloud).await?;
+            (Some(pushed(&place, objects).await?), Some(drift), Some(deployed::alarms(&lake, &cloud).await))
         }
     };
     let status = Status {
@@ -129,6 +148,7 @@ pub(crate) async fn run(args: &Args, global: &GlobalArguments, terminal: Termina
         runs: runs.iter().take(args.limit).map(|record| of_run(record, lake.config.timezone)).collect(),
         quarantine: quarantined(&lake, objects).await?,
         project,
+        infrastructure,
         alarms,
     };
     match terminal.json() {
@@ -260,27 +280,7 @@ fn print(status: &Status, terminal: Terminal) -> std::io::Result<()> {
         terminal.print(&format!("  {}: {}", source.source, counted(source.records, "record")))?;
     }
     none(status.quarantine.is_empty(), terminal)?;
-    print_deployed(status, terminal)
-}
-
-fn print_deployed(status: &Status, terminal: Terminal) -> std::io::Result<()> {
-    if let Some(project) = &status.project {
-        terminal.print(&terminal.paint(Style::Strong, "project"))?;
-        let line = match project {
-            Pushed::Nothing => "nothing was pushed yet: `tarn push`".to_owned(),
-            Pushed::Same => "what is deployed is what is here".to_owned(),
-            Pushed::Differs(Difference { added, changed, removed }) => {
-                let count = added.len() + changed.len() + removed.len();
-                format!("{} not pushed: see `tarn diff`", counted(count as u64, "change"))
-            }
-        };
-        terminal.print(&format!("  {line}"))?;
-    }
-    if let Some(link) = &status.alarms {
-        terminal.print(&terminal.paint(Style::Strong, "alarms"))?;
-        terminal.print(&format!("  see {link}"))?;
-    }
-    Ok(())
+    deployed::print(status, terminal)
 }
 
 fn none(is_so: bool, terminal: Terminal) -> std::io::Result<()> {

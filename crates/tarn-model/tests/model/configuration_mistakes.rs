@@ -495,3 +495,11 @@ error[duplicate-name]: the name `sessions` is taken
   = hint: models, sources, seeds and the views `<table>_current` share their names
 ");
 }
+
+#[test]
+fn a_schedule_whose_name_leaves_no_room_for_the_time() {
+    let config = |name: &str| crate::SHOP[0].1.replace("  nightly:", &format!("  {name}:"));
+    crate::load(&crate::shop_with(&[("tarn.yaml", Some(config(&"n".repeat(60)).as_str()))]));
+    let said = mistakes_in("tarn.yaml", &config(&"n".repeat(61)));
+    assert!(said.contains("error[bad-name]: a schedule's name has up to 60 bytes, this one has 61"), "{said}");
+}
