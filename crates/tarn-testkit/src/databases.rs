@@ -325,7 +325,11 @@ impl Database {
         self.administer("SELECT 1").is_ok()
     }
 
-    fn administer(&self, sql: &str) -> Result<()> {
+    /// Runs a statement as the server's superuser, outside of the mart's database.
+    ///
+    /// # Errors
+    /// With the program's words.
+    pub fn administer(&self, sql: &str) -> Result<()> {
         let mut command = match self.kind {
             Kind::Postgres => {
                 let mut command = Command::new("psql");
@@ -422,7 +426,7 @@ fn as_nobody(program: &str) -> Command {
 }
 
 /// Lets a server that runs as somebody else into a folder.
-fn open_up(folder: &Path) -> Result<()> {
+pub(crate) fn open_up(folder: &Path) -> Result<()> {
     use std::os::unix::fs::PermissionsExt as _;
     std::fs::set_permissions(folder, std::fs::Permissions::from_mode(0o755))?;
     if is_root() {

@@ -11,6 +11,7 @@ mod http;
 mod moto;
 mod runtime_api;
 mod services;
+mod small_disk;
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -25,6 +26,7 @@ pub use databases::{Certificates, Database, Kind};
 pub use moto::{Moto, cache, python};
 pub use runtime_api::{Reply, RuntimeApi};
 pub use services::{REGION, Services};
+pub use small_disk::SmallDisk;
 
 /// A program of the workspace, beside the test's own binary.
 ///
