@@ -51,6 +51,10 @@ impl ObjectReader for S3Reader {
         self.size
     }
 
+    fn version(&self) -> Option<&str> {
+        self.tag.as_deref()
+    }
+
     fn read(&self, offset: u64, length: usize) -> Result<Bytes, ObjectError> {
         if length == 0 {
             return Ok(Bytes::new());

@@ -72,6 +72,11 @@ pub trait ObjectReader: Send + Sync {
     /// Length in bytes.
     fn size(&self) -> u64;
 
+    /// What is another text when the object was written anew with other bytes, where the bucket tells it (the ETag of S3).
+    fn version(&self) -> Option<&str> {
+        None
+    }
+
     /// Exactly `length` bytes from `offset`; an error if the object ends before.
     fn read(&self, offset: u64, length: usize) -> Result<Bytes, ObjectError>;
 
