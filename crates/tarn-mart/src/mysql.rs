@@ -8,7 +8,9 @@
 //! there before, and counts from the moment on at which `RENAME TABLE` makes the comment, and with it the rows, visible.
 
 mod bulk;
+mod direct;
 mod fault;
+mod indexes;
 mod publish;
 mod query;
 mod schema;
@@ -99,7 +101,7 @@ impl Server for MysqlServer {
                 return Err(Fault::passing(format!("mart `{}` did not answer within {seconds} s", self.name())));
             }
         };
-        MysqlSession::start(connection, self.name()).await
+        MysqlSession::start(connection, self.name(), self.address.stall_timeout).await
     }
 
     fn name(&self) -> String {

@@ -25,8 +25,10 @@ use crate::server::{Address, Fault, Server, Tls, client_configuration};
 
 pub(crate) const PORT: u16 = 5432;
 
-/// How soon a connection that says nothing is asked whether it is still there, and how long it may take to answer.
+/// How soon a connection that says nothing is asked whether it is still there, how often, and how many times without an answer.
 const KEEPALIVE: Duration = Duration::from_secs(30);
+const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(10);
+const KEEPALIVES: u32 = 6;
 
 /// Sent when connected. A table that somebody reads is waited for for seconds only, as other readers queue behind.
 const SETTINGS: &str = "SET TIME ZONE 'UTC'; SET DATESTYLE = 'ISO, YMD'; SET lock_timeout = '5s'; SET statement_timeout = 0; \
@@ -65,6 +67,9 @@ impl PostgresServer {
             .application_name("tarn")
             .connect_timeout(address.connect_timeout)
             .keepalives_idle(KEEPALIVE)
+            .keepalives_interval(KEEPALIVE_INTERVAL)
+            .keepalives_retries(KEEPALIVES)
+            .tcp_user_timeout(address.stall_timeout)
             .ssl_mode(if self.tls.is_some() { SslMode::Require } else { SslMode::Disable });
         if let Some(given) = credentials {
             configuration.password(given.password);
@@ -92,7 +97,7 @@ impl PostgresServer {
                 client
             }
         };
-        let session = PostgresSession::new(client, name);
+        let session = PostgresSession::new(client, name, self.address.stall_timeout);
         session.run(SETTINGS).await?;
         if let Some(schema) = &self.address.schema {
             session.run(format!("SET search_path TO {}", schema::quoted(schema))).await?;

@@ -25,3 +25,10 @@ pub(crate) fn null_key(batch: &RowBatch<'_>, row: usize, column: &TypedColumn) -
     refused(format!("key column `{}` is null at {place}", column.name))
         .hint("leave rows without a key out, or add an audit `not_null` for it")
 }
+
+/// A row that no statement can hold.
+pub(crate) fn long_row(batch: &RowBatch<'_>, row: usize, bytes: usize, limit: usize) -> MartError {
+    let place = place(batch.file, batch.first_row + row as u64);
+    refused(format!("a row takes {bytes} bytes where the mart takes statements with {limit}, at {place}"))
+        .hint("raise `max_allowed_packet` of the server, or allow `local_infile`, which needs no statement for a row")
+}

@@ -6,9 +6,8 @@
 mod columns;
 mod json;
 mod objects;
+mod slices;
 
-use std::fmt::Write as _;
-use std::ops::Range;
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, RecordBatch, StringArray, new_empty_array};
@@ -19,17 +18,23 @@ use parquet::arrow::arrow_reader::{
     ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder,
 };
 use parquet::basic::Type as PhysicalType;
+use parquet::errors::ParquetError;
+use parquet::file::metadata::ParquetMetaData;
 use tarn_pipeline::names::Key;
 use tarn_pipeline::ports::{MartError, ObjectError, ObjectStore, VersionFile};
 
 pub(crate) use columns::ColumnValues;
+pub(crate) use slices::{Piece, Slice, SliceSize};
 
 use crate::fault::{WithHint, refused};
 use crate::types::TypedColumn;
-use objects::ParquetObject;
+use objects::{ColumnChunk, ParquetObject};
 
-/// Rows of a batch: enough to spread the costs of a batch, few enough that wide texts stay small in memory.
+/// Rows of a batch: enough to spread the costs of a batch, few enough that they stay small in memory.
 const BATCH_ROWS: usize = 2_048;
+/// The rows of a batch of wide values, which may take so many bytes.
+const FEWEST_ROWS: usize = 16;
+const BATCH_BYTES: u64 = 8 * 1024 * 1024;
 
 /// Some rows of one file.
 pub(crate) struct RowBatch<'a> {
@@ -65,7 +70,7 @@ impl VersionRows<'_> {
         mut visit: impl FnMut(&RowBatch<'_>) -> Result<(), E>,
     ) -> Result<(), E> {
         for file in self.files {
-            let mut source = FileSource::open(self, file)?;
+            let mut source = FileSource::open(self, file, None)?;
             while let Some(batch) = source.next()? {
                 visit(&batch)?;
             }
@@ -74,98 +79,10 @@ impl VersionRows<'_> {
     }
 }
 
-/// Some row groups of some files: what is loaded at once, and what is loaded again when a connection is lost.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Slice {
-    pub(crate) pieces: Vec<Piece>,
-    /// Rows that the files say they have.
-    pub(crate) rows: u64,
-}
-
-/// Neighbouring row groups of one file.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Piece {
-    /// The place of the file among the version's.
-    pub(crate) file: usize,
-    pub(crate) groups: Range<usize>,
-    /// Rows of the file before these groups.
-    pub(crate) first_row: u64,
-}
-
-impl Slice {
-    /// A name that other rows do not have: it depends on the files, their groups and how many rows they hold.
-    pub(crate) fn name(&self, files: &[VersionFile]) -> String {
-        let mut text = self.rows.to_string();
-        for piece in &self.pieces {
-            let key = files.get(piece.file).map_or("", |file| file.key.as_str());
-            // Writing to a String cannot fail.
-            let _ = write!(text, "|{key}|{}..{}", piece.groups.start, piece.groups.end);
-        }
-        format!("{:032x}", xxhash_rust::xxh3::xxh3_128(text.as_bytes()))
-    }
-}
-
-impl VersionRows<'_> {
-    /// Cuts the version into slices of at least `rows` rows each, but for the last; a row group is never cut. Blocks.
-    ///
-    /// # Errors
-    /// A file that cannot be read.
-    pub(crate) fn slices(&self, rows: u64) -> Result<Vec<Slice>, MartError> {
-        let (mut slices, mut slice) = (Vec::new(), Slice { pieces: Vec::new(), rows: 0 });
-        for (index, file) in self.files.iter().enumerate() {
-            let object = self.objects.open(&file.key).map_err(|error| unreadable_object(&error))?;
-            let metadata = metadata(&ParquetObject::new(object)).map_err(|error| damaged(&file.key, &error))?;
-            let (mut piece, mut first_row) = (Piece { file: index, groups: 0..0, first_row: 0 }, 0);
-            for group in metadata.metadata().row_groups() {
-                let group_rows = u64::try_from(group.num_rows()).unwrap_or(0);
-                piece.groups.end += 1;
-                first_row += group_rows;
-                slice.rows += group_rows;
-                if slice.rows >= rows {
-                    let next = Piece { file: index, groups: piece.groups.end..piece.groups.end, first_row };
-                    slice.pieces.push(std::mem::replace(&mut piece, next));
-                    slices.push(std::mem::replace(&mut slice, Slice { pieces: Vec::new(), rows: 0 }));
-                }
-            }
-            if !piece.groups.is_empty() {
-                slice.pieces.push(piece);
-            }
-        }
-        if !slice.pieces.is_empty() {
-            slices.push(slice);
-        }
-        Ok(slices)
-    }
-
-    /// Reads the rows of a slice. Blocks.
-    ///
-    /// # Errors
-    /// As for [`VersionRows::visit`], and a file that holds other rows than when it was cut.
-    pub(crate) fn visit_slice(
-        &self,
-        slice: &Slice,
-        mut visit: impl FnMut(&RowBatch<'_>) -> Result<(), MartError>,
-    ) -> Result<(), MartError> {
-        let mut rows = 0;
-        for piece in &slice.pieces {
-            let Some(file) = self.files.get(piece.file) else { continue };
-            let mut source = FileSource::open_groups(self, file, Some(piece))?;
-            while let Some(batch) = source.next()? {
-                rows += batch.rows as u64;
-                visit(&batch)?;
-            }
-        }
-        if rows == slice.rows {
-            return Ok(());
-        }
-        Err(refused(format!("the files of the version hold {rows} rows where they held {} before", slice.rows))
-            .hint("something other than tarn writes to the lake's bucket; run the model again"))
-    }
-}
-
 struct FileSource<'a> {
     version: &'a VersionRows<'a>,
     file: &'a VersionFile,
+    object: ParquetObject,
     reader: ParquetRecordBatchReader,
     /// For each column of the version, where it is in a batch.
     places: Vec<Option<usize>>,
@@ -173,19 +90,14 @@ struct FileSource<'a> {
 }
 
 impl<'a> FileSource<'a> {
-    fn open(version: &'a VersionRows<'a>, file: &'a VersionFile) -> Result<Self, MartError> {
-        Self::open_groups(version, file, None)
-    }
-
-    fn open_groups(
-        version: &'a VersionRows<'a>,
-        file: &'a VersionFile,
-        piece: Option<&Piece>,
-    ) -> Result<Self, MartError> {
+    /// Opens all of a file, or a piece of it.
+    fn open(version: &'a VersionRows<'a>, file: &'a VersionFile, piece: Option<&Piece>) -> Result<Self, MartError> {
         let object = version.objects.open(&file.key).map_err(|error| unreadable_object(&error))?;
-        let object = ParquetObject::new(object);
-        let damaged = |error| damaged(&file.key, &error);
-        let metadata = metadata(&object).map_err(damaged)?;
+        let object = ParquetObject::open(object).map_err(|error| unreadable_object(&error))?;
+        if piece.is_some_and(|piece| piece.fingerprint != object.fingerprint()) {
+            return Err(slices::changed(&format!("file `{}` was changed while it was loaded", file.key)));
+        }
+        let metadata = metadata(&object).map_err(|error| damaged(&file.key, &object, &error))?;
         let schema = Arc::clone(metadata.schema());
         let wanted: Vec<Option<usize>> = version.columns.iter().map(|column| position(&schema, &column.name)).collect();
         for (column, place) in version.columns.iter().zip(&wanted) {
@@ -193,27 +105,28 @@ impl<'a> FileSource<'a> {
                 check_type(column, schema.field(*place), &file.key)?;
             }
         }
-        let mut builder = ParquetRecordBatchReaderBuilder::new_with_metadata(object, metadata);
-        let mask = ProjectionMask::roots(builder.parquet_schema(), wanted.iter().flatten().copied());
-        if let Some(piece) = piece {
-            let there = builder.metadata().num_row_groups();
-            builder = builder.with_row_groups(piece.groups.clone().filter(|group| *group < there).collect());
-        }
-        let reader = builder.with_projection(mask).with_batch_size(BATCH_ROWS).build().map_err(damaged)?;
-        Ok(Self {
-            version,
-            file,
-            reader,
-            places: places_in_projection(&wanted),
-            rows_read: piece.map_or(0, |piece| piece.first_row),
-        })
+        let mask = ProjectionMask::roots(metadata.parquet_schema(), wanted.iter().flatten().copied());
+        let there = metadata.metadata().num_row_groups();
+        let groups: Vec<usize> =
+            piece.map_or(0..there, |piece| piece.groups.clone()).filter(|group| *group < there).collect();
+        let (chunks, columns) = chunks(metadata.metadata(), &groups, &mask);
+        let rows = batch_rows(metadata.metadata(), &groups, &mask);
+        let object = object.ahead(chunks, columns);
+        let reader = ParquetRecordBatchReaderBuilder::new_with_metadata(object.clone(), metadata)
+            .with_row_groups(groups)
+            .with_projection(mask)
+            .with_batch_size(rows)
+            .build()
+            .map_err(|error| damaged(&file.key, &object, &error))?;
+        let rows_read = piece.map_or(0, |piece| piece.first_row);
+        Ok(Self { version, file, object, reader, places: places_in_projection(&wanted), rows_read })
     }
 
     fn next(&mut self) -> Result<Option<RowBatch<'a>>, MartError> {
         let Some(batch) = self.reader.next() else {
             return Ok(None);
         };
-        let batch = batch.map_err(|error| damaged(&self.file.key, &error))?;
+        let batch = batch.map_err(|error| damaged(&self.file.key, &self.object, &error))?;
         let first_row = self.rows_read;
         self.rows_read += batch.num_rows() as u64;
         let mut columns = Vec::with_capacity(self.version.columns.len() + self.version.partition_keys.len());
@@ -262,19 +175,57 @@ pub(crate) fn partition_value(column: &TypedColumn, text: Option<&str>) -> Resul
         })
 }
 
-/// The file's own types, not what its writer remembered of Arrow's: no dictionaries, no views.
+/// Where the columns that are read lie in the row groups that are read, and how many columns these are.
+fn chunks(metadata: &ParquetMetaData, groups: &[usize], mask: &ProjectionMask) -> (Vec<ColumnChunk>, usize) {
+    let leaves: Vec<usize> =
+        (0..metadata.file_metadata().schema_descr().num_columns()).filter(|leaf| mask.leaf_included(*leaf)).collect();
+    let of_group = |group: &usize| {
+        let columns = metadata.row_group(*group).columns();
+        let chunk = |(column, leaf): (usize, &usize)| {
+            let chunk = columns.get(*leaf)?;
+            let start =
+                chunk.dictionary_page_offset().unwrap_or(chunk.data_page_offset()).min(chunk.data_page_offset());
+            // A damaged footer may point anywhere.
+            let (start, length) = (u64::try_from(start).ok()?, u64::try_from(chunk.compressed_size()).ok()?);
+            Some(ColumnChunk { bytes: start..start.checked_add(length)?, column })
+        };
+        leaves.iter().enumerate().filter_map(chunk).collect::<Vec<_>>()
+    };
+    (groups.iter().flat_map(of_group).collect(), leaves.len())
+}
+
+/// How many rows make a batch of limited size, by the widest row group.
+fn batch_rows(metadata: &ParquetMetaData, groups: &[usize], mask: &ProjectionMask) -> usize {
+    let of_group = |group: &usize| {
+        let group = metadata.row_group(*group);
+        let columns = group.columns().iter().enumerate().filter(|(leaf, _)| mask.leaf_included(*leaf));
+        // A dictionary holds each value once; not every writer tells how many bytes the values have without it.
+        let bytes = columns
+            .map(|(_, column)| column.uncompressed_size().max(column.unencoded_byte_array_data_bytes().unwrap_or(0)));
+        let bytes = bytes.filter_map(|bytes| u64::try_from(bytes).ok()).fold(0, u64::saturating_add);
+        bytes / u64::try_from(group.num_rows()).unwrap_or(1).max(1)
+    };
+    let widest = groups.iter().map(of_group).max().unwrap_or(0);
+    usize::try_from(BATCH_BYTES / widest.max(1)).unwrap_or(BATCH_ROWS).clamp(FEWEST_ROWS, BATCH_ROWS)
+}
+
+/// The file's own types, not what its writer remembered of Arrow's, but for two things.
 ///
 /// INT96 holds nanoseconds over all of history, which 64 bits of nanoseconds do not: read so, 9999-12-31 becomes 1816-03-30
-/// without an error. Microseconds hold it.
-fn metadata(object: &ParquetObject) -> Result<ArrowReaderMetadata, parquet::errors::ParquetError> {
+/// without an error. Microseconds hold it. And texts are views of the pages they lie in: nothing is copied, and a long text that a
+/// dictionary holds once is in memory once, however many rows have it.
+fn metadata(object: &ParquetObject) -> Result<ArrowReaderMetadata, ParquetError> {
     let plain = || ArrowReaderOptions::new().with_skip_arrow_metadata(true);
     let metadata = ArrowReaderMetadata::load(object, plain())?;
     let has_int96 =
         metadata.parquet_schema().columns().iter().any(|column| column.physical_type() == PhysicalType::INT96);
-    if !has_int96 {
-        return Ok(metadata);
-    }
-    let fields: Fields = metadata.schema().fields().iter().map(|field| in_microseconds(field)).collect();
+    let field = |field: &Arc<Field>| match field.data_type() {
+        DataType::Utf8 => field.as_ref().clone().with_data_type(DataType::Utf8View),
+        DataType::Binary => field.as_ref().clone().with_data_type(DataType::BinaryView),
+        _ if has_int96 => in_microseconds(field),
+        _ => field.as_ref().clone(),
+    };
+    let fields: Fields = metadata.schema().fields().iter().map(field).collect();
     let schema: SchemaRef = Arc::new(Schema::new(fields));
     ArrowReaderMetadata::try_new(Arc::clone(metadata.metadata()), plain().with_schema(schema))
 }
@@ -314,6 +265,11 @@ fn check_type(column: &TypedColumn, field: &Field, file: &Key) -> Result<(), Mar
 }
 
 fn wrong_type(column: &TypedColumn, found: &DataType, file: &Key) -> MartError {
+    let found = match found {
+        DataType::Utf8View => &DataType::Utf8,
+        DataType::BinaryView => &DataType::Binary,
+        other => other,
+    };
     refused(format!(
         "column `{}` is `{}` in the catalogue but `{found}` in file `{file}`",
         column.name, column.hive_type
@@ -321,7 +277,10 @@ fn wrong_type(column: &TypedColumn, found: &DataType, file: &Key) -> MartError {
     .hint("run the model again, so that its files and its catalogue entry agree")
 }
 
-fn damaged(file: &Key, error: &dyn std::fmt::Display) -> MartError {
+fn damaged(file: &Key, object: &ParquetObject, error: &dyn std::fmt::Display) -> MartError {
+    if let Some(failure) = object.failure() {
+        return unreadable_object(&failure);
+    }
     refused(format!("file `{file}` cannot be read as parquet: {error}"))
         .hint("run the model again to write a new version")
 }

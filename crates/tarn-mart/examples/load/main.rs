@@ -4,9 +4,10 @@
 //! load URL TABLE MODE RUN COLUMNS PARTITION_KEYS FOLDER FILE...
 //! ```
 //!
-//! MODE is `replace`, `append`, `partition` or `merge`; `replace:id,day` and `merge:id,day` name a key. COLUMNS and PARTITION_KEYS
-//! are `name:type` with `;` between them; a FILE is `value,value=path` when there are partition keys. It prints how many rows are
-//! loaded, what was done and in how many milliseconds.
+//! MODE is `replace`, `append`, `partition`, `merge` or `merge_delete`; `replace:id,day` and `merge:id,day` name a key, and
+//! `merge_delete:id` deletes what is gone from the loaded partitions. COLUMNS and PARTITION_KEYS are `name:type` with `;` between them;
+//! a FILE is `value,value=path` when there are partition keys. It prints how many rows are loaded, what was done, in how many
+//! milliseconds, and how many KiB of memory it had at most (on Linux; else 0).
 #![allow(clippy::print_stdout, clippy::print_stderr, missing_docs, reason = "it is a program")]
 
 mod folder;
@@ -17,7 +18,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use tarn_pipeline::names::{Key, RunId};
-use tarn_pipeline::ports::{Column, Load, LoadMode, TableOptions, VersionFile};
+use tarn_pipeline::ports::{Column, GoneRows, Load, LoadMode, TableOptions, VersionFile};
 
 fn columns(text: &str) -> Vec<Column> {
     let pair = |text: &str| text.split_once(':').map(|(name, hive)| Column::new(name, hive));
@@ -53,7 +54,7 @@ fn load(arguments: &[String]) -> Result<(Load, &str), String> {
         mode: match mode {
             "replace" => LoadMode::Replace,
             "append" => LoadMode::Append,
-            "merge" => LoadMode::Merge { key: key.clone() },
+            "merge" | "merge_delete" => LoadMode::Merge { key: key.clone() },
             _ => LoadMode::Partition { columns: partition_keys.iter().map(|column| column.name.clone()).collect() },
         },
         columns: columns(column_list),
@@ -66,9 +67,19 @@ fn load(arguments: &[String]) -> Result<(Load, &str), String> {
             .collect(),
         files,
         force: false,
-        options: TableOptions { key: if mode == "replace" { key } else { vec![] }, ..TableOptions::default() },
+        options: TableOptions {
+            key: if mode == "replace" { key } else { vec![] },
+            gone: if mode == "merge_delete" { GoneRows::Delete } else { GoneRows::default() },
+            ..TableOptions::default()
+        },
     };
     Ok((load, folder))
+}
+
+/// The most memory that this process had so far, in KiB.
+fn peak_memory() -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?.split_whitespace().next()?.parse().ok()
 }
 
 #[tokio::main]
@@ -89,10 +100,11 @@ async fn main() -> ExitCode {
     match done {
         Ok(outcome) => {
             println!(
-                "{} {} {}",
+                "{} {} {} {}",
                 outcome.rows,
                 if outcome.repeated { "repeated" } else { "loaded" },
-                outcome.milliseconds
+                outcome.milliseconds,
+                peak_memory().unwrap_or(0)
             );
             ExitCode::SUCCESS
         }

@@ -1,5 +1,6 @@
-//! Rows into the stage.
+//! Rows into the stage, or straight into the table.
 
+use bytes::Bytes;
 use futures::stream::{self, StreamExt as _};
 use mysql_async::prelude::Queryable as _;
 use tarn_pipeline::ports::MartError;
@@ -10,10 +11,23 @@ use super::fault::explain;
 use super::schema::{literal, quoted, quoted_list};
 use super::session::{MysqlSession, PARTS, is_hexadecimal};
 use crate::fault::{WithHint, broken_off, refused};
-use crate::server::{Chunk, Fault, Feeder, Notation, Plan, Progress};
+use crate::server::{Chunk, Fault, Feeder, Form, Notation, Plan, Progress};
 
 /// Warnings that a refusal names.
 const WARNINGS: usize = 3;
+
+/// Rows on their way into a table, in a transaction of their own.
+pub(super) struct Transfer<'a> {
+    pub(super) plan: &'a Plan,
+    /// The table they go to, the stage or the mart's own.
+    pub(super) table: &'a str,
+    /// Whether they take the place of rows with the same key; they must come in the order of their keys then.
+    pub(super) replaces: bool,
+    /// The statement that notes so many rows.
+    pub(super) note: &'a (dyn Fn(u64) -> String + Send + Sync),
+    pub(super) feed: Feeder<'a>,
+    pub(super) progress: Progress<'a>,
+}
 
 impl MysqlSession {
     /// Puts a slice into the stage in a transaction of its own; returns its rows.
@@ -24,8 +38,13 @@ impl MysqlSession {
         feed: Feeder<'_>,
         progress: Progress<'_>,
     ) -> Result<u64, Fault> {
+        let note = |rows: u64| {
+            let (stage, slice) = (literal(&plan.stage), literal(slice));
+            format!("INSERT INTO {PARTS} (stage, part, `rows`) VALUES ({stage}, {slice}, {rows})")
+        };
+        let transfer = Transfer { plan, table: &plan.stage, replaces: false, note: &note, feed, progress };
         if self.takes_bulk {
-            match self.in_transaction(plan, slice, feed, progress, Notation::MysqlText).await {
+            match self.in_transaction(&transfer, Notation::MysqlText).await {
                 Err(Fault::BulkForbidden) => {
                     tracing::warn!(mart = %self.name, "the server forbids `local_infile`: rows come as inserts, which is slower");
                     self.takes_bulk = false;
@@ -33,22 +52,20 @@ impl MysqlSession {
                 other => return other,
             }
         }
-        self.in_transaction(plan, slice, feed, progress, Notation::MysqlLiteral).await
+        self.in_transaction(&transfer, Notation::MysqlLiteral).await
     }
 
-    async fn in_transaction(
-        &mut self,
-        plan: &Plan,
-        slice: &str,
-        feed: Feeder<'_>,
-        progress: Progress<'_>,
-        notation: Notation,
-    ) -> Result<u64, Fault> {
+    /// Sends rows and notes them; returns how many.
+    pub(super) async fn in_transaction(&mut self, transfer: &Transfer<'_>, notation: Notation) -> Result<u64, Fault> {
         self.run("START TRANSACTION").await?;
-        let (chunks, writer) = feed(notation).split();
+        let limit = match notation {
+            Notation::MysqlLiteral => self.largest_packet.saturating_sub(insert_head(transfer).len()),
+            _ => usize::MAX,
+        };
+        let (chunks, writer) = (transfer.feed)(Form { notation, limit, rising: transfer.replaces }).split();
         let sent = match notation {
-            Notation::MysqlLiteral => self.insert(plan, chunks, progress).await,
-            _ => self.load_data(plan, chunks, progress).await,
+            Notation::MysqlLiteral => self.insert(transfer, chunks).await,
+            _ => self.load_data(transfer, chunks).await,
         };
         let loaded = match (finished(writer).await, sent) {
             // What the writer says comes first, unless it only says that nobody took its rows.
@@ -61,17 +78,13 @@ impl MysqlSession {
             }
         };
         let noted = match loaded {
-            Ok(rows) => {
-                let note = format!(
-                    "INSERT INTO {PARTS} (stage, part, `rows`) VALUES ({}, {}, {rows})",
-                    literal(&plan.stage),
-                    literal(slice)
-                );
-                match self.run(note).await {
-                    Ok(_) => self.run("COMMIT").await.map(|_| rows),
-                    Err(fault) => Err(fault),
+            Ok(rows) => match self.run((transfer.note)(rows)).await {
+                Ok(_) => self.run("COMMIT").await.map(|_| rows),
+                Err(Fault::Refused(error)) if error.message.contains("(error 1062)") => {
+                    Err(Fault::passing("another process loaded the same rows at the same time"))
                 }
-            }
+                Err(fault) => Err(fault),
+            },
             Err(fault) => Err(fault),
         };
         if noted.is_err() {
@@ -81,34 +94,41 @@ impl MysqlSession {
     }
 
     /// Sends rows by `LOAD DATA`; returns how many the server took, all of them as they were.
-    async fn load_data(
-        &mut self,
-        plan: &Plan,
-        chunks: mpsc::Receiver<Chunk>,
-        progress: Progress<'_>,
-    ) -> Result<u64, Fault> {
+    async fn load_data(&mut self, transfer: &Transfer<'_>, chunks: mpsc::Receiver<Chunk>) -> Result<u64, Fault> {
         let (told, mut heard) = watch::channel(0);
-        let rows = stream::unfold((chunks, told), |(mut chunks, told)| async move {
-            let chunk = chunks.recv().await?;
-            told.send_replace(chunk.rows);
-            Some((Ok(chunk.bytes), (chunks, told)))
+        let packet = self.largest_packet;
+        let rows = stream::unfold((chunks, told, Bytes::new()), move |(mut chunks, told, mut rest)| async move {
+            if rest.is_empty() {
+                let chunk: Chunk = chunks.recv().await?;
+                told.send_replace(chunk.rows);
+                rest = chunk.bytes;
+            }
+            // Where one packet ends and the next begins means nothing to the server.
+            let piece = rest.split_to(rest.len().min(packet));
+            Some((Ok(piece), (chunks, told, rest)))
         });
         self.connection().set_infile_handler(async move { Ok(rows.boxed()) });
-        let sql = load_data(plan);
+        let (sql, progress) = (load_data(transfer), transfer.progress);
+        let stall_timeout = self.stall_timeout;
         let result = {
             let loading = self.connection().query_drop(sql);
             tokio::pin!(loading);
             loop {
                 tokio::select! {
                     biased;
-                    result = &mut loading => break result,
+                    result = &mut loading => break Some(result),
                     Ok(()) = heard.changed() => progress(*heard.borrow_and_update()),
+                    () = tokio::time::sleep(stall_timeout) => break None,
                 }
             }
         };
         // A server that refuses the statement never asks for the rows: they must not stay with the connection, or whoever writes
         // them would wait for it forever.
         self.connection().set_infile_handler(async { Ok(stream::empty().boxed()) });
+        let Some(result) = result else {
+            self.is_stalled = true;
+            return Err(Fault::stalled(&self.name, stall_timeout.as_secs()));
+        };
         result.map_err(|error| explain(error, &self.name))?;
         let Some(counts) = Counts::parse(&self.connection().info()) else {
             return Err(refused(format!("mart `{}` does not say how many rows it took", self.name)).into());
@@ -116,7 +136,7 @@ impl MysqlSession {
         if counts.skipped == 0 && counts.warnings == 0 && self.connection().get_warnings() == 0 {
             return Ok(counts.records);
         }
-        Err(self.warned(plan).await?.into())
+        Err(self.warned(transfer.plan).await?.into())
     }
 
     /// What the server did to rows, as a refusal.
@@ -134,36 +154,39 @@ impl MysqlSession {
     }
 
     /// Sends rows by `INSERT`; each chunk is one statement.
-    async fn insert(
-        &mut self,
-        plan: &Plan,
-        mut chunks: mpsc::Receiver<Chunk>,
-        progress: Progress<'_>,
-    ) -> Result<u64, Fault> {
-        let names = quoted_list(plan.columns.iter().map(|column| column.name.as_str()));
-        let head = format!("INSERT INTO {} ({names}) VALUES ", quoted(&plan.stage));
+    async fn insert(&mut self, transfer: &Transfer<'_>, mut chunks: mpsc::Receiver<Chunk>) -> Result<u64, Fault> {
+        let head = insert_head(transfer);
         let mut rows = 0;
         while let Some(chunk) = chunks.recv().await {
             let values = chunk.bytes.strip_suffix(b",").unwrap_or(&chunk.bytes);
             let mut statement = Vec::with_capacity(head.len() + values.len());
             statement.extend_from_slice(head.as_bytes());
             statement.extend_from_slice(values);
-            let done = self.connection().query_drop(statement).await;
+            let stall_timeout = self.stall_timeout;
+            let Ok(done) = tokio::time::timeout(stall_timeout, self.connection().query_drop(statement)).await else {
+                self.is_stalled = true;
+                return Err(Fault::stalled(&self.name, stall_timeout.as_secs()));
+            };
             done.map_err(|error| explain(error, &self.name))?;
             rows += self.connection().affected_rows();
-            progress(chunk.rows);
+            (transfer.progress)(chunk.rows);
         }
         Ok(rows)
     }
+}
+
+fn insert_head(transfer: &Transfer<'_>) -> String {
+    let names = quoted_list(transfer.plan.columns.iter().map(|column| column.name.as_str()));
+    format!("INSERT INTO {} ({names}) VALUES ", quoted(transfer.table))
 }
 
 async fn finished(writer: JoinHandle<Result<u64, MartError>>) -> Result<u64, MartError> {
     writer.await.unwrap_or_else(|error| Err(broken_off(error)))
 }
 
-fn load_data(plan: &Plan) -> String {
+fn load_data(transfer: &Transfer<'_>) -> String {
     let (mut targets, mut conversions) = (Vec::new(), Vec::new());
-    for (place, column) in plan.columns.iter().enumerate() {
+    for (place, column) in transfer.plan.columns.iter().enumerate() {
         if is_hexadecimal(column.value_type) {
             targets.push(format!("@tarn_{place}"));
             conversions.push(format!("{} = UNHEX(@tarn_{place})", quoted(&column.name)));
@@ -172,10 +195,11 @@ fn load_data(plan: &Plan) -> String {
         }
     }
     let set = if conversions.is_empty() { String::new() } else { format!(" SET {}", conversions.join(", ")) };
+    let replace = if transfer.replaces { "REPLACE " } else { "" };
     format!(
-        "LOAD DATA LOCAL INFILE 'tarn' INTO TABLE {} CHARACTER SET utf8mb4 \
+        "LOAD DATA LOCAL INFILE 'tarn' {replace}INTO TABLE {} CHARACTER SET utf8mb4 \
          FIELDS TERMINATED BY '\\t' ESCAPED BY '\\\\' LINES TERMINATED BY '\\n' ({}){set}",
-        quoted(&plan.stage),
+        quoted(transfer.table),
         targets.join(", ")
     )
 }

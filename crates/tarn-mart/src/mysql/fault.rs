@@ -6,8 +6,8 @@ use tarn_pipeline::ports::MartError;
 use crate::fault::{WithHint, refused};
 use crate::server::Fault;
 
-/// Deadlock, lock wait timeouts, shutting down, too many connections, read-only after a failover, killed.
-const PASSING: [u16; 12] = [1040, 1053, 1158, 1159, 1160, 1161, 1205, 1213, 1290, 1836, 1927, 1792];
+/// Deadlock, lock wait timeouts, shutting down, too many connections, read-only after a failover, killed, idle for too long.
+const PASSING: [u16; 14] = [1040, 1053, 1158, 1159, 1160, 1161, 1205, 1213, 1290, 1317, 1792, 1836, 1927, 4031];
 const DENIED: [u16; 3] = [1045, 1698, 1862];
 /// `local_infile` is off, as MySQL and MariaDB say it.
 const BULK_FORBIDDEN: [u16; 4] = [1148, 3948, 3950, 4166];

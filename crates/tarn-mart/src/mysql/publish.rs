@@ -1,12 +1,11 @@
 //! The last step: rows of the stage become rows of the table.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use tarn_pipeline::ports::{GoneRows, LoadMode, MartError};
 
 use super::schema::{self, literal, quoted, quoted_list};
-use super::session::MysqlSession;
+use super::session::{MysqlSession, PARTS};
 use crate::fault::{WithHint, refused};
 use crate::ledger;
 use crate::server::{Change, ExistingColumn, Fault, Notation, Plan, RowWriter, changes, stage_prefix};
@@ -17,16 +16,6 @@ const PARTITIONS_PER_DELETE: usize = 200;
 /// Tries to change a table that somebody reads, and the pauses between them in which waiting readers get their turn.
 const SWAPS: u32 = 20;
 const PAUSE: Duration = Duration::from_secs(1);
-
-/// An index of a table that is there.
-struct Index {
-    name: String,
-    is_unique: bool,
-    /// Its columns as SQL writes them; `None` for one that is not made of columns alone.
-    columns: Option<Vec<String>>,
-    names: Vec<String>,
-    is_bytewise: bool,
-}
 
 impl MysqlSession {
     pub(super) async fn make_visible(
@@ -41,7 +30,7 @@ impl MysqlSession {
         };
         let indexes = self.indexes(plan.table()).await?;
         if plan.replaces() {
-            if !self.is_bound(plan.table(), &indexes).await? {
+            if !self.has_dependants(plan.table(), &indexes).await? {
                 self.keep_indexes(plan, &indexes).await?;
                 return self.swap(plan, rows, true).await;
             }
@@ -50,14 +39,25 @@ impl MysqlSession {
         } else {
             self.alter(plan, prepared).await?;
         }
+        if !self.has_transactions(plan.table()).await? {
+            return Err(refused(format!("table `{}` is of an engine without transactions", plan.table()))
+                .hint("make it a table of InnoDB, or load with mode `replace`")
+                .into());
+        }
         self.check_key(plan, existing, &indexes).await?;
         self.add_indexes(plan.table(), plan).await?;
-        self.in_one_transaction(plan, existing, rows).await
+        let replaces = plan.merges() && self.may_replace(plan, existing, &indexes).await?;
+        self.in_one_transaction(plan, existing, replaces, rows).await
     }
 
     /// Puts the stage in the place of the table.
     async fn swap(&mut self, plan: &Plan, rows: u64, is_there: bool) -> Result<(), Fault> {
         let (table, stage) = (quoted(plan.table()), quoted(&plan.stage));
+        let counted: Vec<(u64,)> = self.rows(format!("SELECT COUNT(*) FROM {stage}")).await?;
+        if counted != [(rows,)] {
+            let counted = counted.first().map_or(0, |(counted,)| *counted);
+            return Err(self.incomplete(plan, counted, rows).await);
+        }
         self.add_indexes(&plan.stage, plan).await?;
         self.settle(plan.table()).await?;
         self.run(note(plan, rows, false)).await?;
@@ -80,6 +80,15 @@ impl MysqlSession {
         Ok(())
     }
 
+    /// The stage does not hold what was put into it. It is emptied, so that its rows come again.
+    async fn incomplete(&mut self, plan: &Plan, counted: u64, rows: u64) -> Fault {
+        let forgotten = self.run(format!("DELETE FROM {PARTS} WHERE stage = {}", literal(&plan.stage))).await;
+        if let Err(fault) = forgotten.and(self.run(format!("TRUNCATE {}", quoted(&plan.stage))).await) {
+            return fault;
+        }
+        Fault::passing(format!("the stage of table `{}` holds {counted} of {rows} rows", plan.table()))
+    }
+
     /// Makes the ledger say what the table's comment says, and forgets loads that never became visible.
     async fn settle(&mut self, table: &str) -> Result<(), Fault> {
         let of_table = format!("table_name = {}", literal(table));
@@ -95,7 +104,7 @@ impl MysqlSession {
     ///
     /// While it waits for readers, new readers wait behind it. So it waits for seconds only (`lock_wait_timeout`), lets them pass,
     /// and tries again.
-    async fn patiently(&mut self, sql: &str) -> Result<(), Fault> {
+    pub(super) async fn patiently(&mut self, sql: &str) -> Result<(), Fault> {
         for _ in 1..SWAPS {
             match self.run(sql).await {
                 Err(Fault::Passing(error)) if error.message.contains("(error 1205)") => {
@@ -132,184 +141,54 @@ impl MysqlSession {
         self.patiently(&format!("ALTER TABLE {} {}", quoted(plan.table()), clauses.join(", "))).await
     }
 
-    async fn indexes(&mut self, table: &str) -> Result<Vec<Index>, Fault> {
-        type Row = (String, i64, Option<String>, Option<i64>, String, Option<String>);
-        let found: Vec<Row> = self
-            .rows(format!(
-                "SELECT s.INDEX_NAME, s.NON_UNIQUE, s.COLUMN_NAME, s.SUB_PART, s.INDEX_TYPE, c.COLLATION_NAME \
-                 FROM information_schema.STATISTICS s LEFT JOIN information_schema.COLUMNS c \
-                 ON c.TABLE_SCHEMA = s.TABLE_SCHEMA AND c.TABLE_NAME = s.TABLE_NAME AND c.COLUMN_NAME = s.COLUMN_NAME \
-                 WHERE s.TABLE_SCHEMA = DATABASE() AND s.TABLE_NAME = {} ORDER BY s.INDEX_NAME, s.SEQ_IN_INDEX",
-                literal(table)
-            ))
-            .await?;
-        let mut indexes: BTreeMap<String, Index> = BTreeMap::new();
-        for (name, non_unique, column, part, kind, collation) in found {
-            let index = indexes.entry(name.clone()).or_insert_with(|| Index {
-                name,
-                is_unique: non_unique == 0,
-                columns: Some(Vec::new()),
-                names: Vec::new(),
-                is_bytewise: true,
-            });
-            index.is_bytewise &= collation.is_none_or(|name| name == self.flavour.collation());
-            match (&mut index.columns, column) {
-                (Some(columns), Some(column)) if kind == "BTREE" => {
-                    let length = part.map(|length| format!("({length})")).unwrap_or_default();
-                    columns.push(format!("{}{length}", quoted(&column)));
-                    index.names.push(column);
-                }
-                _ => index.columns = None,
-            }
-        }
-        Ok(indexes.into_values().collect())
-    }
-
-    /// Whether something hangs on the table that would not follow its name: then its rows are changed in place.
-    async fn is_bound(&mut self, table: &str, indexes: &[Index]) -> Result<bool, Fault> {
-        if indexes.iter().any(|index| index.columns.is_none()) {
-            return Ok(true);
-        }
-        let table = literal(table);
-        let found: Vec<(String,)> = self
-            .rows(format!(
-                "SELECT 'trigger' FROM information_schema.TRIGGERS \
-                 WHERE EVENT_OBJECT_SCHEMA = DATABASE() AND EVENT_OBJECT_TABLE = {table} \
-                 UNION ALL SELECT 'key' FROM information_schema.KEY_COLUMN_USAGE \
-                 WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME = {table} AND REFERENCED_TABLE_NAME IS NOT NULL \
-                 UNION ALL SELECT 'key' FROM information_schema.KEY_COLUMN_USAGE \
-                 WHERE REFERENCED_TABLE_SCHEMA = DATABASE() AND REFERENCED_TABLE_NAME = {table} \
-                 UNION ALL SELECT 'partitions' FROM information_schema.TABLES \
-                 WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME = {table} AND CREATE_OPTIONS LIKE '%partitioned%'"
-            ))
-            .await?;
-        Ok(!found.is_empty())
-    }
-
-    /// Gives the stage the indexes that people added to the table, after its rows: that is faster.
-    async fn keep_indexes(&mut self, plan: &Plan, indexes: &[Index]) -> Result<(), Fault> {
-        let is_column = |name: &String| plan.columns.iter().any(|column| column.name.eq_ignore_ascii_case(name));
-        let kept = indexes.iter().filter(|index| {
-            index.name != "PRIMARY" && !index.name.starts_with("tarn_index_") && index.names.iter().all(is_column)
-        });
-        let present: Vec<String> = self.indexes(&plan.stage).await?.into_iter().map(|index| index.name).collect();
-        let clauses: Vec<String> = kept
-            .filter(|index| !present.contains(&index.name))
-            .map(|index| {
-                let unique = if index.is_unique { "UNIQUE " } else { "" };
-                let columns = index.columns.as_deref().unwrap_or_default().join(", ");
-                format!("ADD {unique}INDEX {} ({columns})", quoted(&index.name))
-            })
-            .collect();
-        if clauses.is_empty() {
-            return Ok(());
-        }
-        let sql = format!("ALTER TABLE {} {}", quoted(&plan.stage), clauses.join(", "));
-        self.run(sql).await.map(|_| ()).map_err(|fault| match fault {
-            Fault::Refused(error) => Fault::Refused(
-                refused(format!(
-                    "an index of table `{}` does not fit the new version: {}",
-                    plan.table(),
-                    error.message
-                ))
-                .hint("drop the index in the mart, then load again"),
-            ),
-            other => other,
-        })
-    }
-
-    /// Adds the declared indexes that are not there.
-    async fn add_indexes(&mut self, table: &str, plan: &Plan) -> Result<(), Fault> {
-        if plan.indexes.is_empty() {
-            return Ok(());
-        }
-        let present: Vec<String> = self.indexes(table).await?.into_iter().map(|index| index.name).collect();
-        let mut clauses: Vec<String> = plan
-            .indexes
-            .iter()
-            .map(|places| (plan.index_name(places), places))
-            .filter(|(name, _)| !present.contains(name))
-            .map(|(name, places)| format!("ADD INDEX {} ({})", quoted(&name), quoted_list(plan.names(places))))
-            .collect();
-        clauses.dedup();
-        if clauses.is_empty() {
-            return Ok(());
-        }
-        self.patiently(&format!("ALTER TABLE {} {}", quoted(table), clauses.join(", "))).await
-    }
-
-    /// Makes sure that a merge finds rows by the key, and by nothing else.
-    async fn check_key(&mut self, plan: &Plan, existing: &[ExistingColumn], indexes: &[Index]) -> Result<(), Fault> {
-        if !plan.merges() {
-            return Ok(());
-        }
-        let key: Vec<&str> = plan.names(&plan.key).collect();
-        let is_key = |index: &&Index| {
-            index.is_unique
-                && index.names.len() == key.len()
-                && key.iter().all(|name| index.names.iter().any(|other| other.eq_ignore_ascii_case(name)))
-        };
-        let of_key = indexes.iter().find(is_key);
-        if let Some(other) = indexes.iter().find(|index| index.is_unique && !is_key(index)) {
-            return Err(refused(format!(
-                "table `{}` has another unique index, `{}`: a row could replace one of another key",
-                plan.table(),
-                other.name
-            ))
-            .hint("drop that index, or load with another mode")
-            .into());
-        }
-        let folds =
-            |name: &&&str| existing.iter().any(|column| column.name.eq_ignore_ascii_case(name) && !column.is_bytewise);
-        if let Some(name) = key.iter().find(folds) {
-            return Err(refused(format!(
-                "key column `{name}` of table `{}` does not compare its text byte by byte: keys that differ would be one",
-                plan.table()
-            ))
-            .hint(format!("give it the collation `{}`, or load with mode `replace`", self.flavour.collation()))
-            .into());
-        }
-        if of_key.is_some_and(|index| index.is_bytewise) {
-            return Ok(());
-        }
-        let sql = format!(
-            "ALTER TABLE {} ADD UNIQUE INDEX tarn_key ({})",
-            quoted(plan.table()),
-            quoted_list(key.iter().copied())
-        );
-        self.patiently(&sql).await.map_err(|fault| match fault {
-            Fault::Refused(error) if error.message.contains("(error 1062)") => Fault::Refused(
-                refused(format!(
-                    "table `{}` holds several rows with the same key ({}): {}",
-                    plan.table(),
-                    key.join(", "),
-                    error.message
-                ))
-                .hint("remove all but one of them, or load with mode `replace`"),
-            ),
-            other => other,
-        })
-    }
-
     /// Changes the rows and notes the load.
-    async fn in_one_transaction(&mut self, plan: &Plan, existing: &[ExistingColumn], rows: u64) -> Result<(), Fault> {
-        let mut statements = vec!["START TRANSACTION".to_owned()];
-        statements.extend(deletions(plan, existing)?);
-        statements.push(insertion(plan));
-        statements.push(note(plan, rows, true));
-        statements.push("COMMIT".to_owned());
-        for statement in statements {
-            if let Err(fault) = self.run(statement).await {
+    async fn in_one_transaction(
+        &mut self,
+        plan: &Plan,
+        existing: &[ExistingColumn],
+        replaces: bool,
+        rows: u64,
+    ) -> Result<(), Fault> {
+        let done = self.change(plan, existing, replaces, rows).await;
+        match &done {
+            Ok(counted) if *counted == rows => return self.run("COMMIT").await.map(|_| ()),
+            Ok(counted) => {
+                let counted = *counted;
                 self.roll_back().await;
-                return Err(fault);
+                return Err(self.incomplete(plan, counted, rows).await);
             }
+            Err(_) => self.roll_back().await,
         }
-        Ok(())
+        done.map(|_| ())
+    }
+
+    /// Begins the transaction; returns how many rows came from the stage.
+    async fn change(
+        &mut self,
+        plan: &Plan,
+        existing: &[ExistingColumn],
+        replaces: bool,
+        rows: u64,
+    ) -> Result<u64, Fault> {
+        self.run("START TRANSACTION").await?;
+        for statement in deletions(plan, existing)? {
+            self.run(statement).await?;
+        }
+        let affected = self.run(insertion(plan, replaces)).await?;
+        // Of a merge, a row that is there counts twice, or not at all: what the server says beside counts each once.
+        let info = self.connection().info().into_owned();
+        self.run(note(plan, rows, true)).await?;
+        Ok(records(&info).unwrap_or(affected))
     }
 }
 
+/// The number in `Records: 3  Duplicates: 2  Warnings: 0`.
+fn records(info: &str) -> Option<u64> {
+    info.strip_prefix("Records: ")?.split(' ').next()?.parse().ok()
+}
+
 /// The row of the ledger.
-fn note(plan: &Plan, rows: u64, is_visible: bool) -> String {
+pub(super) fn note(plan: &Plan, rows: u64, is_visible: bool) -> String {
     format!(
         "INSERT INTO {} (table_name, run, mode, `rows`, loaded_at, is_visible) VALUES ({}, {}, '{}', {rows}, UTC_TIMESTAMP(3), {})",
         ledger::TABLE,
@@ -320,11 +199,13 @@ fn note(plan: &Plan, rows: u64, is_visible: bool) -> String {
     )
 }
 
-fn insertion(plan: &Plan) -> String {
+/// `REPLACE` comes to the same as updating every other column, where it may be used, and is faster.
+fn insertion(plan: &Plan, replaces: bool) -> String {
     let (table, stage) = (quoted(plan.table()), quoted(&plan.stage));
     let names = quoted_list(plan.columns.iter().map(|column| column.name.as_str()));
-    let mut sql = format!("INSERT INTO {table} ({names}) SELECT {names} FROM {stage}");
-    if plan.merges() {
+    let verb = if replaces { "REPLACE" } else { "INSERT" };
+    let mut sql = format!("{verb} INTO {table} ({names}) SELECT {names} FROM {stage}");
+    if plan.merges() && !replaces {
         let is_value = |(place, _): &(usize, _)| !plan.key.contains(place);
         let mut assignments: Vec<String> = plan
             .columns

@@ -12,11 +12,13 @@ use super::fault::explain;
 use super::schema::{self, Flavour, literal, quoted};
 use crate::fault::{WithHint, refused};
 use crate::ledger;
-use crate::server::{Change, ExistingColumn, Fault, Feeder, Plan, Progress, Session, stage_prefix};
+use crate::server::{Change, Direct, ExistingColumn, Fault, Feeder, Plan, Progress, Session, stage_prefix};
 use crate::types::ValueType;
 
 /// How long a load waits for another one of the same table.
 const WAIT_FOR_LOADS: Duration = Duration::from_secs(120);
+/// What the server adds to what it is sent, and more.
+const PACKET_HEAD: u64 = 1_024;
 /// Slices that are in a stage.
 pub(super) const PARTS: &str = "tarn_parts";
 
@@ -27,14 +29,33 @@ pub(crate) struct MysqlSession {
     pub(super) flavour: Flavour,
     /// Whether the server takes rows by its bulk loader, as far as one knows.
     pub(super) takes_bulk: bool,
+    /// The most bytes that the server takes at once.
+    pub(super) largest_packet: usize,
+    /// How long the server may take no rows.
+    pub(super) stall_timeout: Duration,
+    /// Whether it took none for so long: nothing more is asked of it.
+    pub(super) is_stalled: bool,
 }
 
 impl MysqlSession {
-    pub(super) async fn start(connection: Conn, name: String) -> Result<Self, Fault> {
-        let mut session = Self { connection, name, flavour: Flavour::Mysql, takes_bulk: true };
-        let version: Vec<(String,)> = session.rows("SELECT VERSION()").await?;
-        if version.iter().any(|(version,)| version.contains("MariaDB")) {
-            session.flavour = Flavour::Mariadb;
+    pub(super) async fn start(connection: Conn, name: String, stall_timeout: Duration) -> Result<Self, Fault> {
+        let mut session = Self {
+            connection,
+            name,
+            flavour: Flavour::Mysql,
+            takes_bulk: true,
+            largest_packet: usize::MAX,
+            stall_timeout,
+            is_stalled: false,
+        };
+        let told: Vec<(String, u64)> = session.rows("SELECT VERSION(), @@max_allowed_packet").await?;
+        if let Some((version, packet)) = told.into_iter().next() {
+            if version.contains("MariaDB") {
+                session.flavour = Flavour::Mariadb;
+            }
+            // 1,024 is the least that can be set.
+            let packet = packet.saturating_sub(PACKET_HEAD).max(PACKET_HEAD / 2);
+            session.largest_packet = usize::try_from(packet).unwrap_or(usize::MAX);
         }
         session.run(SETTINGS).await?;
         session.run("SET NAMES utf8mb4").await?;
@@ -61,7 +82,31 @@ impl MysqlSession {
 
     /// Ends the transaction without a trace; an error of its own would only hide the first one.
     pub(super) async fn roll_back(&mut self) {
-        let _ = self.run("ROLLBACK").await;
+        if !self.is_stalled {
+            let _ = self.run("ROLLBACK").await;
+        }
+    }
+
+    /// The name of a lock. The locks of a server have one name space for all its databases.
+    async fn lock_name(&mut self, what: &str) -> Result<String, Fault> {
+        let database: Vec<(Option<String>,)> = self.rows("SELECT DATABASE()").await?;
+        let database = database.into_iter().next().and_then(|(name,)| name).unwrap_or_default();
+        Ok(format!("tarn_{:032x}", xxhash_rust::xxh3::xxh3_128(format!("{database}.{what}").as_bytes())))
+    }
+
+    /// Takes a lock, which the connection keeps until its end; waits for others that have it.
+    async fn take(&mut self, what: &str, in_the_way: &str) -> Result<(), Fault> {
+        let started = Instant::now();
+        let name = self.lock_name(what).await?;
+        loop {
+            let got: Vec<(Option<u8>,)> = self.rows(format!("SELECT GET_LOCK('{name}', 5)")).await?;
+            if got.first().is_some_and(|(got,)| *got == Some(1)) {
+                return Ok(());
+            }
+            if started.elapsed() > WAIT_FOR_LOADS {
+                return Err(Fault::passing(format!("{in_the_way} has not ended")));
+            }
+        }
     }
 
     async fn is_there(&mut self, table: &str) -> Result<bool, Fault> {
@@ -99,20 +144,7 @@ impl Session for MysqlSession {
     }
 
     async fn lock(&mut self, table: &str) -> Result<(), Fault> {
-        let started = Instant::now();
-        // The locks of a server have one name space for all its databases.
-        let database: Vec<(Option<String>,)> = self.rows("SELECT DATABASE()").await?;
-        let database = database.into_iter().next().and_then(|(name,)| name).unwrap_or_default();
-        let hash = xxhash_rust::xxh3::xxh3_128(format!("{database}.{table}").as_bytes());
-        loop {
-            let got: Vec<(Option<u8>,)> = self.rows(format!("SELECT GET_LOCK('tarn_{hash:032x}', 5)")).await?;
-            if got.first().is_some_and(|(got,)| *got == Some(1)) {
-                return Ok(());
-            }
-            if started.elapsed() > WAIT_FOR_LOADS {
-                return Err(Fault::passing(format!("another load of table `{table}` has not ended")));
-            }
-        }
+        self.take(table, &format!("another load of table `{table}`")).await
     }
 
     async fn prepare(&mut self) -> Result<(), Fault> {
@@ -174,6 +206,11 @@ impl Session for MysqlSession {
         Ok(Some(columns.into_iter().map(column).collect()))
     }
 
+    async fn is_bound(&mut self, table: &str) -> Result<bool, Fault> {
+        let indexes = self.indexes(table).await?;
+        self.has_dependants(table, &indexes).await
+    }
+
     async fn last_load(&mut self, table: &str) -> Result<Option<String>, Fault> {
         let in_comment = self.load_in_comment(table).await?.unwrap_or(0);
         let sql = format!(
@@ -213,6 +250,15 @@ impl Session for MysqlSession {
         Ok(Some(parts.into_iter().collect()))
     }
 
+    async fn hold_slice(&mut self, stage: &str, slice: &str) -> Result<(), Fault> {
+        self.take(&format!("{stage}.{slice}"), "another process that loads the same rows").await
+    }
+
+    async fn let_go(&mut self, stage: &str, slice: &str) -> Result<(), Fault> {
+        let name = self.lock_name(&format!("{stage}.{slice}")).await?;
+        self.rows::<(Option<u8>,)>(format!("SELECT RELEASE_LOCK('{name}')")).await.map(|_| ())
+    }
+
     async fn load_slice(
         &mut self,
         plan: &Plan,
@@ -221,6 +267,17 @@ impl Session for MysqlSession {
         progress: Progress<'_>,
     ) -> Result<u64, Fault> {
         self.bulk_load(plan, slice, feed, progress).await
+    }
+
+    async fn load_directly(
+        &mut self,
+        plan: &Plan,
+        existing: Option<&[ExistingColumn]>,
+        changes: &[Change],
+        feed: Feeder<'_>,
+        progress: Progress<'_>,
+    ) -> Result<Direct, Fault> {
+        self.merge_directly(plan, existing, changes, feed, progress).await
     }
 
     async fn publish(

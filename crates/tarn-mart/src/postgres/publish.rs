@@ -40,7 +40,7 @@ impl PostgresSession {
         };
         let mut statements = Vec::new();
         if plan.replaces() {
-            if !self.is_bound(plan.table()).await? {
+            if !self.has_dependants(plan.table()).await? {
                 return self.swap(plan, rows, true).await;
             }
             let changes = changes(plan.table(), existing, &plan.columns, plan.load.options.drift)?;
@@ -60,6 +60,11 @@ impl PostgresSession {
     async fn swap(&self, plan: &Plan, rows: u64, is_there: bool) -> Result<(), Fault> {
         let (table, stage) = (quoted(plan.table()), quoted(&plan.stage));
         let number = self.number(&plan.stage).await?;
+        // A stage without a log is empty after its server was killed, and nothing else tells.
+        let counted = self.text(format!("SELECT count(*) FROM {stage}")).await?;
+        if counted != rows.to_string() {
+            return Err(self.incomplete(plan, &counted, rows).await);
+        }
         if self.text(format!("SELECT relpersistence FROM pg_class WHERE oid = {number}")).await? == "u" {
             self.run(format!("ALTER TABLE {stage} SET LOGGED")).await?;
         }
@@ -93,6 +98,19 @@ impl PostgresSession {
         self.all_or_none(&statements).await
     }
 
+    /// The stage does not hold what was put into it. It is emptied, so that its rows come again.
+    async fn incomplete(&self, plan: &Plan, counted: &str, rows: u64) -> Fault {
+        let (stage, name) = (quoted(&plan.stage), literal(&plan.stage));
+        let emptied = self.run(format!("BEGIN; DELETE FROM {PARTS} WHERE stage = {name}; TRUNCATE {stage}; COMMIT"));
+        match emptied.await {
+            Err(fault) => {
+                self.roll_back().await;
+                fault
+            }
+            Ok(()) => Fault::passing(format!("the stage of table `{}` holds {counted} of {rows} rows", plan.table())),
+        }
+    }
+
     async fn all_or_none(&self, statements: &[String]) -> Result<(), Fault> {
         let done = self.run(format!("BEGIN;\n{};\nCOMMIT", statements.join(";\n"))).await;
         if done.is_err() {
@@ -109,13 +127,9 @@ impl PostgresSession {
                 self.run(statement).await?;
             }
             let changed = self.change(insertion(plan)).await?;
-            // A stage without a log is empty after its server was killed, and nothing else tells.
             if changed != rows {
-                let message = format!("the stage of table `{}` holds {changed} of {rows} rows", plan.table());
                 self.roll_back().await;
-                self.run(format!("DELETE FROM {PARTS} WHERE stage = {}", literal(&plan.stage))).await?;
-                self.run(format!("TRUNCATE {}", quoted(&plan.stage))).await?;
-                return Err(Fault::passing(message));
+                return Err(self.incomplete(plan, &changed.to_string(), rows).await);
             }
             self.run(note(plan, rows)).await?;
             self.run("COMMIT").await
@@ -134,7 +148,7 @@ impl PostgresSession {
     }
 
     /// Whether something hangs on the table that would not follow its name: then its rows are changed in place.
-    async fn is_bound(&self, table: &str) -> Result<bool, Fault> {
+    pub(super) async fn has_dependants(&self, table: &str) -> Result<bool, Fault> {
         let number = self.number(table).await?;
         let found = self
             .text(format!(

@@ -1,6 +1,8 @@
 //! One connection to a PostgreSQL server.
 
 use std::collections::BTreeMap;
+use std::future::Future;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
@@ -14,7 +16,7 @@ use super::fault::explain;
 use super::schema::{self, literal, quoted, quoted_list};
 use crate::fault::{WithHint, refused};
 use crate::ledger;
-use crate::server::{Change, ExistingColumn, Fault, Feeder, Notation, Plan, Progress, Session, stage_prefix};
+use crate::server::{Change, ExistingColumn, Fault, Feeder, Form, Notation, Plan, Progress, Session, stage_prefix};
 
 /// How long a load waits for another one of the same table, and how often it asks.
 const WAIT_FOR_LOADS: Duration = Duration::from_secs(120);
@@ -26,6 +28,10 @@ pub(super) const PARTS: &str = "tarn_parts";
 pub(crate) struct PostgresSession {
     client: Client,
     pub(super) name: String,
+    /// How long the server may take no rows.
+    stall_timeout: Duration,
+    /// Whether it took none for so long: nothing more is asked of it.
+    is_stalled: AtomicBool,
 }
 
 /// Lets a connection work until its client is dropped. What goes wrong is told to the client, too.
@@ -42,8 +48,16 @@ where
 }
 
 impl PostgresSession {
-    pub(super) fn new(client: Client, name: String) -> Self {
-        Self { client, name }
+    pub(super) fn new(client: Client, name: String, stall_timeout: Duration) -> Self {
+        Self { client, name, stall_timeout, is_stalled: AtomicBool::new(false) }
+    }
+
+    /// Waits for the server to take rows, for as long as it may take none.
+    async fn unless_stalled<F: Future>(&self, taking: F) -> Result<F::Output, Fault> {
+        tokio::time::timeout(self.stall_timeout, taking).await.map_err(|_| {
+            self.is_stalled.store(true, Ordering::Release);
+            Fault::stalled(&self.name, self.stall_timeout.as_secs())
+        })
     }
 
     pub(super) fn client(&self) -> &Client {
@@ -84,7 +98,9 @@ impl PostgresSession {
 
     /// Ends the transaction without a trace; an error of its own would only hide the first one.
     pub(super) async fn roll_back(&self) {
-        let _ = self.run("ROLLBACK").await;
+        if !self.is_stalled.load(Ordering::Acquire) {
+            let _ = self.run("ROLLBACK").await;
+        }
     }
 
     /// The table's number in the catalogue; empty when it is not there.
@@ -102,10 +118,11 @@ impl PostgresSession {
         let sql = format!("COPY {} ({names}) FROM STDIN", quoted(&plan.stage));
         let sink = self.client.copy_in::<_, Bytes>(&sql).await.map_err(|error| self.explain(&error))?;
         pin_mut!(sink);
-        let mut feed = feed(Notation::PostgresText);
+        let form = Form { notation: Notation::PostgresText, limit: usize::MAX, rising: false };
+        let mut feed = feed(form);
         let mut sent = Ok(());
         while let Some(chunk) = feed.chunks.recv().await {
-            sent = sink.send(chunk.bytes).await;
+            sent = self.unless_stalled(sink.send(chunk.bytes)).await?;
             if sent.is_err() {
                 break;
             }
@@ -122,17 +139,45 @@ impl PostgresSession {
             (Err(error), Ok(())) => return Err(error.into()),
             (Ok(written), Ok(())) => written,
         };
-        let taken = sink.finish().await.map_err(|error| self.explain(&error))?;
+        let taken = self.unless_stalled(sink.finish()).await?.map_err(|error| self.explain(&error))?;
         if taken != written {
             return Err(refused(format!("mart `{}` took {taken} of {written} rows", self.name)).into());
         }
-        self.run(format!(
+        let note = format!(
             "INSERT INTO {PARTS} (stage, part, rows) VALUES ({}, {}, {written})",
             literal(&plan.stage),
             literal(slice)
-        ))
-        .await?;
-        Ok(written)
+        );
+        match self.run(note).await {
+            Err(Fault::Refused(error)) if error.message.contains("(23505)") => {
+                Err(Fault::passing("another process loaded the same rows at the same time"))
+            }
+            other => other.map(|()| written),
+        }
+    }
+
+    /// The number of a lock. The locks of PostgreSQL belong to one database.
+    async fn lock_number(&self, what: &str) -> Result<i64, Fault> {
+        let schema = self.text("SELECT current_schema()").await?;
+        if schema.is_empty() {
+            return Err(refused(format!("mart `{}` has no schema in which tables could be made", self.name))
+                .hint("name one that is there with `?schema=…` in the url")
+                .into());
+        }
+        Ok(xxhash_rust::xxh3::xxh3_64(format!("tarn.{schema}.{what}").as_bytes()).cast_signed())
+    }
+
+    /// Takes a lock, which the connection keeps until its end; waits for others that have it.
+    async fn take(&self, what: &str, in_the_way: &str) -> Result<(), Fault> {
+        let started = Instant::now();
+        let number = self.lock_number(what).await?;
+        while self.text(format!("SELECT pg_try_advisory_lock({number})")).await? != "t" {
+            if started.elapsed() > WAIT_FOR_LOADS {
+                return Err(Fault::passing(format!("{in_the_way} has not ended")));
+            }
+            tokio::time::sleep(PAUSE).await;
+        }
+        Ok(())
     }
 }
 
@@ -143,22 +188,7 @@ impl Session for PostgresSession {
     }
 
     async fn lock(&mut self, table: &str) -> Result<(), Fault> {
-        let started = Instant::now();
-        let schema = self.text("SELECT current_schema()").await?;
-        if schema.is_empty() {
-            return Err(refused(format!("mart `{}` has no schema in which tables could be made", self.name))
-                .hint("name one that is there with `?schema=…` in the url")
-                .into());
-        }
-        // The locks of PostgreSQL belong to one database.
-        let hash = xxhash_rust::xxh3::xxh3_64(format!("tarn.{schema}.{table}").as_bytes()).cast_signed();
-        while self.text(format!("SELECT pg_try_advisory_lock({hash})")).await? != "t" {
-            if started.elapsed() > WAIT_FOR_LOADS {
-                return Err(Fault::passing(format!("another load of table `{table}` has not ended")));
-            }
-            tokio::time::sleep(PAUSE).await;
-        }
-        Ok(())
+        self.take(table, &format!("another load of table `{table}`")).await
     }
 
     async fn prepare(&mut self) -> Result<(), Fault> {
@@ -218,6 +248,10 @@ impl Session for PostgresSession {
         Ok(Some(columns.into_iter().map(column).collect()))
     }
 
+    async fn is_bound(&mut self, table: &str) -> Result<bool, Fault> {
+        self.has_dependants(table).await
+    }
+
     async fn last_load(&mut self, table: &str) -> Result<Option<String>, Fault> {
         let sql =
             format!("SELECT run FROM {} WHERE table_name = {} ORDER BY id DESC LIMIT 1", ledger::TABLE, literal(table));
@@ -253,6 +287,15 @@ impl Session for PostgresSession {
             Some((values.next()?, values.next()?.parse().ok()?))
         };
         Ok(Some(rows.into_iter().filter_map(part).collect()))
+    }
+
+    async fn hold_slice(&mut self, stage: &str, slice: &str) -> Result<(), Fault> {
+        self.take(&format!("{stage}.{slice}"), "another process that loads the same rows").await
+    }
+
+    async fn let_go(&mut self, stage: &str, slice: &str) -> Result<(), Fault> {
+        let number = self.lock_number(&format!("{stage}.{slice}")).await?;
+        self.run(format!("SELECT pg_advisory_unlock({number})")).await
     }
 
     async fn load_slice(

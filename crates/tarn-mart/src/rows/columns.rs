@@ -3,9 +3,9 @@
 //! Which array may stand for which type is decided here, once per batch; what a row then costs is one match.
 
 use arrow::array::{
-    Array, ArrayRef, AsArray, BinaryArray, BooleanArray, Decimal128Array, FixedSizeBinaryArray, Float32Array,
-    Float64Array, Int8Array, Int16Array, Int32Array, Int64Array, LargeBinaryArray, LargeStringArray, StringArray,
-    UInt8Array, UInt16Array, UInt32Array,
+    Array, ArrayRef, AsArray, BinaryArray, BinaryViewArray, BooleanArray, Decimal128Array, FixedSizeBinaryArray,
+    Float32Array, Float64Array, Int8Array, Int16Array, Int32Array, Int64Array, LargeBinaryArray, LargeStringArray,
+    StringArray, StringViewArray, UInt8Array, UInt16Array, UInt32Array,
 };
 use arrow::datatypes::{
     DataType, Date32Type, Decimal128Type, Float32Type, Float64Type, Int8Type, Int16Type, Int32Type, Int64Type,
@@ -35,12 +35,14 @@ pub(crate) enum ColumnValues {
     Float64(Float64Array),
     Decimal(Decimal128Array, u8),
     Text(StringArray),
+    TextView(StringViewArray),
     LargeText(LargeStringArray),
     /// Text that its writer did not mark as such.
-    TextBytes(BinaryArray),
+    TextBytes(BinaryViewArray),
     Date(arrow::array::Date32Array),
     Timestamp(Int64Array, TimeUnit),
     Binary(BinaryArray),
+    BinaryView(BinaryViewArray),
     LargeBinary(LargeBinaryArray),
     FixedBinary(FixedSizeBinaryArray),
     Json(ArrayRef),
@@ -70,12 +72,14 @@ impl ColumnValues {
             }
             (Wanted::Text { .. }, Arrow::Utf8) => Self::Text(array.as_string::<i32>().clone()),
             (Wanted::Text { .. }, Arrow::LargeUtf8) => Self::LargeText(array.as_string::<i64>().clone()),
-            (Wanted::Text { .. }, Arrow::Binary) => Self::TextBytes(array.as_binary::<i32>().clone()),
+            (Wanted::Text { .. }, Arrow::Utf8View) => Self::TextView(array.as_string_view().clone()),
+            (Wanted::Text { .. }, Arrow::BinaryView) => Self::TextBytes(array.as_binary_view().clone()),
             (Wanted::Date, Arrow::Date32) => Self::Date(array.as_primitive::<Date32Type>().clone()),
             (Wanted::Timestamp | Wanted::ZonedTimestamp, Arrow::Timestamp(unit, _)) => {
                 Self::Timestamp(ticks(array, *unit), *unit)
             }
             (Wanted::Binary, Arrow::Binary) => Self::Binary(array.as_binary::<i32>().clone()),
+            (Wanted::Binary, Arrow::BinaryView) => Self::BinaryView(array.as_binary_view().clone()),
             (Wanted::Binary, Arrow::LargeBinary) => Self::LargeBinary(array.as_binary::<i64>().clone()),
             (Wanted::Binary, Arrow::FixedSizeBinary(_)) => Self::FixedBinary(array.as_fixed_size_binary().clone()),
             (Wanted::Json, nested) if nested.is_nested() && json::is_supported(nested) => Self::Json(array.clone()),
@@ -123,6 +127,7 @@ impl ColumnValues {
                 unless_null!(array, Value::Decimal { unscaled: array.value(row), scale: *scale })
             }
             Self::Text(array) => unless_null!(array, Value::Text(array.value(row))),
+            Self::TextView(array) => unless_null!(array, Value::Text(array.value(row))),
             Self::LargeText(array) => unless_null!(array, Value::Text(array.value(row))),
             Self::TextBytes(array) => unless_null!(
                 array,
@@ -134,6 +139,7 @@ impl ColumnValues {
                 Value::Timestamp { seconds, nanoseconds }
             }),
             Self::Binary(array) => unless_null!(array, Value::Binary(array.value(row))),
+            Self::BinaryView(array) => unless_null!(array, Value::Binary(array.value(row))),
             Self::LargeBinary(array) => unless_null!(array, Value::Binary(array.value(row))),
             Self::FixedBinary(array) => unless_null!(array, Value::Binary(array.value(row))),
             Self::Json(array) => unless_null!(array, {

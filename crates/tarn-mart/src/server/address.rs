@@ -13,6 +13,8 @@ use crate::fault::{WithHint, refused};
 
 /// How long a connection may take, from the first packet to the accepted password.
 const CONNECT: Duration = Duration::from_secs(10);
+/// How long a server may take no rows while there are some for it.
+const STALL: Duration = Duration::from_secs(300);
 const FORM: &str = "write `mysql://user@host:3306/database` or `postgresql://user@host:5432/database`";
 
 /// A text that is never shown.
@@ -50,6 +52,7 @@ pub(crate) struct Address {
     /// Authorities to trust in place of the system's, as a PEM file.
     pub(crate) authorities: Option<PathBuf>,
     pub(crate) connect_timeout: Duration,
+    pub(crate) stall_timeout: Duration,
 }
 
 impl Address {
@@ -73,6 +76,7 @@ impl Address {
             tls: if is_loopback(&host) { Tls::Off } else { Tls::Verified },
             authorities: None,
             connect_timeout: CONNECT,
+            stall_timeout: STALL,
             host,
         };
         for (name, value) in url.query_pairs() {
@@ -106,13 +110,14 @@ impl Address {
                 self.tls = Tls::Off;
             }
             "schema" => self.schema = Some(value.to_owned()),
-            "connect_timeout" => {
+            "connect_timeout" | "stall_timeout" => {
                 let seconds: u16 = value.parse().map_err(|_| wrong("the numbers of seconds"))?;
-                self.connect_timeout = Duration::from_secs(seconds.max(1).into());
+                let timeout = Duration::from_secs(seconds.max(1).into());
+                if name == "connect_timeout" { self.connect_timeout = timeout } else { self.stall_timeout = timeout }
             }
             _ => {
                 return Err(refused("the url of the mart has a setting that is not known")
-                    .hint("settings are `tls`, `ca`, `socket`, `schema` and `connect_timeout`"));
+                    .hint("settings are `tls`, `ca`, `socket`, `schema`, `connect_timeout` and `stall_timeout`"));
             }
         }
         Ok(())

@@ -29,6 +29,11 @@ impl Fault {
         Self::Passing(MartError { message: message.into(), hint: None, retryable: true })
     }
 
+    /// A server that takes no rows: it may be gone without a word.
+    pub(crate) fn stalled(name: &str, seconds: u64) -> Self {
+        Self::passing(format!("mart `{name}` took no rows for {seconds} s"))
+    }
+
     /// The error as the caller gets it.
     pub(crate) fn into_error(self) -> MartError {
         match self {

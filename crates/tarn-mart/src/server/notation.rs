@@ -70,6 +70,11 @@ impl RowWriter {
             }
             Value::Real(number) => self.real(number, value_type)?,
             Value::Decimal { unscaled, scale } => self.decimal(unscaled, scale),
+            Value::Text(text)
+                if value_type == ValueType::Json && self.notation == Notation::PostgresText && has_zero(text) =>
+            {
+                return Err("json with the character 0 in a text, which JSONB has not");
+            }
             Value::Text(text) => self.text(text)?,
             Value::Binary(bytes) => self.binary(bytes),
             Value::Date(days) => {
@@ -221,6 +226,15 @@ impl RowWriter {
     }
 }
 
+/// Whether JSON has `\u0000` in a text: after an odd number of backslashes it is one, after an even number it is written out.
+fn has_zero(json: &str) -> bool {
+    let is_escape = |(at, _): (usize, &str)| {
+        let before = json.as_bytes().get(..at).unwrap_or_default();
+        before.iter().rev().take_while(|byte| **byte == b'\\').count() % 2 == 0
+    };
+    json.match_indices("\\u0000").any(is_escape)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -242,6 +256,17 @@ mod tests {
         assert_eq!(written(Notation::MysqlText, Value::Text("\0"), TEXT).unwrap(), "\\0");
         assert!(written(Notation::PostgresText, Value::Text("\0"), TEXT).is_err());
         assert_eq!(written(Notation::MysqlText, Value::Text("\\N"), TEXT).unwrap(), "\\\\N");
+    }
+
+    #[test]
+    fn the_character_0_in_json_is_found() {
+        let json = |text| written(Notation::PostgresText, Value::Text(text), ValueType::Json);
+        for text in ["[\"\\u0000\"]", "[\"a\\\\\\u0000\"]"] {
+            assert!(json(text).unwrap_err().contains("character 0"), "{text}");
+        }
+        // A backslash, and then `u0000`.
+        assert!(json("[\"\\\\u0000\"]").is_ok());
+        assert!(written(Notation::MysqlText, Value::Text("[\"\\u0000\"]"), ValueType::Json).is_ok());
     }
 
     #[test]

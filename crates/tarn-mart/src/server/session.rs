@@ -7,15 +7,23 @@ use async_trait::async_trait;
 use tarn_pipeline::ports::{Credentials, Load, LoadMode};
 
 use super::fault::Fault;
-use super::feed::Feed;
-use super::notation::Notation;
+use super::feed::{Feed, Form};
 use super::table::{Change, ExistingColumn};
 use crate::types::TypedColumn;
 
 /// Gets how many rows went so far.
 pub(crate) type Progress<'a> = &'a (dyn Fn(u64) + Send + Sync);
-/// Starts to write the rows of the slice in a notation.
-pub(crate) type Feeder<'a> = &'a (dyn Fn(Notation) -> Feed + Send + Sync);
+/// Starts to write the rows.
+pub(crate) type Feeder<'a> = &'a (dyn Fn(Form) -> Feed + Send + Sync);
+
+/// How a try to load without a stage ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Direct {
+    /// The rows are visible and the load is noted.
+    Done,
+    /// Nothing was changed: the rows have to go through a stage.
+    Impossible,
+}
 
 /// A kind of database server.
 #[async_trait]
@@ -99,6 +107,9 @@ pub(crate) trait Session: Send {
     /// The columns of a table; `None` when it is not there.
     async fn existing(&mut self, table: &str) -> Result<Option<Vec<ExistingColumn>>, Fault>;
 
+    /// Whether something hangs on the table that would not follow its name: then it keeps its columns when it is replaced.
+    async fn is_bound(&mut self, table: &str) -> Result<bool, Fault>;
+
     /// The run that loaded a table last.
     async fn last_load(&mut self, table: &str) -> Result<Option<String>, Fault>;
 
@@ -111,6 +122,12 @@ pub(crate) trait Session: Send {
     /// The slices that are in a stage, with their rows; `None` when there is no such stage.
     async fn staged(&mut self, stage: &str) -> Result<Option<BTreeMap<String, u64>>, Fault>;
 
+    /// Keeps other processes from a slice until it is let go or the connection ends; waits for one that loads it.
+    async fn hold_slice(&mut self, stage: &str, slice: &str) -> Result<(), Fault>;
+
+    /// Lets go of a slice.
+    async fn let_go(&mut self, stage: &str, slice: &str) -> Result<(), Fault>;
+
     /// Puts one slice into the stage, in a transaction that notes it.
     async fn load_slice(
         &mut self,
@@ -119,6 +136,20 @@ pub(crate) trait Session: Send {
         feed: Feeder<'_>,
         progress: Progress<'_>,
     ) -> Result<u64, Fault>;
+
+    /// Puts all rows straight into the table and notes the load, in one transaction, where that comes to the same as a stage.
+    ///
+    /// `existing` and `changes` are those of [`Session::publish`].
+    async fn load_directly(
+        &mut self,
+        _plan: &Plan,
+        _existing: Option<&[ExistingColumn]>,
+        _changes: &[Change],
+        _feed: Feeder<'_>,
+        _progress: Progress<'_>,
+    ) -> Result<Direct, Fault> {
+        Ok(Direct::Impossible)
+    }
 
     /// Makes the rows of the stage visible and notes the load, at once.
     ///

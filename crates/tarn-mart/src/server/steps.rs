@@ -16,15 +16,17 @@ use tokio::task::spawn_blocking;
 
 use super::fault::Fault;
 use super::feed::Feed;
-use super::session::{Plan, Server, Session, stage_prefix};
+use super::session::{Direct, Plan, Server, Session, stage_prefix};
 use super::table::{Change, ExistingColumn, changes};
 use crate::fault::{WithHint, broken_off, refused};
 use crate::ledger::{self, Decision};
-use crate::rows::Slice;
+use crate::rows::{Slice, SliceSize};
 use crate::version::Version;
 
-/// Rows that are sent again when a connection is lost; also what one invocation of a function does at least.
-const SLICE_ROWS: u64 = 1_000_000;
+/// What is sent again when a connection is lost; also what one invocation of a function does at least.
+const SLICE: SliceSize = SliceSize { rows: 1_000_000, bytes: 256 * 1024 * 1024 };
+/// The most rows that go straight into a table: a connection that is lost takes all of them with it.
+const DIRECT_ROWS: u64 = 5_000_000;
 /// Tries of a load that was on its way.
 const TRIES: u32 = 8;
 /// Waits between them: the first, which doubles, and the longest. Together long enough for a server that starts again.
@@ -52,11 +54,17 @@ impl Source {
         let (shared, store) = (Arc::clone(&load), Arc::clone(&objects));
         let slices = spawn_blocking(move || {
             let version = Version::of(&shared)?;
-            version.rows(store.as_ref()).slices(SLICE_ROWS)
+            version.rows(store.as_ref()).slices(SLICE)
         });
         let slices = slices.await.unwrap_or_else(|error| Err(broken_off(error)))?;
         let slices = slices.into_iter().map(|slice| (slice.name(&load.files), slice)).collect();
         Ok(Self { load, objects, slices })
+    }
+
+    /// All slices as one.
+    fn all(&self) -> Slice {
+        let pieces = self.slices.iter().flat_map(|(_, slice)| slice.pieces.iter().cloned()).collect();
+        Slice { pieces, rows: self.rows() }
     }
 
     fn rows(&self) -> u64 {
@@ -127,6 +135,10 @@ impl<S: Server> ServerMart<S> {
             Some(existing) if decision == Decision::Load && !plan.replaces() => {
                 changes(&load.table, existing, &plan.columns, load.options.drift)?
             }
+            // Its rows are changed in place in the end: what will not fit then is told before they come.
+            Some(existing) if decision == Decision::Load && session.is_bound(&load.table).await? => {
+                changes(&load.table, existing, &plan.columns, load.options.drift)?
+            }
             _ => Vec::new(),
         };
         Ok(Held { session, plan, existing, changes, decision })
@@ -150,11 +162,29 @@ impl<S: Server> ServerMart<S> {
         // What an earlier process left is of no use: it may have come from other files.
         let kept = (attempt > 0).then_some(held.plan.stage.as_str());
         held.session.drop_stages(&load.table, kept).await?;
-        held.session.make_stage(&held.plan).await?;
         let staged = held.session.staged(&held.plan.stage).await?.unwrap_or_default();
+        if staged.is_empty() && self.load_directly(&mut held, source, progress).await? == Direct::Done {
+            return Ok(LoadOutcome { rows: source.rows(), repeated: false, milliseconds: 0 });
+        }
+        held.session.make_stage(&held.plan).await?;
         let slices: Vec<_> = source.slices.iter().collect();
         load_slices(&mut held.session, &held.plan, source, &slices, staged, &|| true, progress).await?;
         self.publish(held, source).await
+    }
+
+    /// Loads without a stage, where that is possible and little would have to be repeated.
+    async fn load_directly(
+        &self,
+        held: &mut Held<S::Session>,
+        source: &Source,
+        progress: &(dyn Fn(u64) + Send + Sync),
+    ) -> Result<Direct, Fault> {
+        if source.rows() > DIRECT_ROWS {
+            return Ok(Direct::Impossible);
+        }
+        let Held { session, plan, existing, changes, .. } = held;
+        let feed = |form| Feed::start(&source.load, &source.all(), &source.objects, form);
+        session.load_directly(plan, existing.as_deref(), changes, &feed, progress).await
     }
 
     async fn publish(&self, mut held: Held<S::Session>, source: &Source) -> Result<LoadOutcome, Fault> {
@@ -168,7 +198,12 @@ impl<S: Server> ServerMart<S> {
                 source.slices.len(),
                 plan.table()
             );
-            return Err(refused(message).hint("load every part before the load is ended").into());
+            let hint = if foreign > 0 {
+                "a file was changed while it was loaded: begin the load anew"
+            } else {
+                "load every part before the load is ended"
+            };
+            return Err(refused(message).hint(hint).into());
         }
         session.publish(plan, existing.as_deref(), changes, source.rows()).await?;
         // The load is done: what is left over is removed by the next one.
@@ -197,9 +232,18 @@ async fn load_slices<C: Session>(
         if !may_begin() {
             return Ok(PartOutcome { rows, done: false });
         }
-        let feed = |notation| Feed::start(&source.load, slice, &source.objects, notation);
-        let before = rows;
-        rows += session.load_slice(plan, name, &feed, &|rows| progress(before + rows)).await?;
+        // Another process may have been told to load the same, and be at it.
+        session.hold_slice(&plan.stage, name).await?;
+        let loaded = match session.staged(&plan.stage).await?.ok_or_else(superseded)?.get(name) {
+            Some(staged) => *staged,
+            None => {
+                let feed = |form| Feed::start(&source.load, slice, &source.objects, form);
+                let before = rows;
+                session.load_slice(plan, name, &feed, &|rows| progress(before + rows)).await?
+            }
+        };
+        session.let_go(&plan.stage, name).await?;
+        rows += loaded;
         progress(rows);
     }
     Ok(PartOutcome { rows, done: true })

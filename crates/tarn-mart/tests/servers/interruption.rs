@@ -8,15 +8,17 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
 use mysql_async::prelude::Queryable as _;
-use tarn_pipeline::ports::{Load, LoadMode};
+use tarn_pipeline::ports::{Column, GoneRows, Load, LoadMode, VersionFile};
 use tarn_testkit::{Cut, CuttingProxy, Database, Kind};
 use tokio::task::JoinHandle;
 
-use crate::world::{World, mart_at, merge};
+use crate::world::{World, by_day, file, mart_at, merge};
 
 on_each_server!(
     a_killed_loader_leaves_nothing,
     a_cut_connection_is_taken_up_again,
+    a_lost_answer_is_looked_up,
+    a_connection_that_hangs_is_given_up,
     a_killed_server_is_waited_for,
     a_reader_in_the_way_is_waited_for,
 );
@@ -49,176 +51,283 @@ impl Chance {
 }
 
 const ROWS: i64 = 40_000;
-const QUESTION: &str = "select concat(count(*), '|', sum(id), '|', min(name), '|', max(name)) from ";
+/// Rows of a partition that is not loaded.
+const OTHERS: i64 = 1_000;
+const COLUMNS: &str = "id:bigint;name:string";
+const KEYS: &str = "day:string";
 
-/// Asks again and again, over one connection, until told to stop; gives all the different answers.
+/// What a reader asks: how many rows there are, their keys, the new among them, and a sum over all bytes of all rows.
+fn question(world: &World) -> String {
+    let row = "concat_ws(',', id, name, day)";
+    let bytes = if world.is_mysql() {
+        format!("sum(crc32({row}))")
+    } else {
+        format!("sum(('x' || substr(md5({row}), 1, 8))::bit(32)::bigint)")
+    };
+    let new = "sum(case when name = 'new' then id else 0 end)";
+    format!("select concat(count(*), '|', sum(id), '|', {new}, '|', {bytes}) from {}", world.quoted())
+}
+
+/// Asks again and again until told to stop; gives all the different answers.
 struct Reader {
     is_over: Arc<AtomicBool>,
     task: JoinHandle<Result<BTreeSet<String>>>,
 }
 
 impl Reader {
+    /// Over one connection, which must not fail.
     fn start(world: &World) -> Self {
+        Self::of(world, &world.database.url(), false)
+    }
+
+    /// From a server that may be away.
+    fn of(world: &World, url: &str, may_fail: bool) -> Self {
         let is_over = Arc::new(AtomicBool::new(false));
-        let (over, url, question) =
-            (Arc::clone(&is_over), world.database.url(), format!("{QUESTION}{}", world.quoted()));
+        let (over, url, question) = (Arc::clone(&is_over), url.to_owned(), question(world));
         let is_mysql = world.is_mysql();
         let task = world.runtime.spawn(async move {
             let mut seen = BTreeSet::new();
-            if is_mysql {
-                let mut connection = mysql_async::Conn::from_url(&url).await?;
-                while !over.load(Ordering::Acquire) {
-                    let answer: Option<String> = connection.query_first(&question).await?;
-                    seen.insert(answer.context("no answer")?);
+            while !over.load(Ordering::Acquire) {
+                let read = async {
+                    if is_mysql {
+                        read_mysql(&url, &question, &over, &mut seen).await
+                    } else {
+                        read_postgres(&url, &question, &over, &mut seen).await
+                    }
+                };
+                match read.await {
+                    Err(error) if !may_fail => return Err(error),
+                    _ => tokio::time::sleep(Duration::from_millis(5)).await,
                 }
-            } else {
-                let (client, connection) = tokio_postgres::connect(&url, tokio_postgres::NoTls).await?;
-                let driver = tokio::spawn(connection);
-                while !over.load(Ordering::Acquire) {
-                    seen.insert(client.query_one(&question, &[]).await?.get(0));
-                }
-                driver.abort();
             }
             Ok(seen)
         });
         Self { is_over, task }
     }
 
-    fn end(self, world: &World) -> Result<BTreeSet<String>> {
+    /// Ends it; it must have seen nothing but the old rows and the new ones.
+    fn end(self, world: &World, mode: &Mode) -> Result<()> {
         self.is_over.store(true, Ordering::Release);
-        world.runtime.block_on(self.task)?
+        let seen = world.runtime.block_on(self.task)??;
+        assert!(!seen.is_empty(), "{}: nothing was read", mode.name);
+        assert!(seen.iter().all(|state| *state == mode.old || *state == mode.new), "{}: {seen:?}", mode.name);
+        Ok(())
     }
 }
 
-/// What a load of `new.parquet` over `old.parquet` is in each mode: its name for the program, and the rows after it.
-fn modes() -> Vec<(&'static str, LoadMode, String)> {
-    let state = |rows: i64, sum: i64, names: &str| format!("{rows}|{sum}|{names}");
-    let (old, new) = (0..ROWS, ROWS / 2..2 * ROWS);
-    let (old_sum, new_sum): (i64, i64) = (old.clone().sum(), new.clone().sum());
-    vec![
-        ("replace", LoadMode::Replace, state(new.end - new.start, new_sum, "new|new")),
-        ("merge:id", merge(&["id"]), state(2 * ROWS, (0..2 * ROWS).sum(), "new|old")),
-        ("append", LoadMode::Append, state(ROWS + new.end - new.start, old_sum + new_sum, "new|old")),
-    ]
+async fn read_mysql(url: &str, question: &str, over: &AtomicBool, seen: &mut BTreeSet<String>) -> Result<()> {
+    let mut connection = mysql_async::Conn::from_url(url).await?;
+    while !over.load(Ordering::Acquire) {
+        let answer: Option<String> = connection.query_first(question).await?;
+        seen.insert(answer.context("no answer")?);
+    }
+    Ok(())
 }
 
-fn old_load(world: &World) -> Load {
-    let mut load = world.load_of("r1", LoadMode::Replace, &[crate::world::file("old.parquet", &[])]);
-    load.force = true;
-    load.options.key = vec!["id".to_owned()];
-    load
+async fn read_postgres(url: &str, question: &str, over: &AtomicBool, seen: &mut BTreeSet<String>) -> Result<()> {
+    let (client, connection) = tokio_postgres::connect(url, tokio_postgres::NoTls).await?;
+    let driver = tokio::spawn(connection);
+    while !over.load(Ordering::Acquire) {
+        seen.insert(client.query_one(question, &[]).await?.get(0));
+    }
+    driver.abort();
+    Ok(())
+}
+
+/// A load of new rows over old ones.
+struct Mode {
+    name: &'static str,
+    /// As the program is told it.
+    argument: &'static str,
+    file: &'static str,
+    original: Load,
+    load: Load,
+    /// What readers see before and after it.
+    old: String,
+    new: String,
+}
+
+impl Mode {
+    fn program(&self, world: &World) -> std::process::Command {
+        let (url, file) = (world.database.url(), format!("d1={}", self.file));
+        let mut command = world.program(&url, "r2", self.argument, COLUMNS, KEYS, &[&file]);
+        command.stdout(Stdio::null()).stderr(Stdio::null());
+        command
+    }
+
+    /// The load itself, once, undisturbed; learns what readers see.
+    fn learn(&mut self, world: &World) -> Result<()> {
+        for (load, state) in [(&self.original, &mut self.old), (&self.load, &mut self.new)] {
+            world.load(load)?;
+            let seen = world.sql(&question(world));
+            // What can be known without the database.
+            assert!(seen.starts_with(state.as_str()), "{}: {seen} is not {state}", self.name);
+            *state = seen;
+        }
+        Ok(())
+    }
+}
+
+/// All modes, over the same old rows: those of `d1` are loaded, those of `d2` are not.
+fn modes(world: &World) -> Vec<Mode> {
+    world.numbers("old.parquet", 0..ROWS, "old");
+    world.numbers("others.parquet", (0..OTHERS).map(|id| 10 * ROWS + id), "other");
+    // Out of order, so that a half of the rows is no half of the keys.
+    let count = 2 * ROWS - ROWS / 2;
+    world.numbers("new.parquet", (0..count).map(|index| ROWS / 2 + index * 7_919 % count), "new");
+    let others: Vec<i64> = (0..OTHERS).map(|id| 10 * ROWS + id).collect();
+    let (old, new): (Vec<i64>, Vec<i64>) = ((0..ROWS).collect(), (ROWS / 2..2 * ROWS).collect());
+    let state = |parts: &[&[i64]], new: i64| {
+        let rows: usize = parts.iter().map(|part| part.len()).sum();
+        format!("{rows}|{}|{new}|", parts.iter().copied().flatten().sum::<i64>())
+    };
+    let sum: i64 = new.iter().sum();
+    let kept: Vec<i64> = (0..ROWS / 2).collect();
+    let load = |run: &str, mode: LoadMode, files: &[VersionFile]| {
+        let mut load = world.load_of(run, mode, files);
+        load.partition_keys = vec![Column::new("day", "string")];
+        load.partitions = vec![vec![Some("d1".to_owned())]];
+        load
+    };
+    let days = [file("old.parquet", &[Some("d1")]), file("others.parquet", &[Some("d2")])];
+    let mode = |name, argument, mode: LoadMode, gone, after: String| {
+        let mut original = load("r1", LoadMode::Replace, &days);
+        original.force = true;
+        original.options.key = if name == "append" { vec![] } else { vec!["id".to_owned()] };
+        let mut load = load("r2", mode, &[file("new.parquet", &[Some("d1")])]);
+        load.options.gone = gone;
+        Mode { name, argument, file: "new.parquet", original, load, old: state(&[&old, &others], 0), new: after }
+    };
+    let keep = GoneRows::default();
+    world.numbers("rising.parquet", ROWS / 2..2 * ROWS, "new");
+    let mut modes = vec![
+        mode("replace", "replace", LoadMode::Replace, keep, state(&[&new], sum)),
+        mode("merge", "merge:id", merge(&["id"]), keep, state(&[&kept, &new, &others], sum)),
+        mode("append", "append", LoadMode::Append, keep, state(&[&old, &new, &others], sum)),
+        mode("partition", "partition", by_day(), keep, state(&[&new, &others], sum)),
+        mode("merge, gone", "merge_delete:id", merge(&["id"]), GoneRows::Delete, state(&[&new, &others], sum)),
+        mode("merge in order", "merge:id", merge(&["id"]), keep, state(&[&kept, &new, &others], sum)),
+    ];
+    for mode in modes.iter_mut().filter(|mode| mode.name == "merge in order") {
+        mode.file = "rising.parquet";
+        mode.load.files = vec![file(mode.file, &[Some("d1")])];
+    }
+    modes
 }
 
 /// What a reader sees.
 fn seen(world: &World) -> String {
-    world.sql(&format!("{QUESTION}%T"))
-}
-
-fn prepare(world: &World) -> String {
-    world.numbers("old.parquet", 0..ROWS, "old");
-    // Out of order, so that a half of the rows is no half of the keys.
-    let count = 2 * ROWS - ROWS / 2;
-    world.numbers("new.parquet", (0..count).map(|index| ROWS / 2 + index * 7_919 % count), "new");
-    let sum: i64 = (0..ROWS).sum();
-    format!("{ROWS}|{sum}|old|old")
+    world.sql(&question(world))
 }
 
 fn a_killed_loader_leaves_nothing(world: &World) -> Result<()> {
-    let old = prepare(world);
     let mut chance = Chance::new();
-    for (mode, load_mode, new) in modes() {
-        let mut original = old_load(world);
-        if mode == "append" {
-            original.options.key.clear();
-        }
-        let load = world.load_of("r2", load_mode, &[crate::world::file("new.parquet", &[])]);
-        let columns = "id:bigint;name:string";
-        let program = || world.program(&world.database.url(), "r2", mode, columns, "", &["new.parquet"]);
-        world.load(&original)?;
+    for mut mode in modes(world) {
+        mode.learn(world)?;
+        world.load(&mode.original)?;
         let started = Instant::now();
-        assert!(program().stdout(Stdio::null()).status()?.success());
+        assert!(mode.program(world).status()?.success());
         let whole = started.elapsed();
-        assert_eq!(seen(world), new, "{mode}");
+        assert_eq!(seen(world), mode.new, "{}", mode.name);
         for _ in 0..kills() {
-            world.load(&original)?;
-            assert_eq!(seen(world), old, "{mode}");
+            world.load(&mode.original)?;
+            assert_eq!(seen(world), mode.old, "{}", mode.name);
             let reader = Reader::start(world);
-            let mut child = program().stdout(Stdio::null()).stderr(Stdio::null()).spawn()?;
+            let mut child = mode.program(world).spawn()?;
             std::thread::sleep(Duration::from_micros(chance.below(u64::try_from(whole.as_micros())?)));
             child.kill()?;
             child.wait()?;
             // The server still undoes what the process left; readers go on meanwhile.
-            world.load(&load)?;
-            assert_eq!(seen(world), new, "{mode}");
+            world.load(&mode.load)?;
+            assert_eq!(seen(world), mode.new, "{}", mode.name);
             assert_eq!((world.leftovers().as_str(), world.loaded().as_deref()), ("0", Some("r2")));
-            let seen = reader.end(world)?;
-            assert!(seen.iter().all(|state| *state == old || *state == new), "{mode}: {seen:?}");
+            reader.end(world, &mode)?;
         }
     }
     Ok(())
 }
 
 fn a_cut_connection_is_taken_up_again(world: &World) -> Result<()> {
-    let old = prepare(world);
+    cut(world, CuttingProxy::sent, Cut::After)
+}
+
+/// The answer to the commit among them: the rows are there, and nobody was told.
+fn a_lost_answer_is_looked_up(world: &World) -> Result<()> {
+    cut(world, CuttingProxy::answered, Cut::AfterAnswers)
+}
+
+fn cut(world: &World, count: fn(&CuttingProxy) -> u64, after: fn(u64) -> Cut) -> Result<()> {
     let proxy = CuttingProxy::to(world.database.port())?;
     let mart = mart_at(&world.database.url_at(proxy.port()))?;
     let mut chance = Chance::new();
-    for (mode, load_mode, new) in modes() {
-        let mut original = old_load(world);
-        if mode == "append" {
-            original.options.key.clear();
-        }
-        let load = world.load_of("r2", load_mode, &[crate::world::file("new.parquet", &[])]);
-        world.load(&original)?;
-        let before = proxy.sent();
-        world.runtime.block_on(mart.load(&load, world.objects(), &|_| {}))?;
-        let bytes = proxy.sent() - before;
+    for mut mode in modes(world) {
+        mode.learn(world)?;
+        world.load(&mode.original)?;
+        let before = count(&proxy);
+        world.runtime.block_on(mart.load(&mode.load, world.objects(), &|_| {}))?;
+        let bytes = count(&proxy) - before;
         for _ in 0..kills() {
-            world.load(&original)?;
+            world.load(&mode.original)?;
             let cuts = proxy.cuts();
             let reader = Reader::start(world);
             // The farewell is of no interest, and not always sent.
-            proxy.set(Cut::After(chance.below(bytes - bytes / 20)));
-            let outcome = world.runtime.block_on(mart.load(&load, world.objects(), &|_| {}))?;
+            proxy.set(after(chance.below(bytes - bytes / 20)));
+            let outcome = world.runtime.block_on(mart.load(&mode.load, world.objects(), &|_| {}))?;
             assert_eq!(proxy.cuts(), cuts + 1, "it was not cut");
             assert_eq!((outcome.rows, outcome.repeated), (u64::try_from(ROWS + ROWS / 2)?, false));
-            assert_eq!(seen(world), new, "{mode}");
-            let seen = reader.end(world)?;
-            assert!(seen.iter().all(|state| *state == old || *state == new), "{mode}: {seen:?}");
+            assert_eq!(seen(world), mode.new, "{}", mode.name);
+            reader.end(world, &mode)?;
         }
         proxy.set(Cut::Never);
     }
     Ok(())
 }
 
+/// Neither an end nor an answer comes, as from behind a firewall that forgot the connection.
+fn a_connection_that_hangs_is_given_up(world: &World) -> Result<()> {
+    let proxy = CuttingProxy::to(world.database.port())?;
+    let mart = mart_at(&format!("{}?stall_timeout=2", world.database.url_at(proxy.port())))?;
+    let load = world.load_of("r1", merge(&["id"]), &[world.numbers("a.parquet", 0..400_000, "a")]);
+    proxy.set(Cut::Stall(1_000_000));
+    let started = Instant::now();
+    world.runtime.block_on(mart.load(&load, world.objects(), &|_| {}))?;
+    let seconds = started.elapsed().as_secs();
+    assert!(proxy.cuts() == 1 && (2..60).contains(&seconds), "{} cuts, {seconds} s", proxy.cuts());
+    assert_eq!(world.state(), "400000|1|79999800000|a|a");
+    Ok(())
+}
+
 fn a_killed_server_is_waited_for(world: &World) -> Result<()> {
-    let kind = world.kind();
-    let mut server = Database::start(kind)?;
+    let mut server = Database::start(world.kind())?;
     let mut chance = Chance::new();
     let url = server.url();
-    for (mode, load_mode, new) in modes().into_iter().take(if kills() > 10 { 3 } else { 2 }) {
-        let (old, mart, objects) = (prepare(world), mart_at(&url)?, world.objects());
-        let load = world.load_of("r2", load_mode, &[crate::world::file("new.parquet", &[])]);
-        let original = old_load(world);
-        let started = Instant::now();
-        world.runtime.block_on(mart.load(&original, Arc::clone(&objects), &|_| {}))?;
-        let whole = started.elapsed();
-        let question = format!("{QUESTION}{}", world.quoted());
-        let loading = world.runtime.spawn(async move {
-            let outcome = mart.load(&load, objects, &|_| {}).await;
-            (outcome, mart)
-        });
-        std::thread::sleep(Duration::from_micros(chance.below(u64::try_from(whole.as_micros())?)));
-        server.kill()?;
-        server.restart()?;
-        let seen = server.sql(&question)?;
-        assert!(seen == old || seen == new, "{mode}: {seen}");
-        let (outcome, _) = world.runtime.block_on(loading)?;
-        assert_eq!(outcome?.rows, u64::try_from(ROWS + ROWS / 2)?);
-        assert_eq!(server.sql(&question)?, new, "{mode}");
+    let question = question(world);
+    let mart = Arc::new(mart_at(&url)?);
+    for mut mode in modes(world) {
+        mode.learn(world)?;
+        for _ in 0..kills().div_ceil(3) {
+            world.runtime.block_on(mart.load(&mode.original, world.objects(), &|_| {}))?;
+            assert_eq!(server.sql(&question)?, mode.old, "{}", mode.name);
+            let reader = Reader::of(world, &url, true);
+            let (mart, load, objects) = (Arc::clone(&mart), mode.load.clone(), world.objects());
+            let loading = world.runtime.spawn(async move { mart.load(&load, objects, &|_| {}).await });
+            std::thread::sleep(Duration::from_millis(chance.below(SERVER_KILLED_WITHIN)));
+            server.kill()?;
+            server.restart()?;
+            let state = server.sql(&question)?;
+            assert!(state == mode.old || state == mode.new, "{}: {state}", mode.name);
+            let outcome = world.runtime.block_on(loading)??;
+            // When it was done before the server ended, nothing had to be taken up.
+            assert_eq!(outcome.rows, u64::try_from(ROWS + ROWS / 2)?, "{}", mode.name);
+            assert_eq!(server.sql(&question)?, mode.new, "{}", mode.name);
+            reader.end(world, &mode)?;
+        }
     }
     Ok(())
 }
+
+/// A load of these rows takes about so many milliseconds.
+const SERVER_KILLED_WITHIN: u64 = 800;
 
 /// A change of a table waits for its readers, and new readers behind it: so it gives up after seconds, and comes again.
 fn a_reader_in_the_way_is_waited_for(world: &World) -> Result<()> {

@@ -8,6 +8,8 @@ use crate::world::{World, merge, refused};
 on_each_server!(
     parts_are_gathered_and_seen_at_once,
     every_step_can_be_repeated,
+    a_part_that_runs_twice_at_once_is_loaded_once,
+    a_file_that_is_there_twice_is_loaded_twice,
     a_part_goes_on_where_it_stopped,
     a_missing_part_is_noticed,
     a_newer_load_takes_over,
@@ -69,6 +71,33 @@ fn every_step_can_be_repeated(world: &World) -> Result<()> {
         anyhow::Ok(())
     })?;
     assert_eq!(world.state(), "5000|2|12497500|a|b");
+    Ok(())
+}
+
+/// A machine that calls the loader again cannot know that the first call is still at it.
+fn a_part_that_runs_twice_at_once_is_loaded_once(world: &World) -> Result<()> {
+    let load = world.load_columns("r1", merge(&["id"]), &[("id", "bigint")], &[large(world, "l.parquet", 1_400_000)]);
+    let objects = world.objects();
+    world.runtime.block_on(async {
+        assert_eq!(world.mart().begin(&load, objects.clone()).await?, Some(2));
+        let marts = [world.mart(), world.mart(), world.mart()];
+        let part = |place: usize| marts[place].part(&load, (0, 1), objects.clone(), &|| false);
+        let (first, second, third) = tokio::join!(part(0), part(1), part(2));
+        for outcome in [first?, second?, third?] {
+            assert_eq!((outcome.rows, outcome.done), (1_400_000, true));
+        }
+        assert_eq!(world.mart().commit(&load, objects.clone()).await?.rows, 1_400_000);
+        anyhow::Ok(())
+    })?;
+    assert_eq!(count(world), "1400000\t979999300000");
+    Ok(())
+}
+
+fn a_file_that_is_there_twice_is_loaded_twice(world: &World) -> Result<()> {
+    let file = large(world, "l.parquet", 1_200_000);
+    let load = world.load_columns("r1", LoadMode::Append, &[("id", "bigint")], &[file.clone(), file]);
+    assert_eq!(world.load(&load)?.rows, 2_400_000);
+    assert_eq!(count(world), "2400000\t1439998800000");
     Ok(())
 }
 

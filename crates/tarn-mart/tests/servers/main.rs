@@ -22,11 +22,14 @@ macro_rules! on_each_server {
     };
 }
 
+mod changing;
 mod drift;
 #[path = "../../examples/load/folder.rs"]
 mod folder;
+mod full_disk;
 mod interruption;
 mod large;
+mod memory;
 mod modes;
 mod reach;
 mod refusals;

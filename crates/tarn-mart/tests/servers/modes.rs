@@ -1,7 +1,7 @@
 //! What each mode makes of the rows that are there.
 
 use anyhow::Result;
-use tarn_pipeline::ports::{GoneRows, LoadMode};
+use tarn_pipeline::ports::{Drift, GoneRows, LoadMode};
 
 use crate::world::{World, by_day, merge};
 
@@ -10,6 +10,9 @@ on_each_server!(
     replace_keeps_what_people_added,
     replace_changes_rows_in_place_where_something_hangs_on_the_table,
     merge_replaces_rows_of_the_same_key,
+    merge_in_order_and_out_of_order_is_the_same,
+    merge_keeps_columns_that_the_version_lacks,
+    merge_needs_transactions,
     merge_tells_keys_apart_by_their_bytes,
     merge_deletes_what_is_gone,
     append_adds_rows_once,
@@ -84,6 +87,59 @@ fn merge_replaces_rows_of_the_same_key(world: &World) -> Result<()> {
     // A second merge of the same rows by another run changes nothing either.
     world.load(&world.load_of("r3", mode(), &[world.numbers("b.parquet", 1_000..3_000, "b")]))?;
     assert_eq!(world.state(), "3000|2|4498500|a|b");
+    Ok(())
+}
+
+fn merge_in_order_and_out_of_order_is_the_same(world: &World) -> Result<()> {
+    for (run, start) in [("r1", 0), ("r2", 5_000), ("r3", 9_000)] {
+        let rising = world.numbers("rising.parquet", start..start + 8_000, run);
+        let mixed = world.numbers("mixed.parquet", (0..8_000).map(|index| start + index * 7_919 % 8_000), run);
+        let mut states = Vec::new();
+        for (table, file) in [("rising", rising), ("mixed", mixed)] {
+            let mut load = world.load_of(run, merge(&["id"]), &[file]);
+            load.table = format!("{}_{table}", world.table);
+            load.options.indexes = vec![vec!["name".to_owned()]];
+            assert_eq!(world.load(&load)?.rows, 8_000);
+            assert!(world.load(&load)?.repeated);
+            let sums = "count(*), sum(id), min(id), max(id)";
+            let sql = format!("select name, {sums} from {} group by name order by name", load.table);
+            states.push(world.sql(&sql));
+        }
+        assert_eq!(states[0], states[1]);
+        assert_eq!(states[0].lines().count(), run[1..].parse::<usize>()?);
+    }
+    // Equal keys in order are equal keys.
+    let mut twice = world.load_of("r4", merge(&["id"]), &[world.numbers("twice.parquet", [7, 8, 8, 9], "x")]);
+    twice.table = format!("{}_rising", world.table);
+    crate::world::refused(world.load(&twice), "more than once");
+    Ok(())
+}
+
+fn merge_keeps_columns_that_the_version_lacks(world: &World) -> Result<()> {
+    let load = |run: &str| {
+        let mut load = world.load_of(run, merge(&["id"]), &[world.numbers("a.parquet", 0..10, run)]);
+        load.options.drift = Drift::Ignore;
+        load
+    };
+    world.load(&load("r1"))?;
+    world.sql("alter table %T add column note varchar(10)");
+    world.sql("update %T set note = 'mine'");
+    world.load(&load("r2"))?;
+    assert_eq!(world.sql("select count(*), min(name), min(note) from %T where note = 'mine'"), "10\tr2\tmine");
+    Ok(())
+}
+
+/// Readers would see half of it, and nothing could be undone.
+fn merge_needs_transactions(world: &World) -> Result<()> {
+    if !world.is_mysql() {
+        return Ok(());
+    }
+    world.sql("create table %T (id bigint primary key, name longtext) engine = MyISAM");
+    let load = world.load_of("r1", merge(&["id"]), &[world.numbers("a.parquet", 0..10, "a")]);
+    crate::world::refused(world.load(&load), "an engine without transactions");
+    assert_eq!(world.sql("select count(*) from %T"), "0");
+    world.load(&world.load_of("r2", LoadMode::Replace, &[world.numbers("a.parquet", 0..10, "a")]))?;
+    assert_eq!(world.state(), "10|1|45|a|a");
     Ok(())
 }
 

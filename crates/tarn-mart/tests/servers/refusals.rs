@@ -4,11 +4,15 @@ use std::sync::Arc;
 
 use anyhow::Result;
 use arrow::array::{
-    Array as _, ArrayRef, Date32Array, Decimal128Array, Float64Array, Int64Array, RecordBatch, StringArray,
+    Array as _, ArrayRef, Date32Array, Decimal128Array, Float64Array, Int64Array, ListArray, RecordBatch, StringArray,
     TimestampMicrosecondArray,
 };
+use arrow::buffer::OffsetBuffer;
+use arrow::datatypes::{DataType, Field};
 use tarn_pipeline::ports::{Load, LoadMode};
+use tarn_testkit::Database;
 
+use crate::changing::Changing;
 use crate::world::{World, merge, refused, write_parquet};
 
 on_each_server!(
@@ -21,6 +25,10 @@ on_each_server!(
     too_many_columns,
     a_row_that_is_too_wide,
     another_unique_index,
+    a_unique_index_on_the_beginnings_of_the_key,
+    a_file_of_other_values,
+    a_file_that_changes_under_the_load,
+    a_statement_that_is_too_long_for_the_server,
     a_file_that_is_damaged_or_changed,
 );
 
@@ -107,11 +115,11 @@ fn values_that_the_database_has_not(world: &World) -> Result<()> {
         let wide = Decimal128Array::from(vec![1]).with_precision_and_scale(38, 31)?;
         cases.push(("decimal(38,31)", Arc::new(wide), "more than 30 digits after the point"));
     } else {
-        cases.push((
-            "string",
-            Arc::new(StringArray::from(vec!["a", "b\0c"])),
-            "the character 0, which PostgreSQL has not, at row 2",
-        ));
+        let texts = || StringArray::from(vec!["a", "b\0c"]);
+        cases.push(("string", Arc::new(texts()), "the character 0, which PostgreSQL has not, at row 2"));
+        let item = Arc::new(Field::new("item", DataType::Utf8, true));
+        let lists = ListArray::new(item, OffsetBuffer::from_lengths([1, 1]), Arc::new(texts()), None);
+        cases.push(("array<string>", Arc::new(lists), "the character 0 in a text, which JSONB has not, at row 2"));
     }
     for (hive, array, part) in cases {
         let file = world.write("x.parquet", vec![("x", array)]);
@@ -167,6 +175,91 @@ fn another_unique_index(world: &World) -> Result<()> {
     let load = world.load_of("r2", merge(&["id"]), &[world.numbers("new.parquet", [9], "old1")]);
     refused(world.load(&load), if world.is_mysql() { "another unique index, `other`" } else { "duplicate key" });
     assert_eq!(world.state(), before);
+    Ok(())
+}
+
+/// `UNIQUE (name(3))` takes `abcd` and `abce` for one: a merge by it would lose rows.
+fn a_unique_index_on_the_beginnings_of_the_key(world: &World) -> Result<()> {
+    if !world.is_mysql() {
+        // PostgreSQL has none.
+        return Ok(());
+    }
+    let names = Arc::new(StringArray::from(vec!["abcd", "abce"]));
+    let file = world.write("a.parquet", vec![("name", names as ArrayRef)]);
+    let load = |run: &str| world.load_columns(run, merge(&["name"]), &[("name", "varchar(20)")], &[file.clone()]);
+    world.load(&load("r1"))?;
+    world.sql("alter table %T drop primary key");
+    world.sql("delete from %T where name = 'abce'");
+    world.sql("alter table %T add unique index beginnings (name(3))");
+    refused(world.load(&load("r2")), "another unique index, `beginnings`");
+    assert_eq!(world.sql("select name from %T"), "abcd");
+    world.sql("alter table %T drop index beginnings");
+    world.load(&load("r3"))?;
+    assert_eq!(world.sql("select name from %T order by name"), "abcd\nabce");
+    Ok(())
+}
+
+/// As many rows as before, in a file of the same name.
+fn a_file_of_other_values(world: &World) -> Result<()> {
+    unchanged(world, &[])?;
+    let load = world.load_of("r2", merge(&["id"]), &[world.numbers("a.parquet", 0..100, "a")]);
+    let (mart, objects) = (world.mart(), world.objects());
+    world.runtime.block_on(async {
+        mart.begin(&load, objects.clone()).await?;
+        assert!(mart.part(&load, (0, 1), objects.clone(), &|| false).await?.done);
+        world.numbers("a.parquet", 0..100, "b");
+        let error = mart.commit(&load, objects.clone()).await.unwrap_err();
+        assert!(error.message.contains("1 of 1 slices"), "{}", error.message);
+        assert!(error.hint.unwrap().contains("begin the load anew"));
+        anyhow::Ok(())
+    })?;
+    assert_eq!(world.state(), "3|1|3|old|old");
+    world.runtime.block_on(async {
+        mart.begin(&load, objects.clone()).await?;
+        assert!(mart.part(&load, (0, 1), objects.clone(), &|| false).await?.done);
+        mart.commit(&load, objects).await
+    })?;
+    assert_eq!(world.state(), "100|1|4950|b|b");
+    Ok(())
+}
+
+/// It is another one when it is read than it was when it was cut.
+fn a_file_that_changes_under_the_load(world: &World) -> Result<()> {
+    unchanged(world, &[])?;
+    world.numbers("a.parquet", 0..100, "a");
+    world.numbers("b.parquet", 0..100, "b");
+    let load = world.load_of("r2", merge(&["id"]), &[crate::world::file("a.parquet", &[])]);
+    let objects = Arc::new(Changing::new(world.objects(), "a.parquet", "b.parquet"));
+    let loaded = world.runtime.block_on(world.mart().load(&load, objects, &|_| {}));
+    refused(loaded, "file `a.parquet` was changed while it was loaded");
+    assert_eq!(world.state(), "3|1|3|old|old");
+    Ok(())
+}
+
+fn a_statement_that_is_too_long_for_the_server(world: &World) -> Result<()> {
+    if !world.is_mysql() {
+        return Ok(());
+    }
+    let text = |length: usize| "🍣".repeat(length / 4);
+    let texts = |lengths: &[usize]| StringArray::from_iter_values(lengths.iter().map(|length| text(*length)));
+    for local_infile in ["1", "0"] {
+        let arguments = ["--max-allowed-packet=64K", &format!("--local-infile={local_infile}")];
+        let other = World::on(Arc::new(Database::start_with(world.kind(), &arguments)?))?;
+        let fits = other.write("fits.parquet", vec![("name", Arc::new(texts(&[40_000; 50])) as ArrayRef)]);
+        let load = other.load_columns("r1", LoadMode::Replace, &[("name", "string")], &[fits]);
+        other.load(&load)?;
+        assert_eq!(other.sql("select count(*), sum(length(name)) from %T"), "50\t2000000");
+        let long = other.write("long.parquet", vec![("name", Arc::new(texts(&[8, 100_000])) as ArrayRef)]);
+        let load = other.load_columns("r2", LoadMode::Replace, &[("name", "string")], &[long]);
+        if local_infile == "1" {
+            other.load(&load)?;
+            assert_eq!(other.sql("select count(*), sum(length(name)) from %T"), "2\t100008");
+        } else {
+            let error = refused(other.load(&load), "at row 2 of file `long.parquet`");
+            assert!(error.hint.unwrap().contains("max_allowed_packet") && !error.retryable);
+            assert_eq!(other.sql("select count(*) from %T"), "50");
+        }
+    }
     Ok(())
 }
 

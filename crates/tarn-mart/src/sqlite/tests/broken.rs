@@ -2,13 +2,15 @@
 
 use std::fs;
 use std::path::Path;
+use std::sync::Arc;
 
-use arrow::array::record_batch;
+use arrow::array::{ArrayRef, Int64Array, RecordBatch, StringArray, record_batch};
 use arrow::datatypes as arrow_schema;
 use rusqlite::{Connection, OpenFlags};
-use tarn_pipeline::ports::LoadMode;
+use tarn_pipeline::ports::{Load, LoadMode, Mart as _};
 
-use super::lake::{Lake, file, load_of, merge};
+use super::lake::{Lake, file, load_of, merge, runtime};
+use crate::sqlite::SqliteMart;
 use crate::sqlite::fault::SqliteFault;
 
 const COLUMNS: &[(&str, &str)] = &[("id", "bigint"), ("name", "string")];
@@ -136,6 +138,33 @@ fn a_full_disk_changes_nothing() {
     assert!(error.message.starts_with("no space is left for mart"), "{}", error.message);
     assert!(error.retryable);
     assert_eq!(checksum(&lake), before);
+}
+
+#[test]
+fn a_load_onto_a_full_disk_changes_nothing() {
+    let Some(disk) = tarn_testkit::SmallDisk::mount(4).unwrap() else {
+        println!("SKIPPED: no disk can be mounted here");
+        return;
+    };
+    let lake = prepared();
+    let text = "0123456789".repeat(100);
+    let ids: ArrayRef = Arc::new(Int64Array::from_iter_values(10..20_010));
+    let names: ArrayRef = Arc::new(StringArray::from(vec![text.as_str(); 20_000]));
+    let large = lake.write("large.parquet", &RecordBatch::try_from_iter([("id", ids), ("name", names)]).unwrap());
+    let mart = SqliteMart::new(disk.path().join("mart.db"));
+    let load = |load: &Load| runtime().block_on(mart.load(load, lake.objects(), &|_| {}));
+    let small = lake.write("small.parquet", &record_batch!(("id", Int64, [1]), ("name", Utf8, ["a"])).unwrap());
+    load(&load_of("r1", merge(&["id"]), COLUMNS, std::slice::from_ref(&small))).unwrap();
+    for mode in [LoadMode::Replace, LoadMode::Append, merge(&["id"])] {
+        let error = load(&load_of("r2", mode, COLUMNS, std::slice::from_ref(&large))).unwrap_err();
+        assert!(error.message.starts_with("no space is left for mart") && error.retryable, "{}", error.message);
+        let url = format!("sqlite:{}", disk.path().join("mart.db").display());
+        let found = crate::query(&url, Path::new("/"), "select id, name, (select max(run) from tarn_loads) from kpi");
+        let row: Vec<_> = found.unwrap().rows.concat().into_iter().flatten().collect();
+        assert_eq!(row, ["1", "a", "r1"]);
+    }
+    // What was left over is no hindrance.
+    load(&load_of("r3", LoadMode::Replace, COLUMNS, &[small])).unwrap();
 }
 
 #[test]
