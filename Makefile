@@ -67,6 +67,7 @@ bench: program ## Measure beside named peers; raw results in benches/results (BE
 	python3 benches/handlers.py
 	cargo build --release --locked -p tarn-mart --example load
 	python3 benches/marts.py --rows $(BENCH_ROWS)
+	python3 benches/marts.py --rows 100000 --runs 1 --peers
 	cargo build --release --locked --workspace --bins
 	python3 benches/orchestration.py
 
