@@ -68,6 +68,11 @@ impl Settings {
             default
         })
     }
+
+    /// Notes what is wrong with a setting, in words that hold nothing secret.
+    pub fn mistake(&mut self, mistake: impl Into<String>) {
+        self.mistakes.push(mistake.into());
+    }
 }
 
 #[cfg(test)]

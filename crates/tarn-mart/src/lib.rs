@@ -67,6 +67,8 @@ pub struct ServerOf {
     pub port: u16,
     /// Who connects.
     pub user: String,
+    /// Whether the URL holds a password.
+    pub has_password: bool,
 }
 
 /// The server that a URL names.
@@ -76,7 +78,8 @@ pub struct ServerOf {
 pub fn server_of(url: &str) -> Result<ServerOf, MartError> {
     match url::parse(url, Path::new(""))? {
         Location::Mysql(address) | Location::Postgres(address) => {
-            Ok(ServerOf { host: address.host, port: address.port, user: address.user })
+            let has_password = address.password.is_some();
+            Ok(ServerOf { host: address.host, port: address.port, user: address.user, has_password })
         }
         Location::Sqlite(_) => Err(refused("a SQLite mart is a file on no server")),
     }

@@ -46,10 +46,16 @@ impl FunctionSettings {
         let raw = settings.optional("TARN_RAW_BUCKET").unwrap_or_else(|| lake.clone());
         let margin: u32 =
             settings.parsed_or("TARN_MARGIN_SECONDS", "the time that must be left for another million rows", 180);
+        let url = settings.required("TARN_MART_URL", "where the mart is, without a password");
+        if tarn_mart::server_of(&url).is_ok_and(|server| server.has_password) {
+            settings.mistake(
+                "`TARN_MART_URL` holds a password, which everybody could read who may look at the function: keep it in a secret and name that in `TARN_MART_SECRET`",
+            );
+        }
         Self {
             buckets: BucketNames { lake, raw },
             mart: settings.required("TARN_MART", "the mart's name in `tarn.yaml`"),
-            url: settings.required("TARN_MART_URL", "where the mart is, without a password"),
+            url,
             secret: settings.optional("TARN_MART_SECRET"),
             parts: settings.parsed_or("TARN_MART_PARTS", "the most parts of a load", 8),
             margin: Duration::from_secs(margin.into()),
@@ -259,5 +265,18 @@ mod tests {
         let settings = Settings::read_from(given, FunctionSettings::read).unwrap();
         assert_eq!((settings.parts, settings.margin.as_secs(), settings.secret), (8, 180, None));
         assert_eq!(Settings::read_from([], FunctionSettings::read).unwrap_err().mistakes.len(), 3);
+    }
+
+    #[test]
+    fn a_password_in_the_environment_is_refused() {
+        let given = [
+            ("TARN_BUCKET", "lake"),
+            ("TARN_MART", "reporting"),
+            ("TARN_MART_URL", "mysql://tarn:hunter2@db/reporting"),
+        ];
+        let given = given.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        let error = Settings::read_from(given, FunctionSettings::read).unwrap_err();
+        assert!(error.mistakes.len() == 1 && error.mistakes[0].contains("holds a password"), "{error}");
+        assert!(!format!("{error:?}{error}").contains("hunter2"));
     }
 }
