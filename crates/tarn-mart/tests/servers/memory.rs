@@ -39,7 +39,7 @@ fn memory_does_not_grow_with_the_rows(world: &World) -> Result<()> {
         let batch = RecordBatch::try_from_iter([("id", ids), ("name", names)])?;
         let name = format!("{rows}.parquet");
         crate::world::write_parquet(&world.folder.path().join(&name), &batch, 1_000_000);
-        peaks.push(peak(world, &format!("r{rows}"), "id:bigint;name:string", usize::try_from(rows)?, &name)?);
+        peaks.push(peak(world, &format!("r{rows:09}"), "id:bigint;name:string", usize::try_from(rows)?, &name)?);
     }
     println!("{peaks:?} MB");
     assert!(peaks.iter().all(|peak| *peak < MOST_MB), "{peaks:?}");
