@@ -1,7 +1,7 @@
 //! A merge without a stage: `LOAD DATA … REPLACE` straight into the table, in the transaction that notes the load.
 //!
 //! It saves writing every row twice. `REPLACE` takes the last of equal keys without a word, so the rows must come in the order of their
-//! keys; and it writes whole rows, so the version must have all columns of the table. Why, and when not: docs/decisions/0012.
+//! keys; and it writes whole rows, so the version must have all columns of the table. Why, and when not: docs/decisions/0013.
 
 use tarn_pipeline::ports::GoneRows;
 
