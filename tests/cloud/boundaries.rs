@@ -123,7 +123,7 @@ impl Case {
     fn killed(&self, n: usize) -> (Vec<String>, usize, usize) {
         let words = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect();
         if self.rolls_back {
-            let (from, to) = if n % 2 == 0 { (3, 2) } else { (2, 3) };
+            let (from, to) = if n.is_multiple_of(2) { (3, 2) } else { (2, 3) };
             return (words(&["rollback", "rows", "--to", &id(to)]), from, to);
         }
         let (variable, run) = (format!("n={n}"), id(n));

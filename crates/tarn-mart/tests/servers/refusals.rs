@@ -186,7 +186,8 @@ fn a_unique_index_on_the_beginnings_of_the_key(world: &World) -> Result<()> {
     }
     let names = Arc::new(StringArray::from(vec!["abcd", "abce"]));
     let file = world.write("a.parquet", vec![("name", names as ArrayRef)]);
-    let load = |run: &str| world.load_columns(run, merge(&["name"]), &[("name", "varchar(20)")], &[file.clone()]);
+    let load =
+        |run: &str| world.load_columns(run, merge(&["name"]), &[("name", "varchar(20)")], std::slice::from_ref(&file));
     world.load(&load("r1"))?;
     world.sql("alter table %T drop primary key");
     world.sql("delete from %T where name = 'abce'");

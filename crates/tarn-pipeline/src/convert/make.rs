@@ -341,7 +341,8 @@ impl ModelStep {
         let metadata = folder.join("metadata/");
         let is_data = |object: &Object| {
             let is_hidden = object.key.file_name().starts_with(['_', '.']);
-            !is_hidden && !(self.is_iceberg() && object.key.is_in(&metadata))
+            let is_metadata = self.is_iceberg() && object.key.is_in(&metadata);
+            !is_hidden && !is_metadata
         };
         let files: Vec<Object> = objects.list(&folder).await?.into_iter().filter(is_data).collect();
         (self.record.files, self.record.bytes) = (files.len() as u64, files.iter().map(|file| file.size).sum::<u64>());
