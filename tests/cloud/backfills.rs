@@ -72,7 +72,8 @@ fn slices_that_failed_are_taken_up_again_and_the_rows_are_the_laptops() -> Resul
     let failed = backfill(&[])?.ended(1);
     assert!(failed.stderr.contains("--resume") && failed.stderr.contains("not_null"), "{}", failed.stderr);
     let made = late_days(&world)?;
-    assert!(["3 4", "3 4 6"].contains(&made.as_str()), "{made}: {}", failed.stderr);
+    // The one beside it may end first, and the next begin before the failure is known.
+    assert!(["3 4", "3 4 6", "3 4 6 7"].contains(&made.as_str()), "{made}: {}", failed.stderr);
     let sum = |database: &Database| -> Result<String> {
         Ok(database.sql("select sum(amount) from totals")?.trim().to_owned())
     };
