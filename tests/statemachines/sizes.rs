@@ -104,7 +104,8 @@ fn a_run_of_a_thousand_models_stays_far_below_the_limits() -> Result<()> {
     // A run with failed models ends as a failure; what it would say is looked at here.
     definition["States"]["Failed"] = json!({"Type": "Succeed", "OutputPath": "$.finished.answer"});
     let input = json!({"run": run, "select": [], "user": "ada"});
-    let context = json!({"Execution": {"Id": format!("arn:aws:states:us-east-1:111122223333:execution:tarn-large-workflow:{run}")}});
+    let id = format!("arn:aws:states:us-east-1:111122223333:execution:tarn-large-workflow:{run}");
+    let context = json!({"Execution": {"Id": id, "Name": run}});
     let mut walk = Walk::new(&mut call);
     let said = walk.go(&definition, input, &context)?;
     let (events, largest) = (walk.events, walk.largest);
@@ -139,7 +140,8 @@ fn a_batch_of_a_backfill_fits_into_a_history() -> Result<()> {
         json!({"given": given, "since": "2026-10-31T17:00:00Z", "slices": batch, "at_a_time": 20}),
         json!({"run": "20261031t170000000_ffff", "models": batch}),
     ] {
-        let context = json!({"State": {"EnteredTime": "2026-10-31T17:00:00Z"}, "Execution": {"Id": "arn"}});
+        let context =
+            json!({"State": {"EnteredTime": "2026-10-31T17:00:00Z"}, "Execution": {"Id": "arn", "Name": "name"}});
         let mut walk = Walk::new(&mut call);
         walk.go(&machine.definition, input, &context)?;
         assert!(walk.events < MOST_EVENTS / 4, "{} events", walk.events);

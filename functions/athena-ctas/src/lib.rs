@@ -93,9 +93,38 @@ struct Fault {
     cause: String,
 }
 
+/// What stands in a cause that is JSON: an execution that failed, as Step Functions describes it, or a function's error.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Nested {
+    #[serde(rename = "Error")]
+    error: Option<String>,
+    #[serde(rename = "Cause")]
+    cause: Option<String>,
+    #[serde(rename = "errorType")]
+    kind: Option<String>,
+    #[serde(rename = "errorMessage")]
+    message: Option<String>,
+}
+
+impl Fault {
+    /// The fault that led to this one: of a machine that failed because another one did, because a function did, the function's.
+    fn innermost(&self) -> Self {
+        let nested: Nested = serde_json::from_str(&self.cause).unwrap_or_default();
+        match nested {
+            Nested { kind, message: Some(cause), .. } => {
+                Self { error: kind.unwrap_or_else(|| self.error.clone()), cause }
+            }
+            Nested { error: Some(error), cause, .. } => Self { error, cause: cause.unwrap_or_default() }.innermost(),
+            _ => self.clone(),
+        }
+    }
+}
+
 impl fmt::Display for Fault {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "{}: {}", self.error, self.cause)
+        let Self { error, cause } = self.innermost();
+        write!(formatter, "{error}: {cause}")
     }
 }
 
@@ -320,6 +349,23 @@ mod tests {
         ] {
             serde_json::from_str::<Event>(sample).unwrap();
         }
+    }
+
+    #[test]
+    fn a_fault_is_told_by_what_led_to_it() {
+        let told = |error: &str, cause: &str| Fault { error: error.to_owned(), cause: cause.to_owned() }.to_string();
+        assert_eq!(told("LakeFormation.X", "no such tag"), "LakeFormation.X: no such tag");
+        assert_eq!(
+            told("Tarn.Permanent", r#"{"errorMessage": "the password is wrong"}"#),
+            "Tarn.Permanent: the password is wrong"
+        );
+        let function = r#"{"errorType": "Sandbox.Timedout", "errorMessage": "Task timed out after 900.00 seconds"}"#;
+        let execution = serde_json::json!({"ExecutionArn": "arn", "Status": "FAILED", "Error": "Sandbox.Timedout", "Cause": function});
+        assert_eq!(
+            told("States.TaskFailed", &execution.to_string()),
+            "Sandbox.Timedout: Task timed out after 900.00 seconds"
+        );
+        assert_eq!(told("States.Timeout", r#"{"Status": "TIMED_OUT"}"#), r#"States.Timeout: {"Status": "TIMED_OUT"}"#);
     }
 
     #[test]
