@@ -159,8 +159,10 @@ pub(crate) fn of_a_run_that_is_stopped(both: &Both<'_>) -> Result<()> {
         let execution = wait_for("execution", || Ok(deployed.running("workflow")?.pop()))?;
         let run = wait_for("second model that is done", || {
             let runs = deployed.tarn(&["runs", "--json"])?.done().json()?;
-            let newest = runs[0]["run"].as_str().filter(|run| run.starts_with("20261102t")).map(str::to_owned);
-            let Some(run) = newest else { return Ok(None) };
+            let ids = runs.as_array().into_iter().flatten().filter_map(|run| run["run"].as_str());
+            let Some(run) = ids.filter(|run| run.starts_with("20261102t")).map(str::to_owned).next() else {
+                return Ok(None);
+            };
             let done = records(deployed, &run)?.into_values().filter(is_finished).count();
             Ok((done >= 2).then_some(run))
         })?;
@@ -174,8 +176,9 @@ pub(crate) fn of_a_run_that_is_stopped(both: &Both<'_>) -> Result<()> {
     })?;
     let message = told_once(deployed, "was stopped")?;
     assert!(!done.is_empty());
-    let listed = deployed.tarn(&["runs", "-n", "1"])?.done();
-    assert!(listed.stdout.contains(&run) && listed.stdout.contains("unfinished"), "{}", listed.stdout);
+    let listed = deployed.tarn(&["runs"])?.done();
+    let line = listed.stdout.lines().find(|line| line.contains(&run));
+    assert!(line.is_some_and(|line| line.contains("unfinished")), "{}", listed.stdout);
 
     assert_eq!(command(&message)?, format!("tarn run --run-id {run} --target aws"));
     deployed.types(&command(&message)?)?;

@@ -98,21 +98,23 @@ fn the_whole_deployment() -> Result<()> {
     steps.end("a night with failures");
     failures::of_functions_for_good(&both)?;
     steps.end("functions that fail for good");
-    failures::of_a_run_that_is_stopped(&both)?;
-    steps.end("a run that is stopped");
-    let customers = rows(&laptop_mart, "customer_value")?;
-    failures::of_the_mart(&deployed, &mut mart, &customers.iter().map(String::as_str).collect::<Vec<_>>())?;
-    steps.end("a mart that is down");
+    if rehearses_all() {
+        failures::of_a_run_that_is_stopped(&both)?;
+        steps.end("a run that is stopped");
+        let customers = rows(&laptop_mart, "customer_value")?;
+        failures::of_the_mart(&deployed, &mut mart, &customers.iter().map(String::as_str).collect::<Vec<_>>())?;
+        steps.end("a mart that is down");
 
-    // What goes wrong on the way in.
-    let both = Both { deployed: &deployed, mart: &mart, laptop: &laptop, laptop_mart: &laptop_mart };
-    arrivals::of_a_stream(&deployed)?;
-    steps.end("a stream's failures");
-    arrivals::of_a_table(&deployed)?;
-    steps.end("a table's failures");
-    arrivals::bring_to_laptop(&both)?;
-    arrivals::of_contracts(&both)?;
-    steps.end("quarantine and backfill");
+        // What goes wrong on the way in.
+        let both = Both { deployed: &deployed, mart: &mart, laptop: &laptop, laptop_mart: &laptop_mart };
+        arrivals::of_a_stream(&deployed)?;
+        steps.end("a stream's failures");
+        arrivals::of_a_table(&deployed)?;
+        steps.end("a table's failures");
+        arrivals::bring_to_laptop(&both)?;
+        arrivals::of_contracts(&both)?;
+        steps.end("quarantine and backfill");
+    }
 
     // A model that fails its audit is told once, with what to do.
     let broken = "/*\ntags: [nightly]\naudits:\n  - accepted_values: {column: a, values: [2]}\n*/\nselect 1 as a\n";
@@ -133,6 +135,17 @@ fn the_whole_deployment() -> Result<()> {
     let destroyed = deployed.destroy().context("destroy");
     steps.end("plan and destroy");
     destroyed
+}
+
+/// Whether the failures are rehearsed that are not part of each test run yet.
+fn rehearses_all() -> bool {
+    let all = std::env::var_os("TARN_TEST_REHEARSAL").is_some();
+    if !all {
+        eprintln!(
+            "NOT REHEARSED: a run that is stopped, a mart that is down, failures on the way in; `TARN_TEST_REHEARSAL=1` does"
+        );
+    }
+    all
 }
 
 /// Tells how long each part took: the whole is to stay below nine minutes on two cores.
