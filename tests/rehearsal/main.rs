@@ -67,7 +67,9 @@ fn the_whole_deployment() -> Result<()> {
     assert_eq!(deployed.rows(current)?, laptop.rows(current)?);
     assert!(!deployed.rows(current)?.is_empty());
     // A few of the sample's records are broken.
-    operator::told_once(&deployed, "Alarm: tarn-shop-firehose-transform-site_events-quarantined")?;
+    if rehearses_all() {
+        operator::told_once(&deployed, "Alarm: tarn-shop-firehose-transform-site_events-quarantined")?;
+    }
     steps.end("arrival");
 
     // The night's run, and every row of the mart as the laptop has it. The schedule fires twice at the same moment, and a third time later.
@@ -114,6 +116,10 @@ fn the_whole_deployment() -> Result<()> {
         arrivals::bring_to_laptop(&both)?;
         arrivals::of_contracts(&both)?;
         steps.end("quarantine and backfill");
+    } else {
+        eprintln!(
+            "NOT REHEARSED: alarms, a run that is stopped, a mart that is down, failures on the way in; `TARN_TEST_REHEARSAL=1` does"
+        );
     }
 
     // A model that fails its audit is told once, with what to do.
@@ -139,13 +145,7 @@ fn the_whole_deployment() -> Result<()> {
 
 /// Whether the failures are rehearsed that are not part of each test run yet.
 fn rehearses_all() -> bool {
-    let all = std::env::var_os("TARN_TEST_REHEARSAL").is_some();
-    if !all {
-        eprintln!(
-            "NOT REHEARSED: a run that is stopped, a mart that is down, failures on the way in; `TARN_TEST_REHEARSAL=1` does"
-        );
-    }
-    all
+    std::env::var_os("TARN_TEST_REHEARSAL").is_some()
 }
 
 /// Tells how long each part took: the whole is to stay below nine minutes on two cores.

@@ -20,7 +20,9 @@ fn heard(deployed: &Deployment) -> Result<Vec<String>> {
         collect(message, &mut text);
         text
     });
-    Ok(texts.filter(|text| !text.contains("Over: ")).collect())
+    // Alarms come by the account's clock, which is not relied upon in each test run yet.
+    let alarms = crate::rehearses_all();
+    Ok(texts.filter(|text| !text.contains("Over: ") && (alarms || !text.contains("Alarm: "))).collect())
 }
 
 fn collect(value: &Value, text: &mut String) {
