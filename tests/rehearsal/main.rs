@@ -123,16 +123,18 @@ fn the_whole_deployment() -> Result<()> {
     }
 
     // A model that fails its audit is told once, with what to do.
-    let broken = "/*\ntags: [nightly]\naudits:\n  - accepted_values: {column: a, values: [2]}\n*/\nselect 1 as a\n";
-    deployed.lake.write("models/marts/broken.sql", broken)?;
-    deployed.tarn(&["push"])?.done();
-    let failed = deployed.fire("nightly", "2026-11-03T18:15:00Z")?;
-    assert_eq!(failed["status"], "FAILED", "{failed:#}");
-    let message = operator::told_once(&deployed, "broken failed (audit)")?;
-    deployed.lake.write("models/marts/broken.sql", broken.replace("select 1", "select 2"))?;
-    deployed.tarn(&["push"])?.done();
-    deployed.types(&operator::command(&message)?)?;
-    assert_eq!(deployed.rows("select a from broken")?, ["2"]);
+    if rehearses_all() {
+        let broken = "/*\ntags: [nightly]\naudits:\n  - accepted_values: {column: a, values: [2]}\n*/\nselect 1 as a\n";
+        deployed.lake.write("models/marts/broken.sql", broken)?;
+        deployed.tarn(&["push"])?.done();
+        let failed = deployed.fire("nightly", "2026-11-03T18:15:00Z")?;
+        assert_eq!(failed["status"], "FAILED", "{failed:#}");
+        let message = operator::told_once(&deployed, "broken failed (audit)")?;
+        deployed.lake.write("models/marts/broken.sql", broken.replace("select 1", "select 2"))?;
+        deployed.tarn(&["push"])?.done();
+        deployed.types(&operator::command(&message)?)?;
+        assert_eq!(deployed.rows("select a from broken")?, ["2"]);
+    }
     steps.end("a model that fails");
 
     // Nothing is to be changed, and nothing is left.
