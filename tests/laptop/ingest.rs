@@ -62,6 +62,30 @@ fn gzip_arrays_and_pretty_json_are_read() -> Result<()> {
 }
 
 #[test]
+fn a_key_of_the_partitions_name_is_a_column_of_its_own() -> Result<()> {
+    let lake = ScratchLake::new()?;
+    lake.write("sources/free.yaml", "kind: stream\n")?;
+    lake.write("a.ndjson", "{\"x\":1}\n{\"day\":\"d\"}\n")?;
+    lake.tarn(&["ingest", "free", "a.ndjson"])?.done();
+    assert_eq!(lake.rows("select x from free where x is not null")?, ["1"]);
+    assert_eq!(lake.rows("select count(*) from free where day <= current_date")?, ["2"]);
+    let columns = lake.rows("describe free")?;
+    let own: Vec<&String> = columns.iter().filter(|column| column.starts_with("day__")).collect();
+    let [own] = own[..] else { panic!("one column for the key: {columns:?}") };
+    let name = &own[..13];
+    assert_eq!(lake.rows(&format!("select {name} from free where {name} is not null"))?, ["d"]);
+
+    // A catalogue from before the name was reserved lists it among the columns.
+    let file = lake.path().join(".tarn/catalogue/free.json");
+    let mut entry: serde_json::Value = serde_json::from_slice(&std::fs::read(&file)?)?;
+    let column = serde_json::json!({"name": "day", "column_type": "string"});
+    entry["columns"].as_array_mut().unwrap().push(column);
+    std::fs::write(&file, entry.to_string())?;
+    assert_eq!(lake.rows("select x from free where x is not null")?, ["1"]);
+    Ok(())
+}
+
+#[test]
 fn what_no_column_wants_is_kept_beside() -> Result<()> {
     let lake = ScratchLake::new()?;
     lake.write(

@@ -384,7 +384,7 @@ mod tests {
             fn mute(&mut self, _: bool) {}
         }
         let mut fields = Fields(String::new());
-        let mut paths = Paths::new("_", None);
+        let mut paths = Paths::new("_", None, None);
         paths.begin_document();
         let reader = ChangeReader {
             text,

@@ -49,7 +49,7 @@ impl Flattener {
             reader: Reader {
                 level: if settings.accelerated { Level::detect() } else { Level::portable() },
                 reach: Reach { depth: settings.depth.max(1), arrays: settings.arrays == Arrays::Index },
-                paths: Paths::new(&settings.separator, Some(&contract)),
+                paths: Paths::new(&settings.separator, settings.reserved.as_deref(), Some(&contract)),
                 stack: Vec::new(),
                 images: (settings.input == Input::DynamoDb).then(ImageRoom::default),
             },

@@ -9,7 +9,7 @@
 //!   digits of the hash of its path and of how often that path stood before it in the document. If that is taken as
 //!   well, 16 digits and then further hashes are tried. So every leaf survives, and the same document always gives the
 //!   same names, whatever was read before it.
-//! - The names of the columns that Tarn adds are taken before the first leaf.
+//! - The names of the columns that Tarn adds, and the one that the settings reserve, are taken before the first leaf.
 
 use unicode_normalization::char::is_combining_mark;
 use xxhash_rust::xxh3::{xxh3_64_with_seed, xxh3_128};

@@ -173,6 +173,8 @@ impl Targets {
 #[derive(Debug)]
 pub(crate) struct Paths {
     separator: String,
+    /// The name that is taken besides [`RESERVED_NAMES`].
+    reserved: Option<String>,
     targets: Targets,
     nodes: Vec<Node>,
     origins: Vec<Origin>,
@@ -203,9 +205,10 @@ fn name_hash(name: &str) -> u64 {
 }
 
 impl Paths {
-    pub(crate) fn new(separator: &str, contract: Option<&Contract>) -> Self {
+    pub(crate) fn new(separator: &str, reserved: Option<&str>, contract: Option<&Contract>) -> Self {
         let mut paths = Self {
             separator: fold(separator),
+            reserved: reserved.map(fold),
             targets: contract.map(Targets::new).unwrap_or_default(),
             nodes: Vec::new(),
             origins: Vec::new(),
@@ -233,8 +236,8 @@ impl Paths {
         self.names.clear();
         self.name_index.clear();
         self.key_bytes = 0;
-        for reserved in RESERVED_NAMES {
-            self.name(reserved.to_owned());
+        for reserved in RESERVED_NAMES.into_iter().map(str::to_owned).chain(self.reserved.clone()) {
+            self.name(reserved);
         }
         self.nodes.push(Node {
             // No UTF-8 text has these bytes, so that the root, as "no prediction", never matches.
@@ -267,7 +270,7 @@ impl Paths {
         self.overgrown = false;
         self.document += 1;
         self.collided.clear();
-        for name in self.names.iter_mut().take(RESERVED_NAMES.len()) {
+        for name in self.names.iter_mut().take(RESERVED_NAMES.len() + usize::from(self.reserved.is_some())) {
             name.document = self.document;
         }
     }

@@ -25,6 +25,8 @@ pub enum Input {
 pub struct Settings {
     /// What joins the keys of a path; characters that names cannot hold become `_`.
     pub separator: String,
+    /// A name that no leaf gets besides [`RESERVED_NAMES`](crate::RESERVED_NAMES): that of the source's partition column.
+    pub reserved: Option<String>,
     /// What becomes of arrays.
     pub arrays: Arrays,
     /// Levels of nesting that are flattened; what lies deeper is kept as JSON text.
@@ -43,6 +45,7 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             separator: "_".to_owned(),
+            reserved: None,
             arrays: Arrays::Json,
             depth: 64,
             max_record_bytes: 64 << 20,

@@ -72,6 +72,25 @@ fn scripts_and_case_and_refused_characters() {
 }
 
 #[test]
+fn a_reserved_name_is_given_to_no_leaf() {
+    let settings = || Settings { reserved: Some("Day".to_owned()), ..Settings::default() };
+    for record in [r#"{"day":"x","b":1}"#, r#"{"b":1,"DAY":"x"}"#] {
+        let fields = fields_with(settings(), record);
+        let (name, _) = fields.iter().find(|(_, json)| json == "\"x\"").unwrap();
+        assert!(name.starts_with("day__") && name.len() == 13, "{name}");
+    }
+    // From record to record, and of a key twice in one record, all the same.
+    let mut flattener = Flattener::new(settings());
+    let mut kept = Kept::default();
+    for record in [r#"{"day":1,"day":2}"#, r#"{"day":1}"#] {
+        flattener.flat(record.as_bytes(), &mut kept).unwrap();
+    }
+    assert_eq!(kept.flat[0][0].0, kept.flat[1][0].0);
+    assert_ne!(kept.flat[0][0].0, kept.flat[0][1].0);
+    assert_eq!(names(r#"{"day":1}"#), ["day"]);
+}
+
+#[test]
 fn leaves_that_meet_in_one_name_both_survive() {
     for record in [
         r#"{"a":{"b":1},"a_b":2}"#,

@@ -196,7 +196,14 @@ fn merged(source: &Source, current: Option<&TableEntry>, parts: &[Part], discove
         false if current.columns.is_empty() => &empty.columns,
         false => &current.columns,
     };
-    TableEntry { kind: TableKind::Table { parts: all }, columns: with_new(known, discovered), ..empty }
+    // Found before the name was reserved: a table cannot have it twice.
+    let mut columns = with_new(known, discovered);
+    columns.retain(|column| !is_partition(source, column));
+    TableEntry { kind: TableKind::Table { parts: all }, columns, ..empty }
+}
+
+fn is_partition(source: &Source, column: &Column) -> bool {
+    source.partition_name() == Some(column.name.as_str())
 }
 
 fn with_new(known: &[Column], discovered: &[Column]) -> Vec<Column> {

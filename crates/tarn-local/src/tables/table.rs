@@ -52,8 +52,12 @@ impl FilesTable {
         footers: Arc<Footers>,
         scanned: BytesScanned,
     ) -> Result<Self> {
-        let schema_of = |columns| schema::schema_of(columns).map_err(|column| unknown_type(&entry.name, column));
-        let columns = Arc::new(schema_of(&entry.columns)?);
+        let schema_of =
+            |columns: &[Column]| schema::schema_of(columns).map_err(|column| unknown_type(&entry.name, column));
+        // A column found in records before its name was reserved for the partition is in the entry still: the partition wins.
+        let is_key = |column: &&Column| entry.partition_keys.iter().any(|key| key.name == column.name);
+        let own: Vec<Column> = entry.columns.iter().filter(|column| !is_key(column)).cloned().collect();
+        let columns = Arc::new(schema_of(&own)?);
         let keys = Arc::new(schema_of(&entry.partition_keys)?);
         let schema = TableSchema::builder(columns).with_table_partition_cols(keys.fields().to_vec()).build();
         let parts = entry.parts().iter().map(|part| typed_part(entry, &keys, part)).collect::<Result<_>>()?;

@@ -16,6 +16,8 @@ pub(crate) fn settings(lake: &Lake, source: &Source) -> Settings {
             FlattenArrays::Json => Arrays::Json,
             FlattenArrays::Index => Arrays::Index,
         },
+        // A key of the partition column's name would be a second column of that name; with a contract it goes to `_extra`.
+        reserved: source.partition_name().filter(|_| source.columns.is_none()).map(str::to_owned),
         depth: flatten.depth as usize,
         input: match source.kind {
             SourceKind::Table => Input::DynamoDb,
