@@ -43,7 +43,8 @@ impl Typed {
                 return Err(unknown_column(column, &schema.columns()).into());
             }
         }
-        let (_, field) = expr.to_field(schema)?;
+        // Both sides of a float operator are of its type: the first operand of a chain has the type of all of it.
+        let (_, field) = first_operand(&expr).to_field(schema)?;
         let simple = plain_field(&field);
         let expr = if simple.data_type() == field.data_type() { expr } else { engine_cast(expr, simple.data_type()) };
         Ok(Self { expr, field: simple })
@@ -76,6 +77,21 @@ fn known(expr: &Expr) -> Option<FieldRef> {
         }
         _ => None,
     }
+}
+
+fn first_operand(expr: &Expr) -> &Expr {
+    let mut first = expr;
+    while let Expr::BinaryExpr(BinaryExpr { left, op, .. }) = first
+        && is_float_operator(*op)
+    {
+        first = left;
+    }
+    first
+}
+
+/// Arithmetic is left to the engine for floats only.
+fn is_float_operator(op: Operator) -> bool {
+    matches!(op, Operator::Plus | Operator::Minus | Operator::Multiply | Operator::Divide | Operator::Modulo)
 }
 
 /// The engine's own cast.

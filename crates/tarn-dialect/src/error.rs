@@ -145,7 +145,14 @@ impl From<DataFusionError> for SqlError {
                 Self::not_supported(format!("this does not run on the laptop: {message}"))
             }
             DataFusionError::Plan(message) => from_plan(message),
-            DataFusionError::Execution(message) => Self::new(SqlErrorKind::Runtime, message),
+            DataFusionError::Execution(message) => match refused_call(&message) {
+                Some(refusal) => Self::types(refusal),
+                None => Self::new(SqlErrorKind::Runtime, message),
+            },
+            // The engine's own sentence asks for a report of a bug, which this is not to its makers.
+            DataFusionError::Internal(message) => {
+                Self::new(SqlErrorKind::Runtime, format!("the engine failed: {message}"))
+            }
             DataFusionError::ResourcesExhausted(message) => Self::new(SqlErrorKind::Resources, message),
             DataFusionError::IoError(error) => Self::new(SqlErrorKind::Resources, error.to_string()),
             other => Self::new(SqlErrorKind::Runtime, other.strip_backtrace()),
@@ -220,8 +227,42 @@ fn from_arrow(error: ArrowError) -> SqlError {
     }
 }
 
+/// A call that no function takes: what the function says of it, or the engine's sentence in Athena's words.
+fn refused_call(message: &str) -> Option<String> {
+    let start = message.find("Unexpected parameters");
+    if let Some(said) = start.and_then(|start| message.get(start..)) {
+        let end = [". No function matches", "\n"].into_iter().filter_map(|end| said.find(end)).min();
+        return Some(said.get(..end.unwrap_or(said.len())).unwrap_or(said).to_owned());
+    }
+    let (_, call) = message.split_once("No function matches the given name and argument types '")?;
+    let (name, arguments) = call.split_once("'").map_or(call, |(call, _)| call).split_once('(')?;
+    let types: Vec<&str> = arguments.trim_end_matches(')').split(", ").map(athena_name).collect();
+    Some(format!("Unexpected parameters ({}) for function {name}", types.join(", ")))
+}
+
+/// The name in Athena of a type that the engine writes with its own.
+fn athena_name(engine: &str) -> &str {
+    match engine {
+        "Utf8" | "Utf8View" | "LargeUtf8" => "varchar",
+        "Int8" => "tinyint",
+        "Int16" => "smallint",
+        "Int32" => "integer",
+        "Int64" | "UInt64" => "bigint",
+        "Float32" => "real",
+        "Float64" => "double",
+        "Boolean" => "boolean",
+        "Date32" => "date",
+        "Binary" => "varbinary",
+        "Null" => "unknown",
+        other => other,
+    }
+}
+
 /// The engine's planner says many things in one error type; those with a name of their own get it back.
 fn from_plan(message: String) -> SqlError {
+    if let Some(refusal) = refused_call(&message) {
+        return SqlError::types(refusal);
+    }
     if message.starts_with("Projections require unique expression names") {
         // The message quotes the expression, with its table or its alias.
         let expression = message.split('"').nth(1).unwrap_or_default();

@@ -53,6 +53,10 @@ pub(crate) enum Form {
     Row,
     /// `typeof(x)`
     TypeOf,
+    /// The argument of `max(x)` and `min(x)`.
+    Ordered,
+    /// A name in a clause that sees no aliases, which an item of the `SELECT` at this position has.
+    MaybeAlias { clause: &'static str, position: usize },
     /// A scalar function.
     Call(String),
 }
@@ -62,6 +66,8 @@ pub(crate) enum Form {
 pub(crate) struct Entry {
     pub(crate) form: Form,
     pub(crate) place: Location,
+    /// Whether the node has no arguments; what is written holds one null then, which is none of them.
+    pub(crate) bare: bool,
 }
 
 /// All forms of one query.
@@ -71,7 +77,7 @@ pub(crate) struct FormTable(Vec<Entry>);
 impl FormTable {
     /// Notes a form; gives its number.
     pub(crate) fn add(&mut self, form: Form, place: Location) -> usize {
-        self.0.push(Entry { form, place });
+        self.0.push(Entry { form, place, bare: false });
         self.0.len() - 1
     }
 
@@ -91,6 +97,9 @@ impl FormTable {
     /// Writes a node as a dictionary literal.
     pub(crate) fn write(&mut self, form: Form, place: Location, arguments: Vec<Expr>) -> Expr {
         let number = self.add(form, place).to_string();
+        if let Some(entry) = self.get_mut(&number) {
+            entry.bare = arguments.is_empty();
+        }
         let arguments = if arguments.is_empty() { vec![Expr::Value(Value::Null.into())] } else { arguments };
         Expr::Dictionary(
             arguments

@@ -8,7 +8,8 @@ use std::sync::Arc;
 
 use datafusion::logical_expr::{AggregateUDF, HigherOrderUDF, ScalarUDF, WindowUDF};
 
-use crate::error::{SqlError, SqlErrorKind, similar};
+use crate::absent;
+use crate::error::{SqlError, SqlErrorKind};
 
 /// Functions by their names in lower case, second names included.
 #[derive(Debug, Clone, Default)]
@@ -88,13 +89,15 @@ impl Functions {
     /// The refusal of a name that is no function here.
     pub(crate) fn unknown(&self, name: &str) -> SqlError {
         let error = SqlError::new(SqlErrorKind::UnknownFunction, format!("function '{name}' does not exist"));
-        match similar(name, self.all_names()) {
-            Some(near) => error.hint(format!("did you mean `{near}`?")),
-            None => match foreign(name) {
-                Some(hint) => error.hint(hint),
-                None => error,
-            },
+        if let Some(hint) = absent::instead_of(name) {
+            return error.hint(hint);
         }
+        if absent::is_athenas(name) {
+            return SqlError::not_supported(format!(
+                "`{name}` is a function of Athena that does not run on the laptop"
+            ));
+        }
+        error.suggest(name, self.all_names())
     }
 
     fn all_names(&self) -> impl Iterator<Item = &str> {
@@ -110,28 +113,4 @@ impl Functions {
 
 fn names<'a>(name: &'a str, aliases: &'a [String]) -> impl Iterator<Item = String> + 'a {
     std::iter::once(name).chain(aliases.iter().map(String::as_str)).map(str::to_lowercase)
-}
-
-/// What Athena calls a function that other databases have.
-fn foreign(name: &str) -> Option<&'static str> {
-    Some(match name {
-        "ifnull" | "nvl" | "isnull" => "in Athena: `coalesce`",
-        "datediff" => "in Athena: `date_diff('day', a, b)`",
-        "dateadd" => "in Athena: `date_add('day', n, a)`",
-        "getdate" | "sysdate" => "in Athena: `now()`",
-        "to_date" => "in Athena: `date_parse` or `cast(… as date)`",
-        "to_char" => "in Athena: `date_format` or `format_datetime`",
-        "instr" | "charindex" | "locate" => "in Athena: `strpos`",
-        "len" => "in Athena: `length`",
-        "group_concat" | "string_agg" => "in Athena: `listagg` or `array_join(array_agg(…), ',')`",
-        "percentile" | "percentile_cont" | "median" => "in Athena: `approx_percentile`",
-        "get_json_object" => "in Athena: `json_extract_scalar`",
-        "collect_list" => "in Athena: `array_agg`",
-        "collect_set" => "in Athena: `array_distinct(array_agg(…))`",
-        "size" => "in Athena: `cardinality`",
-        "explode" => "in Athena: `cross join unnest(…)`",
-        "substring_index" => "in Athena: `split_part`",
-        "decode" => "in Athena: `case`",
-        _ => return None,
-    })
 }

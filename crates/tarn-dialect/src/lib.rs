@@ -5,6 +5,7 @@
 //! with types; `relation` handles `UNNEST` and samples; the engine optimizes and runs what came out, with operators
 //! (`operator`, `cast`, `temporal`, `lambda`) and functions that behave as Athena's do.
 
+mod absent;
 mod cast;
 mod coercion;
 mod display;
@@ -23,7 +24,7 @@ mod syntax;
 mod temporal;
 mod types;
 
-pub use display::display_value;
+pub use display::{display_value, json_text};
 pub use error::{SqlError, SqlErrorKind};
 pub use session::{Session, Settings};
 pub use syntax::statement::{CreateTableAs, PropertyValue, Query, Statement};

@@ -153,6 +153,15 @@ impl Session {
         state.analyzer().execute_and_check(plan, state.config_options(), |_, _| {})
     }
 
+    /// Plans to the end without running: some refusals come only then.
+    ///
+    /// # Errors
+    /// [`SqlError`] when the plan could not be started.
+    pub fn check(&self, plan: LogicalPlan) -> BoxFuture<'_, Result<(), SqlError>> {
+        let state = self.context.state();
+        Box::pin(Deep(Box::pin(async move { Ok(state.create_physical_plan(&plan).await.map(|_| ())?) })))
+    }
+
     /// Runs a plan; errors while rows stream are [`DataFusionError`]s that convert to [`SqlError`].
     ///
     /// # Errors

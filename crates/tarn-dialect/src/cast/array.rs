@@ -24,6 +24,7 @@ pub(super) fn convert(array: &ArrayRef, from: &Field, to: &Field) -> Result<Arra
         (false, false) => {}
     }
     match (a, b) {
+        (DataType::Boolean | DataType::Binary | DataType::Interval(_), b) if a == b => Ok(Arc::clone(array)),
         (_, DataType::Utf8) => text::to_text(array, to),
         (_, DataType::Boolean) => text::to_boolean(array),
         (_, b) if is_number(b) => number::to_number(array, b),

@@ -1,6 +1,7 @@
 //! Values as Athena prints them in results: `2020-01-05 00:00:00.000`, `1.50`, `[a, b]`, `{a=1}`.
 
 mod double;
+mod json;
 
 use arrow::array::{Array, AsArray};
 use arrow::datatypes::{
@@ -12,6 +13,7 @@ use arrow::datatypes::{
 use chrono::{NaiveDateTime, Timelike};
 
 pub(crate) use double::{double_text, real_text};
+pub use json::json_text;
 
 use crate::temporal::{NANOS_PER_DAY, NANOS_PER_SECOND, Zone, date_of, nanos_per, span_of, wall_of};
 

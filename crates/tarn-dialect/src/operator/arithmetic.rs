@@ -10,7 +10,7 @@ use arrow::compute::kernels::numeric;
 use arrow::datatypes::{DataType, Decimal128Type, i256};
 use arrow::error::ArrowError;
 use datafusion::common::{DataFusionError, Result};
-use datafusion::logical_expr::{ColumnarValue, ScalarFunctionArgs, ScalarUDFImpl, Signature, Volatility};
+use datafusion::logical_expr::{ColumnarValue, Expr, ScalarFunctionArgs, ScalarUDFImpl, Signature, Volatility};
 use datafusion::physical_expr_common::datum::apply;
 
 use crate::coercion::{MAX_PRECISION, decimal_of, whole_digits};
@@ -76,18 +76,65 @@ pub(crate) fn decimal_result(
     Ok(decimal_of(precision, i8::try_from(scale).map_err(|_| internal("scale of a decimal"))?))
 }
 
-/// One operator on one type of operands.
+/// A chain of operators, worked from left to right: `a + b - c` is one call of three operands.
+///
+/// The engine names and types a call by walking all of its operands, again for each call around it. As calls in calls a sum of a
+/// thousand terms would take it minutes; as one call it takes one walk.
 #[derive(Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Arithmetic {
+    steps: Vec<Step>,
+    signature: Signature,
+}
+
+/// One operator on what came out before it and the next operand.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+struct Step {
     operator: ArithmeticOperator,
     result: DataType,
-    signature: Signature,
 }
 
 impl Arithmetic {
     /// Operands are of the result's integer type, or decimals of any shape.
     pub(crate) fn new(operator: ArithmeticOperator, result: DataType) -> Self {
-        Self { operator, result, signature: Signature::any(2, Volatility::Immutable) }
+        Self { steps: vec![Step { operator, result }], signature: Signature::variadic_any(Volatility::Immutable) }
+    }
+
+    /// The same with one more operator and operand behind it.
+    pub(crate) fn then(&self, operator: ArithmeticOperator, result: DataType) -> Self {
+        let steps = self.steps.iter().cloned().chain([Step { operator, result }]).collect();
+        Self { steps, signature: self.signature.clone() }
+    }
+
+    /// The chain as a person would write it; what stands in an operand has parentheses of its own.
+    fn written(&self, operands: impl IntoIterator<Item = String>) -> String {
+        let mut operands = operands.into_iter();
+        let mut written = format!("({}", operands.next().unwrap_or_default());
+        for (step, operand) in self.steps.iter().zip(operands) {
+            written.push(' ');
+            written.push_str(step.operator.symbol());
+            written.push(' ');
+            written.push_str(&operand);
+        }
+        written.push(')');
+        written
+    }
+}
+
+impl Step {
+    fn apply(&self, left: &ColumnarValue, right: &ColumnarValue) -> Result<ColumnarValue> {
+        let DataType::Decimal128(precision, scale) = self.result else {
+            return apply(left, right, |left, right| self.integers(left, right)).map_err(|error| self.explain(error));
+        };
+        let arrays = ColumnarValue::values_to_arrays(&[left.clone(), right.clone()])?;
+        let [a, b] = &arrays[..] else {
+            return Err(internal("an operator takes two operands"));
+        };
+        let (a, b) = (a.as_primitive::<Decimal128Type>(), b.as_primitive::<Decimal128Type>());
+        let result = decimals(self.operator, a, b, precision, scale)?;
+        if matches!((left, right), (ColumnarValue::Scalar(_), ColumnarValue::Scalar(_))) {
+            return Ok(ColumnarValue::Scalar(datafusion::common::ScalarValue::try_from_array(&result, 0)?));
+        }
+        Ok(ColumnarValue::Array(result))
     }
 
     fn integers(&self, left: &dyn Datum, right: &dyn Datum) -> Result<ArrayRef, ArrowError> {
@@ -117,8 +164,15 @@ impl Arithmetic {
 }
 
 impl ScalarUDFImpl for Arithmetic {
+    /// The operator that may fail for some values, where there is one.
     fn name(&self) -> &str {
-        self.operator.symbol()
+        let divides = |step: &&Step| matches!(step.operator, ArithmeticOperator::Divide | ArithmeticOperator::Modulo);
+        let named = self.steps.iter().find(divides).or(self.steps.first());
+        named.map_or("+", |step| step.operator.symbol())
+    }
+
+    fn schema_name(&self, args: &[Expr]) -> Result<String> {
+        Ok(self.written(args.iter().map(|argument| argument.schema_name().to_string())))
     }
 
     fn signature(&self) -> &Signature {
@@ -126,27 +180,15 @@ impl ScalarUDFImpl for Arithmetic {
     }
 
     fn return_type(&self, _arguments: &[DataType]) -> Result<DataType> {
-        Ok(self.result.clone())
+        self.steps.last().map(|step| step.result.clone()).ok_or_else(|| internal("a chain has operators"))
     }
 
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
-        let [left, right] = &args.args[..] else {
-            return Err(internal("arithmetic takes two operands"));
+        let mut operands = args.args.into_iter();
+        let (Some(first), true) = (operands.next(), operands.len() == self.steps.len()) else {
+            return Err(internal("each operator has an operand on either side"));
         };
-        match self.result {
-            DataType::Decimal128(precision, scale) => {
-                let arrays = ColumnarValue::values_to_arrays(&args.args)?;
-                let (left, right) =
-                    (arrays[0].as_primitive::<Decimal128Type>(), arrays[1].as_primitive::<Decimal128Type>());
-                let result = decimals(self.operator, left, right, precision, scale)?;
-                let scalar = args.args.iter().all(|value| matches!(value, ColumnarValue::Scalar(_)));
-                if scalar {
-                    return Ok(ColumnarValue::Scalar(datafusion::common::ScalarValue::try_from_array(&result, 0)?));
-                }
-                Ok(ColumnarValue::Array(result))
-            }
-            _ => apply(left, right, |left, right| self.integers(left, right)).map_err(|error| self.explain(error)),
-        }
+        self.steps.iter().zip(operands).try_fold(first, |left, (step, right)| step.apply(&left, &right))
     }
 }
 

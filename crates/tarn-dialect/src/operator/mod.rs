@@ -1,6 +1,8 @@
 //! Operators that the engine has otherwise or not at all, as scalar functions with names no query can write.
 
 pub(crate) mod arithmetic;
+pub(crate) mod equality;
+pub(crate) mod float;
 pub(crate) mod like_pattern;
 pub(crate) mod nested;
 

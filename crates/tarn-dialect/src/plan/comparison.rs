@@ -1,6 +1,6 @@
 //! Comparisons, membership, patterns and logic: both sides get one type, or the query is refused.
 
-use arrow::datatypes::DataType;
+use arrow::datatypes::{DataType, Field};
 use datafusion::common::{Result, ScalarValue};
 use datafusion::logical_expr::expr::InList;
 use datafusion::logical_expr::{Between, BinaryExpr, Expr, Like, Operator};
@@ -8,9 +8,11 @@ use datafusion::sql::sqlparser::ast::BinaryOperator;
 
 use crate::coercion::{Typed, coerce, common_of_all, common_type};
 use crate::error::SqlError;
-use crate::operator::like_pattern;
+use crate::operator::equality::{self, NestedEqual};
+use crate::operator::{float, like_pattern};
+use crate::plan::call;
 use crate::plan::guard;
-use crate::types::{athena_field_type, is_number};
+use crate::types::{athena_field_type, is_float, is_number};
 
 fn binary(left: Expr, operator: Operator, right: Expr) -> Expr {
     Expr::BinaryExpr(BinaryExpr::new(Box::new(left), operator, Box::new(right)))
@@ -86,7 +88,15 @@ fn same_typed(left: Typed, operator: Operator, right: Typed, written: &str) -> R
     let Some(common) = common_type(&left.field, &right.field) else {
         return Err(cannot_apply(&left, written, &right).into());
     };
-    Ok(binary(left.into(&common), operator, right.into(&common)))
+    let (left, right) = (left.into(&common), right.into(&common));
+    Ok(match operator {
+        _ if is_float(common.data_type()) => float::compare(left, operator, right),
+        Operator::Eq if equality::is_compared(common.data_type()) => call(NestedEqual::new(), vec![left, right]),
+        Operator::NotEq if equality::is_compared(common.data_type()) => {
+            Expr::Not(Box::new(call(NestedEqual::new(), vec![left, right])))
+        }
+        _ => binary(left, operator, right),
+    })
 }
 
 pub(super) fn in_list(negated: bool, operands: Vec<Typed>) -> Result<Expr> {
@@ -102,11 +112,29 @@ pub(super) fn in_list(negated: bool, operands: Vec<Typed>) -> Result<Expr> {
         }
         return Err(SqlError::types("All IN list values must be the same type").into());
     };
+    if is_float(common.data_type()) {
+        return float_in_list(negated, operands, &common);
+    }
     let mut operands = operands.into_iter().map(|operand| operand.into(&common));
     let Some(value) = operands.next() else {
         return Err(SqlError::syntax("IN needs a value").into());
     };
     Ok(Expr::InList(InList::new(Box::new(value), operands.collect(), negated)))
+}
+
+/// One comparison after the other: the engine's list of floats would hold NaN to be equal to itself.
+fn float_in_list(negated: bool, operands: Vec<Typed>, common: &Field) -> Result<Expr> {
+    let mut operands = operands.into_iter().map(|operand| operand.into(common));
+    let Some(value) = operands.next() else {
+        return Err(SqlError::syntax("IN needs a value").into());
+    };
+    let is_any = operands
+        .map(|item| float::compare(value.clone(), Operator::Eq, item))
+        .reduce(|any, next| binary(any, Operator::Or, next));
+    let Some(is_any) = is_any else {
+        return Err(SqlError::syntax("IN needs a list").into());
+    };
+    Ok(if negated { Expr::Not(Box::new(is_any)) } else { is_any })
 }
 
 pub(super) fn between(negated: bool, operands: Vec<Typed>) -> Result<Expr> {
@@ -120,6 +148,12 @@ pub(super) fn between(negated: bool, operands: Vec<Typed>) -> Result<Expr> {
         };
         return Err(cannot_apply(&value, "BETWEEN", wrong).into());
     };
+    if is_float(common.data_type()) {
+        let value = value.into(&common);
+        let lower = float::compare(value.clone(), Operator::GtEq, low.into(&common));
+        let within = binary(lower, Operator::And, float::compare(value, Operator::LtEq, high.into(&common)));
+        return Ok(if negated { Expr::Not(Box::new(within)) } else { within });
+    }
     Ok(Expr::Between(Between::new(
         Box::new(value.into(&common)),
         negated,

@@ -12,8 +12,9 @@ mod rows;
 use std::sync::Arc;
 
 use arrow::datatypes::{DataType, Field};
-use datafusion::common::{DFSchema, Result, ScalarValue, TableReference};
-use datafusion::logical_expr::expr::{Cast, FieldMetadata, WindowFunction};
+use datafusion::common::{Column, DFSchema, Result, ScalarValue, TableReference};
+use datafusion::functions::core::coalesce;
+use datafusion::logical_expr::expr::{AggregateFunction, Cast, FieldMetadata, ScalarFunction, WindowFunction};
 use datafusion::logical_expr::planner::{
     ExprPlanner, PlannerResult, RawAggregateExpr, RawBinaryExpr, RawDictionaryExpr, RawFieldAccessExpr, RawWindowExpr,
 };
@@ -24,12 +25,14 @@ use datafusion::sql::sqlparser::tokenizer::Location;
 
 use crate::cast;
 use crate::coercion::Typed;
-use crate::error::SqlError;
+use crate::error::{SqlError, SqlErrorKind};
 use crate::form::{Entry, Form, FormTable};
 use crate::functions::Functions;
-use crate::types::{athena_field_type, json_field};
+use crate::operator::float;
+use crate::types::{athena_field_type, is_float, json_field};
 
 pub(crate) use context::PlanningContext;
+pub(crate) use number::call;
 pub(crate) use rows::check as check_rows;
 
 /// Plans the forms of one query.
@@ -50,7 +53,7 @@ impl ExprPlanner for FormPlanner {
             BinaryOperator::Custom(number) => self.forms.get(number),
             _ => None,
         };
-        let Some(Entry { form: Form::Binary(op), place }) = entry else {
+        let Some(Entry { form: Form::Binary(op), place, .. }) = entry else {
             return Ok(PlannerResult::Original(raw));
         };
         let planned = Typed::of(raw.left, schema)
@@ -74,8 +77,10 @@ impl ExprPlanner for FormPlanner {
         if let Form::Literal { value, json } = &entry.form {
             return Ok(PlannerResult::Planned(literal(value.clone(), *json)));
         }
-        let arguments = if matches!(&entry.form, Form::Call(_) | Form::Array | Form::Row) && is_placeholder(&raw.values)
-        {
+        if let (Form::MaybeAlias { clause, position }, [name]) = (&entry.form, &raw.values[..]) {
+            return placed(column_of_from(name, clause, *position, schema), entry.place).map(PlannerResult::Planned);
+        }
+        let arguments = if entry.bare {
             Ok(Vec::new())
         } else {
             raw.values.into_iter().map(|value| Typed::of(value, schema)).collect::<Result<Vec<_>>>()
@@ -112,7 +117,22 @@ impl ExprPlanner for FormPlanner {
         if raw.func.name() == "count" {
             count_rows(&mut raw.args);
         }
-        Ok(PlannerResult::Original(raw))
+        let Some(with_nan) = raw.args.first().and_then(float::with_nan) else {
+            return Ok(PlannerResult::Original(raw));
+        };
+        // NaN is the greatest, or the least, only where there is nothing else.
+        let of = |arguments: Vec<Expr>| {
+            Expr::AggregateFunction(AggregateFunction::new_udf(
+                Arc::clone(&raw.func),
+                arguments,
+                raw.distinct,
+                raw.filter.clone(),
+                raw.order_by.clone(),
+                raw.null_treatment,
+            ))
+        };
+        let either = vec![of(raw.args.clone()), of(vec![with_nan])];
+        Ok(PlannerResult::Planned(Expr::ScalarFunction(ScalarFunction::new_udf(coalesce(), either))))
     }
 
     /// Ranks are bigints in Athena.
@@ -155,11 +175,6 @@ fn count_rows(arguments: &mut Vec<Expr>) {
     if all {
         *arguments = vec![Expr::Literal(COUNT_STAR_EXPANSION, None)];
     }
-}
-
-/// A form without arguments holds one null.
-fn is_placeholder(values: &[Expr]) -> bool {
-    matches!(values, [Expr::Literal(ScalarValue::Null, None)])
 }
 
 /// A constant; JSON carries its mark.
@@ -220,9 +235,32 @@ impl FormPlanner {
                 let name = athena_field_type(&argument.field);
                 Ok(literal(ScalarValue::Utf8(Some(name)), false))
             }
+            Form::Ordered => one(arguments).map(|argument| match is_float(argument.data_type()) {
+                true => float::without_nan(argument.expr),
+                false => argument.expr,
+            }),
+            Form::MaybeAlias { .. } => one(arguments).map(|name| name.expr),
             Form::Call(name) => calls::call(self, name, arguments),
         }
     }
+}
+
+/// A column of a table has the table's name; what an item of the `SELECT` is called has none.
+fn column_of_from(column: &Expr, clause: &str, position: usize, schema: &DFSchema) -> Result<Expr> {
+    let Expr::Column(Column { relation: None, name, .. }) = column else {
+        return Ok(column.clone());
+    };
+    // The column of both sides of a `USING` has no table's name either.
+    if schema.iter().any(|(table, field)| table.is_some() && field.name() == name) {
+        return Ok(column.clone());
+    }
+    let instead = match clause {
+        "GROUP BY" => format!("repeat its expression, or write its position: `group by {position}`"),
+        _ => "repeat its expression".to_owned(),
+    };
+    Err(SqlError::new(SqlErrorKind::UnknownColumn, format!("Column '{name}' cannot be resolved"))
+        .hint(format!("`{clause}` does not see what the `SELECT` calls its columns: {instead}"))
+        .into())
 }
 
 fn one(arguments: Vec<Typed>) -> Result<Typed> {

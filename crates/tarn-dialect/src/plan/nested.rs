@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use arrow::array::{ListArray, NullArray};
+use arrow::buffer::OffsetBuffer;
 use arrow::datatypes::{DataType, Field, FieldRef, Fields};
 use datafusion::common::{Result, ScalarValue};
 use datafusion::functions_nested::concat::{array_append_udf, array_concat_udf, array_prepend_udf};
@@ -32,10 +34,21 @@ pub(super) fn array(elements: Vec<Typed>) -> Result<Expr> {
         ))
         .into());
     };
+    if common.data_type() == &DataType::Null {
+        return nulls(elements.len());
+    }
     let wanted = array_of(&common);
     let elements = elements.into_iter().map(|element| element.into(&common)).collect();
     let made = Expr::ScalarFunction(ScalarFunction::new_udf(make_array_udf(), elements));
     Ok(engine_cast(made, &wanted))
+}
+
+/// An array of nothing but nulls, which have no type yet; the engine's own would be empty.
+fn nulls(count: usize) -> Result<Expr> {
+    let element = Arc::new(Field::new_list_field(DataType::Null, true));
+    let array =
+        ListArray::try_new(element, OffsetBuffer::from_lengths([count]), Arc::new(NullArray::new(count)), None)?;
+    Ok(Expr::Literal(ScalarValue::List(Arc::new(array)), None))
 }
 
 pub(super) fn row(elements: Vec<Typed>) -> Result<Expr> {

@@ -54,8 +54,7 @@ fn numbers(operator: ArithmeticOperator, left: Typed, right: Typed) -> Result<Ex
         )));
     }
     if is_integer(common.data_type()) {
-        let function = Arithmetic::new(operator, common.data_type().clone());
-        return Ok(call(function, vec![left.into(&common), right.into(&common)]));
+        return Ok(chained(left.into(&common), operator, common.data_type().clone(), right.into(&common)));
     }
     let side = |typed: &Typed| decimal_shape(typed.data_type()).or(decimal_shape(common.data_type()));
     let (Some(a), Some(b)) = (side(&left), side(&right)) else {
@@ -66,7 +65,24 @@ fn numbers(operator: ArithmeticOperator, left: Typed, right: Typed) -> Result<Ex
         let from = typed.data_type().clone();
         coerce(typed.expr, &from, &DataType::Decimal128(precision, scale))
     };
-    Ok(call(Arithmetic::new(operator, result), vec![decimal(left, a), decimal(right, b)]))
+    Ok(chained(decimal(left, a), operator, result, decimal(right, b)))
+}
+
+/// The operator on two operands; a chain of operators on the left grows by it.
+fn chained(left: Expr, operator: ArithmeticOperator, result: DataType, right: Expr) -> Expr {
+    let Expr::ScalarFunction(ScalarFunction { func, mut args }) = left else {
+        return call(Arithmetic::new(operator, result), vec![left, right]);
+    };
+    match func.inner().downcast_ref::<Arithmetic>() {
+        Some(chain) => {
+            let longer = chain.then(operator, result);
+            args.push(right);
+            call(longer, args)
+        }
+        None => {
+            call(Arithmetic::new(operator, result), vec![Expr::ScalarFunction(ScalarFunction { func, args }), right])
+        }
+    }
 }
 
 fn engine_operator(operator: ArithmeticOperator) -> Operator {
@@ -80,7 +96,7 @@ fn engine_operator(operator: ArithmeticOperator) -> Operator {
 }
 
 /// A call of one of our operators.
-pub(super) fn call(function: impl Into<ScalarUDF>, arguments: Vec<Expr>) -> Expr {
+pub(crate) fn call(function: impl Into<ScalarUDF>, arguments: Vec<Expr>) -> Expr {
     Expr::ScalarFunction(ScalarFunction::new_udf(Arc::new(function.into()), arguments))
 }
 

@@ -35,6 +35,9 @@ impl Rewriter<'_> {
         if self.surroundings.functions.aggregate.contains_key(&name) {
             check_clauses(&function, place)?;
             order_within(&name, &mut function);
+            if matches!(name.as_str(), "max" | "min") {
+                self.order_floats(&mut function, place);
+            }
             self.calls.push((name, place));
             return Ok(Expr::Function(function));
         }
@@ -66,6 +69,15 @@ impl Rewriter<'_> {
             return Ok(form);
         }
         self.call(&name, arguments.unwrap_or_default(), Some(place))
+    }
+
+    /// Has the planner look at the argument of `max(x)`: among floats NaN is left out while there are numbers.
+    fn order_floats(&mut self, function: &mut Function, place: Location) {
+        if let FunctionArguments::List(list) = &mut function.args
+            && let [FunctionArg::Unnamed(FunctionArgExpr::Expr(argument))] = &mut list.args[..]
+        {
+            *argument = self.write(Form::Ordered, place, vec![argument.clone()]);
+        }
     }
 
     fn windowed(&mut self, name: String, function: Function, place: Location) -> Result<Expr, SqlError> {

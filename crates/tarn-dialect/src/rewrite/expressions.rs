@@ -65,6 +65,11 @@ impl Rewriter<'_> {
             Expr::AtTimeZone { timestamp, time_zone } => self.pair(Form::AtTimeZone, *timestamp, *time_zone),
             Expr::Array(array) => {
                 let place = array.elem.first().map(|first| self.place(first));
+                if !array.named {
+                    return Err(SqlError::syntax("an array without the word `ARRAY` is not part of Athena's SQL")
+                        .hint("write `array[…]`")
+                        .at(place.unwrap_or(Location::empty())));
+                }
                 self.write(Form::Array, place.unwrap_or(Location::empty()), array.elem)
             }
             Expr::Tuple(elements) => {

@@ -1,5 +1,6 @@
 //! Rewrites a query's syntax tree so that the engine's planner asks us about each node that Athena means otherwise.
 
+mod aliases;
 mod calls;
 mod expressions;
 mod literals;
@@ -137,6 +138,7 @@ impl VisitorMut for Rewriter<'_> {
     fn post_visit_select(&mut self, select: &mut Select) -> ControlFlow<Self::Break> {
         if let Some(names) = self.selects.pop() {
             names.restore(select, &mut self.anonymous);
+            aliases::mark(select, &mut self.forms);
         }
         ControlFlow::Continue(())
     }

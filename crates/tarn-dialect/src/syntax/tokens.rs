@@ -12,6 +12,7 @@ use datafusion::sql::sqlparser::tokenizer::{Location, Span, Token, TokenWithSpan
 
 use crate::error::SqlError;
 use crate::syntax::dialect::AthenaDialect;
+use crate::syntax::foreign;
 use crate::syntax::type_name::read_type;
 
 /// The prefix of names that stand for types in casts.
@@ -36,6 +37,7 @@ pub(crate) fn prepare(sql: &str) -> Result<Prepared, SqlError> {
         .map(fold)
         .collect();
     refuse(&tokens)?;
+    foreign::refuse(&tokens)?;
     let (tokens, types) = take_types(tokens)?;
     Ok(Prepared { tokens: parenthesize_values(tokens), types })
 }

@@ -1,6 +1,8 @@
 //! Statements that are long, deep or wrong in unusual places: an answer or an error, never a crash.
 
-use tarn_dialect::SqlErrorKind;
+use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
+use datafusion::logical_expr::Expr;
+use tarn_dialect::{SqlErrorKind, Statement};
 
 use crate::support::{rows, session};
 
@@ -18,6 +20,37 @@ async fn long_chains_of_operators() {
     assert_eq!(first(&format!("select {terms}")).await, "60");
     let terms = vec!["'a'"; 300].join(" || ");
     assert_eq!(first(&format!("select length({terms})")).await, "300");
+}
+
+/// The engine walks an expression again for each level of it, so a sum that nests as deep as it is long takes it forever.
+#[tokio::test]
+async fn a_long_sum_does_not_nest() {
+    let session = session();
+    for term in ["if(id = N, 1, 0)", "id * N", "price + N", "coalesce(customer_id, N)", "N.5 - id"] {
+        let terms: Vec<String> = (1..=1_000).map(|number| term.replace('N', &number.to_string())).collect();
+        let sql = format!("select {} from orders", terms.join(" + "));
+        let Statement::Query(query) = session.parse(&sql).unwrap() else { unreachable!() };
+        let plan = session.plan(&query).await.unwrap();
+        let mut deepest = 0;
+        plan.apply(|node| {
+            deepest = node.expressions().iter().map(depth).fold(deepest, usize::max);
+            Ok(TreeNodeRecursion::Continue)
+        })
+        .unwrap();
+        assert!((3..10).contains(&deepest), "{term}: {deepest}");
+    }
+    let ones: Vec<String> = (0..1_000).map(|number| format!("if(id >= {number}, 1, 0)")).collect();
+    assert_eq!(first(&format!("select sum({}) from orders", ones.join(" + "))).await, "14");
+}
+
+fn depth(expr: &Expr) -> usize {
+    let mut below = 0;
+    expr.apply_children(|child| {
+        below = below.max(depth(child));
+        Ok(TreeNodeRecursion::Continue)
+    })
+    .unwrap();
+    below + 1
 }
 
 #[tokio::test]

@@ -6,6 +6,7 @@ use datafusion::common::Result;
 use super::column::{At, Zoned};
 use super::moment::Moment;
 use super::unit::{Unit, last_day_of_month};
+use super::zoned::zone_of;
 use crate::call::{Call, Memo, map_rows};
 use crate::function::Function;
 
@@ -80,13 +81,14 @@ fn difference(call: &Call, read: ReadUnit) -> Result<ArrayRef> {
 
 fn difference_zoned(call: &Call) -> Result<ArrayRef> {
     let mut units = Memo::new();
+    let zone = zone_of(call.argument(1)?.array.data_type())?;
     map_rows::<(&str, Zoned, Zoned), i64>(call, |(unit, start, end)| {
         let unit = *units.get(unit, Unit::of_timestamp)?;
         Ok(Some(if unit < Unit::Day {
             unit.difference(start.instant, end.instant)
         } else {
-            // Both ends on the clocks of the first one's zone.
-            let shift = start.local.seconds - start.instant.seconds;
+            // What the clocks of the first one's zone show at either end, also where they were changed in between.
+            let shift = i64::from(zone.offset_at(end.instant.seconds));
             unit.difference(start.local, end.instant.plus_seconds(shift))
         }))
     })

@@ -130,7 +130,11 @@ impl MomentBuilder {
             Some(zone) => moment.plus_seconds(-i64::from(zone.offset_of_local(moment.seconds))),
             None => moment,
         };
-        let value = if self.per_second == 0 {
+        // What no calendar here can print is refused rather than shown as a number.
+        let is_printable = chrono::DateTime::from_timestamp(instant.seconds, 0).is_some();
+        let value = if !is_printable {
+            None
+        } else if self.per_second == 0 {
             Some(instant.days()).filter(|days| i32::try_from(*days).is_ok())
         } else {
             instant.to_ticks(self.per_second)

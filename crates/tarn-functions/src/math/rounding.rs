@@ -120,6 +120,17 @@ fn unchanged(call: &Call) -> Result<ArrayRef> {
 
 fn integers(function: Function, _: &str) -> Function {
     function
+        .on("(tinyint) -> tinyint", |call| {
+            map_rows::<(i8,), i8>(call, |(value,)| {
+                value.checked_abs().map(Some).ok_or_else(|| out_of_range("Value -128 is out of range for abs(tinyint)"))
+            })
+        })
+        .on("(smallint) -> smallint", |call| {
+            map_rows::<(i16,), i16>(call, |(value,)| {
+                let absolute = value.checked_abs().map(Some);
+                absolute.ok_or_else(|| out_of_range("Value -32768 is out of range for abs(smallint)"))
+            })
+        })
         .on("(integer) -> integer", |call| {
             map_rows::<(i32,), i32>(call, |(value,)| {
                 value

@@ -9,7 +9,7 @@ use datafusion::common::{DataFusionError, Result, ScalarValue};
 
 use super::number::{decimal_text, double_text, real_text};
 use crate::call::{Call, Memo};
-use crate::failure::{internal, invalid_argument, not_supported};
+use crate::failure::{invalid_argument, not_supported};
 use crate::function::Function;
 use crate::math::decimal::rescale;
 
@@ -306,7 +306,8 @@ pub(crate) fn plain_text(array: &ArrayRef, position: usize) -> Result<String> {
         DataType::Decimal128(_, scale) => decimal_text(array.as_primitive::<Decimal128Type>().value(position), *scale),
         DataType::Timestamp(_, _) => timestamp_text(array, position)?,
         DataType::List(_) | DataType::Map(_, _) | DataType::Struct(_) | DataType::Binary => {
-            return Err(internal(format!("`{}` has no plain text", crate::types::type_name(array.data_type()))));
+            let name = crate::types::type_name(array.data_type());
+            return Err(not_supported(format!("a value of `{name}` as text; use `json_format(cast(… as json))`")));
         }
         _ => arrow::util::display::array_value_to_string(array, position)?,
     })
