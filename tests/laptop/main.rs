@@ -3,6 +3,7 @@
 
 mod backfill;
 mod bad_input;
+mod check;
 mod costs;
 mod first_lake;
 mod github;

@@ -6,6 +6,7 @@ use anstream::AutoStream;
 
 use crate::args::{ColorChoice, GlobalArguments};
 use crate::outcome::{Mistakes, Refusal};
+use tarn_model::Diagnostics;
 use tarn_pipeline::error::StepError;
 
 /// How something is to be seen.
@@ -91,6 +92,11 @@ impl Terminal {
         }
     }
 
+    /// Mistakes in the lake's files, each with its place.
+    pub(crate) fn mistakes(self, diagnostics: &Diagnostics) {
+        write_line(&mut std::io::stderr(), diagnostics.render(self.colour).trim_end());
+    }
+
     /// An error with all that is known about it.
     pub(crate) fn report(self, error: &anyhow::Error) {
         if is_closed_pipe(error) {
@@ -101,11 +107,14 @@ impl Terminal {
                 // Scripts read the mistakes on stdout like any other answer; a closed pipe is no second mistake.
                 let _ = self.print_json(diagnostics);
             }
-            write_line(&mut std::io::stderr(), diagnostics.render(self.colour).trim_end());
+            self.mistakes(diagnostics);
         } else if let Some(refusal) = error.downcast_ref::<Refusal>() {
             self.error(&refusal.message, refusal.hint.as_deref());
         } else if let Some(step) = error.downcast_ref::<StepError>() {
-            self.error(&step.message, step.hint.as_deref());
+            match &step.mistakes {
+                Some(mistakes) => self.mistakes(mistakes),
+                None => self.error(&step.message, step.hint.as_deref()),
+            }
         } else {
             self.error(&format!("{error:#}"), None);
         }

@@ -177,9 +177,12 @@ impl QueryEngine for LocalEngine {
         let Parsed::Query(query) = self.session.parse(query).map_err(errors::from_sql)? else {
             return Err(errors::not_a_query());
         };
-        let plan = self.plan(&Arc::default(), &query).await?;
+        let statement = Arc::default();
+        let plan = self.plan(&statement, &query).await?;
         columns::refuse_unknown_types(&plan)?;
-        Ok(columns::of_result(&plan))
+        let columns = columns::of_result(&plan);
+        statement.plan(self.session.check(plan)).await.map_err(errors::from_sql)?;
+        Ok(columns)
     }
 }
 

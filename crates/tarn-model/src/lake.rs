@@ -83,6 +83,18 @@ pub struct Lake {
 impl Lake {
     /// Reads all files; `Err` holds every mistake of every file, warnings too.
     pub fn load(files: &LakeFiles) -> Result<Lake, Diagnostics> {
+        let (mut lake, diagnostics) = Lake::read(files);
+        if diagnostics.has_errors() {
+            return Err(diagnostics);
+        }
+        lake.warnings = diagnostics;
+        Ok(lake)
+    }
+
+    /// Reads all files: what could be read of them, and every mistake, warnings too. Of a file with mistakes not all is in the lake,
+    /// or none.
+    #[must_use]
+    pub fn read(files: &LakeFiles) -> (Lake, Diagnostics) {
         let mut loader = Loader::default();
         let folders = loader.sorted_files(files);
         let places = loader.read_config(folders.config.as_ref());
@@ -93,7 +105,7 @@ impl Lake {
         let dependency_places = loader.resolve_models();
         loader.read_unit_tests(&folders.tests);
         let graph = loader.build_graph(&dependency_places);
-        let mut lake = Lake {
+        let lake = Lake {
             config: loader.config,
             sources: loader.sources,
             seeds: loader.seeds,
@@ -107,12 +119,7 @@ impl Lake {
         if !diagnostics.has_errors() {
             diagnostics.extend(lake.config_mistakes(folders.config.as_ref(), &places));
         }
-        let diagnostics = diagnostics.sorted();
-        if diagnostics.has_errors() {
-            return Err(diagnostics);
-        }
-        lake.warnings = diagnostics;
-        Ok(lake)
+        (lake, diagnostics.sorted())
     }
 
     /// What reads what.

@@ -55,6 +55,7 @@ pub use model::{
     Bucketing, Compression, Dependency, DependencyKind, Drift, Format, GoneRows, MartMode, MartTarget, Materialization,
     MergeOrder, Model, OnEmpty, SchemaChange, Strategy, TableType,
 };
+pub use name::suggestion;
 pub use plan::{Plan, PlannedModel};
 pub use schema::schemas;
 pub use seed::{Seed, SeedColumn, SeedTable};

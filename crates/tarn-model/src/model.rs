@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use crate::audit::Audit;
-use crate::diagnostic::{Place, SourceText};
+use crate::diagnostic::{Diagnostic, Place, SourceText};
 
 /// A model.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -59,6 +59,33 @@ impl Model {
     #[must_use]
     pub fn is_incremental(&self) -> bool {
         matches!(self.materialization, Materialization::Incremental(_))
+    }
+
+    /// A mistake in the header: at a word below one of its keys, at the key if the word is written in an unusual way.
+    #[must_use]
+    pub fn header_mistake(&self, code: &'static str, key: &str, word: &str, message: &str) -> Diagnostic {
+        let place = self.header_place(key);
+        self.word_after(&place, word).unwrap_or(place).error(code, message)
+    }
+
+    /// A mistake in one of the model's audits: at a word of it, at its name if the word is written in an unusual way.
+    #[must_use]
+    pub fn audit_mistake(&self, code: &'static str, audit: &Audit, word: &str, message: &str) -> Diagnostic {
+        let place = self.source_text.at(audit.place.span.clone());
+        self.word_after(&place, word).unwrap_or(place).error(code, message)
+    }
+
+    /// The first place of a whole word in the header after another place.
+    fn word_after(&self, place: &Place, word: &str) -> Option<Place> {
+        let from = place.span.end;
+        let rest = self.source_text.text.get(from..self.sql_offset)?;
+        let is_part = |character: char| character.is_alphanumeric() || character == '_';
+        let (start, _) = rest.match_indices(word).find(|(start, word)| {
+            let before = rest.get(..*start).and_then(|before| before.chars().next_back());
+            let after = rest.get(start + word.len()..).and_then(|after| after.chars().next());
+            !before.is_some_and(is_part) && !after.is_some_and(is_part)
+        })?;
+        Some(self.source_text.at(from + start..from + start + word.len()))
     }
 
     /// The place of a key of the header; the beginning of the file if it is written in an unusual way.

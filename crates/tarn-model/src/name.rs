@@ -58,11 +58,7 @@ fn similarity(wanted: &str, candidate: &str) -> f64 {
 }
 
 /// `did you mean …?`, or the list of what exists when nothing is near and the list is short.
-pub(crate) fn suggestion<'a>(
-    wanted: &str,
-    existing: impl IntoIterator<Item = &'a str>,
-    plural: &str,
-) -> Option<String> {
+pub fn suggestion<'a>(wanted: &str, existing: impl IntoIterator<Item = &'a str>, plural: &str) -> Option<String> {
     let existing: Vec<&str> = existing.into_iter().collect();
     if let Some(nearest) = nearest(wanted, existing.iter().copied()) {
         return Some(format!("did you mean `{nearest}`?"));

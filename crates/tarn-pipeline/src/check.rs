@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 
 use indexmap::IndexMap;
 use serde::Serialize;
-use tarn_model::{CompileContext, CompiledModel, Lake, Materialization, Model, SourceKind};
+use tarn_model::{
+    CompileContext, CompiledModel, Diagnostic, Diagnostics, Lake, Materialization, Model, Severity, SourceKind,
+};
 
 use crate::audit;
 use crate::columns;
@@ -16,38 +18,86 @@ use crate::ports::{Attribution, Catalogue, Column, TableEntry, TableKind};
 use crate::prepare::{self, Known};
 use crate::{seeds, sources, sql_error};
 
-/// A mistake in a model's SQL.
+/// A mistake in the lake's files or in a model's SQL.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct SqlMistake {
-    /// The model.
-    pub model: String,
-    /// What is wrong and where; may have several lines.
+pub struct Mistake {
+    /// The model, where it was found when the model was planned.
+    pub model: Option<String>,
+    /// The file, relative to the lake's folder.
+    pub file: String,
+    /// The line, from 1, where one is known.
+    pub line: Option<usize>,
+    /// The column in characters, from 1, where one is known.
+    pub column: Option<usize>,
+    /// Short stable name of the kind of mistake.
+    pub code: &'static str,
+    /// What is wrong.
     pub message: String,
     /// What to do about it.
     pub hint: Option<String>,
+    /// The same with the lines of the file, for people.
+    #[serde(skip)]
+    pub shown: Option<Diagnostic>,
+}
+
+impl Mistake {
+    /// A mistake whose place is known.
+    #[must_use]
+    pub fn at(model: Option<&Model>, diagnostic: Diagnostic) -> Self {
+        Self {
+            model: model.map(|model| model.name.clone()),
+            file: diagnostic.file.clone(),
+            line: Some(diagnostic.line),
+            column: Some(diagnostic.column),
+            code: diagnostic.code,
+            message: diagnostic.message.clone(),
+            hint: diagnostic.hint.clone(),
+            shown: Some(diagnostic),
+        }
+    }
+
+    fn all_of(model: &Model, error: StepError) -> Vec<Self> {
+        if let Some(diagnostics) = error.mistakes {
+            return (*diagnostics).into_iter().map(|diagnostic| Self::at(Some(model), diagnostic)).collect();
+        }
+        vec![Self {
+            model: Some(model.name.clone()),
+            file: model.file.clone(),
+            line: None,
+            column: None,
+            code: "sql",
+            message: error.message,
+            hint: error.hint,
+            shown: None,
+        }]
+    }
 }
 
 /// What a check found.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Checked {
     /// All mistakes, in graph order.
-    pub mistakes: Vec<SqlMistake>,
+    pub mistakes: Vec<Mistake>,
     /// Models that could not be checked, because what they read has a mistake or has no columns yet.
     pub unchecked: Vec<String>,
 }
 
-/// Plans all models. `scratch` is an empty catalogue and an engine over it; `known` is the lake's own catalogue, which knows the
+/// Plans all models but those in files with mistakes, which are not what their author means. `scratch` is an empty catalogue and an engine over it; `known` is the lake's own catalogue, which knows the
 /// columns of sources that have no contract.
 pub async fn check(
     lake: &Lake,
     vars: &IndexMap<String, String>,
     scratch: &Ports,
     known: Option<&dyn Catalogue>,
+    found: &Diagnostics,
 ) -> Result<Checked, StepError> {
+    let wrong = |file: &str| found.iter().any(|one| one.severity == Severity::Error && one.file == file);
     let mut check = Check { lake, vars, scratch, checked: Checked::default() };
     check.register_inputs(known).await?;
     for name in lake.graph().order() {
-        if let Some(model) = lake.models.get(name) {
+        if let Some(model) = lake.models.get(name)
+            && !wrong(&model.file)
+        {
             check.model(model).await?;
         }
     }
@@ -120,8 +170,13 @@ impl Check<'_> {
         };
         match planned {
             Ok(columns) => Some(columns),
-            Err(StepError { message, hint, .. }) => {
-                self.checked.mistakes.push(SqlMistake { model: model.name.clone(), message, hint });
+            Err(error) => {
+                for mistake in Mistake::all_of(model, error) {
+                    // An incremental model is planned twice, and is wrong once.
+                    if !self.checked.mistakes.contains(&mistake) {
+                        self.checked.mistakes.push(mistake);
+                    }
+                }
                 None
             }
         }

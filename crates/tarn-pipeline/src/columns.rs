@@ -1,8 +1,9 @@
 //! What a model's columns must be like before its query is paid for.
 
 mod change;
+mod named;
 
-use tarn_model::Model;
+use tarn_model::{Materialization, Model};
 
 use crate::error::StepError;
 use crate::ports::Column;
@@ -15,14 +16,13 @@ pub fn check(model: &Model, columns: &[Column]) -> Result<(), StepError> {
     if columns.is_empty() {
         return Err(StepError::permanent(format!("model `{}` yields no columns", model.name)));
     }
-    for (position, column) in columns.iter().enumerate() {
-        if columns[..position].iter().any(|before| before.name == column.name) {
-            return Err(StepError::permanent(format!(
-                "model `{}` yields the column `{}` twice",
-                model.name, column.name
-            ))
-            .with_hint("give one of them another name with `as`"));
-        }
+    check_names(model, columns)?;
+    if model.materialization != Materialization::View {
+        check_types(model, columns)?;
+    }
+    let missing = named::missing(model, columns);
+    if !missing.is_empty() {
+        return Err(missing.into());
     }
     let partitions = &model.partitioned_by;
     let last = columns.len().saturating_sub(partitions.len());
@@ -36,14 +36,6 @@ pub fn check(model: &Model, columns: &[Column]) -> Result<(), StepError> {
         ))
         .with_hint("put the partition columns last in the `select`, in the same order: Athena takes them from there"));
     }
-    if let Some(bucketing) = &model.bucketed_by
-        && let Some(missing) = bucketing.columns.iter().find(|name| columns.iter().all(|column| column.name != **name))
-    {
-        return Err(StepError::permanent(format!(
-            "model `{}` has buckets by `{missing}`, but yields no such column",
-            model.name
-        )));
-    }
     if columns.len() == partitions.len() {
         return Err(StepError::permanent(format!(
             "model `{}` has no column besides its partition columns",
@@ -51,4 +43,72 @@ pub fn check(model: &Model, columns: &[Column]) -> Result<(), StepError> {
         )));
     }
     Ok(())
+}
+
+fn check_names(model: &Model, columns: &[Column]) -> Result<(), StepError> {
+    for (position, column) in columns.iter().enumerate() {
+        if column.name == format!("_col{position}") {
+            let message = format!("column {} of model `{}` has no name", position + 1, model.name);
+            return Err(StepError::permanent(message).with_hint("give the expression a name with `as`"));
+        }
+        if columns[..position].iter().any(|before| before.name == column.name) {
+            let message = format!("model `{}` yields the column `{}` twice", model.name, column.name);
+            return Err(StepError::permanent(message).with_hint("give one of them another name with `as`"));
+        }
+    }
+    Ok(())
+}
+
+/// An engine calls a type that tables cannot have by its name in a query.
+fn check_types(model: &Model, columns: &[Column]) -> Result<(), StepError> {
+    let reason =
+        |column: &Column| Some((column.name.clone(), column.column_type.clone(), instead_of(&column.column_type)?));
+    match columns.iter().find_map(reason) {
+        None => Ok(()),
+        Some((name, column_type, hint)) => Err(StepError::permanent(format!(
+            "column `{name}` of model `{}` has the type `{column_type}`, which a table cannot hold",
+            model.name
+        ))
+        .with_hint(hint)),
+    }
+}
+
+/// What to write in place of a type that no table can have; none where it can.
+fn instead_of(column_type: &str) -> Option<&'static str> {
+    let nested = ["array(", "map(", "row("].iter().any(|nested| column_type.starts_with(nested));
+    Some(match column_type {
+        _ if column_type.ends_with("with time zone") => {
+            "`cast(… as timestamp(3))` gives its wall clock without the zone"
+        }
+        _ if column_type.starts_with("interval ") => "`to_milliseconds(…)` or `cast(… as varchar)` gives a value of it",
+        _ if column_type.starts_with("time(") => "`cast(… as varchar)` gives its text",
+        "timestamp(6)" | "timestamp(9)" => "tables hold timestamps to the millisecond: `cast(… as timestamp(3))`",
+        "json" => "write its text with `json_format(…)`, or a value of it with `cast(… as …)`",
+        _ if nested => "cast it to an array, map or row of types that tables have",
+        _ => return None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::instead_of;
+
+    #[test]
+    fn types_of_queries_are_told_from_types_of_tables() {
+        for held in ["timestamp", "decimal(10,2)", "array<string>", "map<string,int>", "struct<json:string>", "date"] {
+            assert_eq!(instead_of(held), None, "{held}");
+        }
+        for refused in [
+            "timestamp(3) with time zone",
+            "interval day to second",
+            "interval year to month",
+            "time(3)",
+            "timestamp(9)",
+            "json",
+            "array(json)",
+            "row(a interval day to second)",
+        ] {
+            assert!(instead_of(refused).is_some(), "{refused}");
+        }
+    }
 }

@@ -16,6 +16,8 @@ pub struct StepError {
     pub hint: Option<String>,
     /// Whether the same step may succeed later.
     pub retryable: bool,
+    /// The same as mistakes in the lake's files, each with its place, where it is about them.
+    pub mistakes: Option<Box<Diagnostics>>,
     /// The step did not fail: it waits for this query, and is to be taken again when that has ended.
     pub pending: Option<Box<PendingQuery>>,
 }
@@ -23,7 +25,7 @@ pub struct StepError {
 impl StepError {
     /// An error that a retry does not mend.
     pub fn permanent(message: impl Into<String>) -> Self {
-        Self { message: message.into(), hint: None, retryable: false, pending: None }
+        Self { message: message.into(), hint: None, retryable: false, mistakes: None, pending: None }
     }
 
     /// An error that the same step may not meet later.
@@ -68,6 +70,7 @@ impl From<EngineError> for StepError {
             message: format!("{place}{}", error.message),
             hint: error.hint,
             retryable: error.retryable,
+            mistakes: None,
             pending: error.pending,
         }
     }
@@ -82,7 +85,8 @@ impl From<MartError> for StepError {
 /// Mistakes in the lake's files, rendered whole.
 impl From<Diagnostics> for StepError {
     fn from(diagnostics: Diagnostics) -> Self {
-        Self::permanent(diagnostics.render(false).trim_end().to_owned())
+        let message = diagnostics.render(false).trim_end().to_owned();
+        Self { mistakes: Some(Box::new(diagnostics)), ..Self::permanent(message) }
     }
 }
 

@@ -18,7 +18,5 @@ pub(crate) fn in_model(model: &Model, compiled: &CompiledModel, error: EngineErr
     let diagnostic = compiled
         .diagnostic("sql", line - lines_before, error.column.unwrap_or(1), &error.message)
         .with_hint_if(error.hint);
-    let mut diagnostics = Diagnostics::new();
-    diagnostics.push(diagnostic);
-    StepError { retryable, ..StepError::permanent(diagnostics.render(false).trim_end()) }
+    StepError { retryable, ..StepError::from(Diagnostics::from(diagnostic)) }
 }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use indexmap::IndexMap;
+use tarn_model::Diagnostics;
 use tarn_pipeline::check;
 use tarn_pipeline::ports::Silent;
 use tarn_pipeline::unit_tests::{self, UnitTestResult};
@@ -31,7 +32,7 @@ pub(crate) async fn run(args: &Args, global: &GlobalArguments, terminal: Termina
     let scratch = tempfile::tempdir()?;
     let opened = Place { folder: place.folder, data: scratch.path().to_owned() }.open(Arc::new(Silent), &lake)?;
     // Planning all models tells the columns of those that a test gives rows for; mistakes are told by the tests they break.
-    check::check(&lake, &IndexMap::new(), &opened.ports, None).await?;
+    check::check(&lake, &IndexMap::new(), &opened.ports, None, &Diagnostics::new()).await?;
     let results = unit_tests::run_all(&lake, &selected, &opened.ports).await?;
     if terminal.json() {
         terminal.print_json(&results)?;
