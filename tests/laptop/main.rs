@@ -1,6 +1,7 @@
 //! The whole of Tarn on a laptop: the program as its user runs it, real files, real databases.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a failed test may panic")]
 
+mod answers;
 mod backfill;
 mod bad_input;
 mod check;

@@ -12,6 +12,8 @@ pub(crate) struct ColumnHead {
     pub(crate) numeric: bool,
     /// Whether its values are truth values: bare in JSON.
     pub(crate) boolean: bool,
+    /// Whether its values are JSON already: bare in JSON.
+    pub(crate) json: bool,
 }
 
 /// Takes rows as text and writes them in some form.
@@ -87,14 +89,24 @@ impl RowWriter for TableRows {
 }
 
 /// CSV after RFC 4180: null is an empty field, empty text is `""`.
+///
+/// The header comes with the first row: a query that fails at once gives nothing, not an empty answer.
 pub(crate) struct CsvRows {
     output: Box<dyn Write + Send>,
+    header: Option<Vec<ColumnHead>>,
     rows: u64,
 }
 
 impl CsvRows {
     pub(crate) fn new(output: Box<dyn Write + Send>) -> Self {
-        Self { output, rows: 0 }
+        Self { output, header: None, rows: 0 }
+    }
+
+    fn begin(&mut self) -> anyhow::Result<()> {
+        match self.header.take() {
+            Some(columns) => self.record(columns.iter().map(|column| Some(column.name.as_str()))),
+            None => Ok(()),
+        }
     }
 
     fn record<'a>(&mut self, fields: impl Iterator<Item = Option<&'a str>>) -> anyhow::Result<()> {
@@ -114,15 +126,18 @@ fn csv_field(text: &str) -> String {
 
 impl RowWriter for CsvRows {
     fn columns(&mut self, columns: &[ColumnHead]) -> anyhow::Result<()> {
-        self.record(columns.iter().map(|column| Some(column.name.as_str())))
+        self.header = Some(columns.to_vec());
+        Ok(())
     }
 
     fn row(&mut self, values: &[Option<String>]) -> anyhow::Result<()> {
+        self.begin()?;
         self.rows += 1;
         self.record(values.iter().map(Option::as_deref))
     }
 
     fn finish(&mut self) -> anyhow::Result<u64> {
+        self.begin()?;
         self.output.flush()?;
         Ok(self.rows)
     }
@@ -172,7 +187,7 @@ fn json_value(column: &ColumnHead, value: Option<&str>) -> anyhow::Result<String
         None => "null".to_owned(),
         // NaN and Infinity are no JSON numbers; they go as text.
         Some(text) if column.numeric && serde_json::from_str::<serde_json::Number>(text).is_ok() => text.to_owned(),
-        Some(text) if column.boolean => text.to_owned(),
+        Some(text) if column.boolean || column.json => text.to_owned(),
         Some(text) => serde_json::to_string(text)?,
     })
 }
@@ -190,7 +205,7 @@ mod tests {
 
     #[test]
     fn json_numbers_keep_their_digits() {
-        let column = ColumnHead { name: "n".into(), numeric: true, boolean: false };
+        let column = ColumnHead { name: "n".into(), numeric: true, boolean: false, json: false };
         assert_eq!(json_value(&column, Some("18446744073709551617")).unwrap(), "18446744073709551617");
         assert_eq!(json_value(&column, Some("1.10")).unwrap(), "1.10");
         assert_eq!(json_value(&column, Some("NaN")).unwrap(), "\"NaN\"");

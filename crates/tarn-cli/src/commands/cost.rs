@@ -110,7 +110,7 @@ pub(super) async fn queries(
 fn print(lines: &[CostLine], word: &str) -> anyhow::Result<()> {
     let mut table = TableRows::new(Box::new(std::io::stdout()));
     let head = [(word, false), ("queries", true), ("unsuccessful", true), ("scanned", true), ("cost", true)]
-        .map(|(name, numeric)| ColumnHead { name: name.to_owned(), numeric, boolean: false });
+        .map(|(name, numeric)| ColumnHead { name: name.to_owned(), numeric, boolean: false, json: false });
     table.columns(&head)?;
     for line in lines {
         table.row(&[

@@ -1,9 +1,12 @@
 //! `tarn ingest`: files of records become rows of a source.
 
-use std::path::PathBuf;
+use std::fs::File;
+use std::io::Read;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
 
+use tarn_model::SourceKind;
 use tarn_pipeline::ingest::{self, Ingested};
 use tarn_pipeline::ports::Observer;
 use tarn_pipeline::sources;
@@ -41,6 +44,9 @@ pub(crate) async fn run(args: &Args, global: &GlobalArguments, terminal: Termina
     if let Some(missing) = args.files.iter().find(|file| !file.is_file()) {
         return Err(Refusal::new(format!("there is no file `{}`", missing.display())).into());
     }
+    if source.kind != SourceKind::Snapshot {
+        args.files.iter().try_for_each(|file| refuse_foreign(file, &source.name))?;
+    }
     let _lock = match global.target {
         Target::Local => Some(place.lock("tarn ingest", args.wait, terminal).await?),
         Target::Aws => None,
@@ -67,14 +73,37 @@ pub(crate) async fn run(args: &Args, global: &GlobalArguments, terminal: Termina
             args.source, args.source
         ));
     }
-    Ok(Outcome::Done)
+    let none_taken = |ingested: &Ingested| ingested.quarantined > 0 && ingested.rows == 0;
+    Ok(if all.iter().any(none_taken) { Outcome::Failed } else { Outcome::Done })
+}
+
+/// How files that hold no JSON begin, and what they are.
+const FOREIGN: [(&[u8], &str); 7] = [
+    (b"PAR1", "a Parquet file"),
+    (b"PK\x03\x04", "a zip archive"),
+    (b"\x28\xb5\x2f\xfd", "packed by zstd"),
+    (b"BZh", "packed by bzip2"),
+    (b"\xfd7zXZ", "packed by xz"),
+    (b"Obj\x01", "an Avro file"),
+    (b"ORC", "an ORC file"),
+];
+
+/// Refuses a file that is no JSON by its first bytes: taken for records it would be one broken one.
+fn refuse_foreign(file: &Path, source: &str) -> anyhow::Result<()> {
+    let mut start = Vec::new();
+    File::open(file)?.take(8).read_to_end(&mut start)?;
+    let Some((_, what)) = FOREIGN.iter().find(|(magic, _)| start.starts_with(magic)) else { return Ok(()) };
+    let message = format!("`{}` is {what}; `{source}` takes JSON records, plain or gzip", file.display());
+    Err(Refusal::new(message)
+        .with_hint("a source of `kind: snapshot` takes Parquet files; unpack archives first")
+        .into())
 }
 
 fn processors() -> usize {
     std::thread::available_parallelism().map_or(1, usize::from)
 }
 
-fn line(source: &str, file: &std::path::Path, ingested: &Ingested, took: u64, terminal: Terminal) -> String {
+fn line(source: &str, file: &Path, ingested: &Ingested, took: u64, terminal: Terminal) -> String {
     let name = file.file_name().unwrap_or_default().to_string_lossy();
     let quarantined = match ingested.quarantined {
         0 => String::new(),

@@ -45,6 +45,10 @@ pub(crate) fn run(args: &Args, terminal: Terminal) -> anyhow::Result<Outcome> {
         }
         std::fs::write(&path, text.replace(NAME, &name))?;
     }
+    if terminal.json() {
+        let files: Vec<&str> = FILES.iter().map(|(file, _)| *file).collect();
+        terminal.print_json(&serde_json::json!({"name": name, "folder": args.folder, "files": files}))?;
+    }
     let lake = args.folder.display();
     terminal.say(&format!(
         "made the lake `{name}` in {lake}\n\nnow try\n  cd {lake}\n  tarn ingest visits data/visits.ndjson\n  tarn test\n  tarn run\n  tarn query --mart reporting 'select * from visits_per_day order by day, visits desc'"

@@ -73,7 +73,7 @@ pub(crate) async fn run(args: &Args, global: &GlobalArguments, terminal: Termina
             let opened = place.open(Arc::new(Silent), &lake)?;
             tarn_pipeline::sources::register_all(&lake, opened.ports.catalogue.as_ref()).await?;
             run_tables::register(opened.ports.catalogue.as_ref(), run_tables::QueryRows::OfRuns).await?;
-            Some(ask_lake(&opened.local, &sql, limit, writer.as_mut()).await?)
+            Some(ask_lake(&opened.local, &sql, limit, format, writer.as_mut()).await?)
         }
     };
     let rows = writer.finish()?;
@@ -142,19 +142,37 @@ fn mart_columns(columns: &[String], row: &[Option<String>]) -> Vec<ColumnHead> {
     columns
         .iter()
         .enumerate()
-        .map(|(position, name)| ColumnHead { name: name.clone(), numeric: is_number(position), boolean: false })
+        .map(|(position, name)| ColumnHead {
+            name: name.clone(),
+            numeric: is_number(position),
+            boolean: false,
+            json: false,
+        })
         .collect()
 }
 
 /// Asks the lake and writes the rows as they come; bytes scanned.
-async fn ask_lake(local: &Local, sql: &str, limit: u64, writer: &mut dyn RowWriter) -> anyhow::Result<u64> {
+async fn ask_lake(
+    local: &Local,
+    sql: &str,
+    limit: u64,
+    format: Format,
+    writer: &mut dyn RowWriter,
+) -> anyhow::Result<u64> {
     if is_about_tables(sql) {
         let request = QueryRequest::new(sql, Attribution::default());
         let answer = local.engine.execute(&request).await.map_err(StepError::from)?;
         return write_answer(&answer, limit, writer);
     }
     let mut answer = local.engine.stream(sql).await.map_err(StepError::from)?;
-    writer.columns(&answer.columns().iter().map(lake_column).collect::<Vec<_>>())?;
+    let mut heads: Vec<ColumnHead> = answer.columns().iter().map(lake_column).collect();
+    if format == Format::Json {
+        for (head, column) in heads.iter_mut().zip(answer.columns()) {
+            head.json = is_nested(&column.column_type);
+        }
+        answer = answer.with_nested_as_json();
+    }
+    writer.columns(&heads)?;
     let mut left = limit;
     while let Some(batch) = answer.next_rows().await.map_err(StepError::from)? {
         for row in batch {
@@ -175,6 +193,11 @@ fn write_answer(answer: &QueryOutcome, limit: u64, writer: &mut dyn RowWriter) -
     Ok(answer.bytes_scanned)
 }
 
+/// Whether the values of a type, under Hive's name or Athena's, have parts.
+fn is_nested(column_type: &str) -> bool {
+    matches!(column_type.split(['<', '(']).next(), Some("array" | "map" | "struct" | "row"))
+}
+
 /// Whether a statement asks for tables and their columns, and not for rows; it changes nothing either.
 fn is_about_tables(sql: &str) -> bool {
     let first = sql.split_whitespace().next().unwrap_or_default().to_lowercase();
@@ -187,5 +210,6 @@ fn lake_column(column: &Column) -> ColumnHead {
         name: column.name.clone(),
         numeric: matches!(kind, "tinyint" | "smallint" | "int" | "bigint" | "float" | "double" | "decimal"),
         boolean: kind == "boolean",
+        json: false,
     }
 }

@@ -22,10 +22,15 @@ pub(crate) fn run(args: &Args, terminal: Terminal) -> anyhow::Result<Outcome> {
         return Ok(Outcome::Done);
     };
     std::fs::create_dir_all(folder)?;
+    let mut written = Vec::new();
     for (name, schema) in schemas {
         let path = folder.join(name);
         std::fs::write(&path, format!("{}\n", serde_json::to_string_pretty(&schema)?))?;
         terminal.say(&format!("wrote {}", path.display()));
+        written.push(path);
+    }
+    if terminal.json() {
+        terminal.print_json(&serde_json::json!({"files": written}))?;
     }
     Ok(Outcome::Done)
 }

@@ -4,9 +4,11 @@ use std::fmt;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
+use arrow::array::{Array, ArrayRef};
 use arrow::record_batch::RecordBatch;
 use datafusion::physical_plan::SendableRecordBatchStream;
 use futures::{Stream, StreamExt};
+use tarn_dialect::{display_value, json_text};
 use tarn_pipeline::ports::{Column, EngineError};
 
 use super::errors;
@@ -17,6 +19,7 @@ pub struct QueryStream {
     columns: Vec<Column>,
     batches: SendableRecordBatchStream,
     scanned: BytesScanned,
+    nested_as_json: bool,
 }
 
 impl fmt::Debug for QueryStream {
@@ -27,7 +30,13 @@ impl fmt::Debug for QueryStream {
 
 impl QueryStream {
     pub(super) fn new(columns: Vec<Column>, batches: SendableRecordBatchStream, scanned: BytesScanned) -> Self {
-        Self { columns, batches, scanned }
+        Self { columns, batches, scanned, nested_as_json: false }
+    }
+
+    /// The same with arrays, maps and rows as JSON, and not as Athena prints them.
+    #[must_use]
+    pub fn with_nested_as_json(self) -> Self {
+        Self { nested_as_json: true, ..self }
     }
 
     /// The columns of the result.
@@ -45,8 +54,12 @@ impl QueryStream {
         let Some(batch) = self.next().await.transpose()? else {
             return Ok(None);
         };
-        let row =
-            |row| batch.columns().iter().map(|column| tarn_dialect::display_value(column.as_ref(), row)).collect();
+        let nested_as_json = self.nested_as_json;
+        let value = |column: &ArrayRef, row: usize| match column.data_type().is_nested() && nested_as_json {
+            true => column.is_valid(row).then(|| json_text(column.as_ref(), row)),
+            false => display_value(column.as_ref(), row),
+        };
+        let row = |row| batch.columns().iter().map(|column| value(column, row)).collect();
         Ok(Some((0..batch.num_rows()).map(row).collect()))
     }
 
