@@ -40,6 +40,10 @@ run "plain" {
     condition     = length(aws_cloudwatch_metric_alarm.errors.alarm_actions) == 0
     error_message = "without a topic alarms tell nobody"
   }
+  assert {
+    condition     = aws_cloudwatch_metric_alarm.errors.threshold == 0 && aws_cloudwatch_metric_alarm.errors.evaluation_periods == 3
+    error_message = "callers try again: one failure is no news"
+  }
 }
 
 run "whole" {
@@ -56,7 +60,7 @@ run "whole" {
     alarm_topic_arn      = "arn:aws:sns:ap-northeast-1:111122223333:alarms"
     dead_letter          = true
     reserved_concurrency = 3
-    error_periods        = 3
+    tolerated_errors     = { number = 3, seconds = 1800, periods = 1 }
     vpc                  = { subnets = ["subnet-1"], security_groups = ["sg-1"] }
   }
 
@@ -87,8 +91,8 @@ run "whole" {
     error_message = "that they are over is told too, and the dashboard is told of all"
   }
   assert {
-    condition     = aws_cloudwatch_metric_alarm.errors.evaluation_periods == 3
-    error_message = "where a state machine tries again, one failure is no news"
+    condition     = aws_cloudwatch_metric_alarm.errors.threshold == 3 && aws_cloudwatch_metric_alarm.errors.period == 1800 && aws_cloudwatch_metric_alarm.errors.evaluation_periods == 1
+    error_message = "how many failures are told is as it was asked for"
   }
 }
 

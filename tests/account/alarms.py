@@ -1,20 +1,25 @@
 """CloudWatch's alarms on what this account counts itself: functions, executions, queues, and the metrics in the log lines of functions.
 
 Twice a second each alarm is looked at, as its operator, statistic, periods and threshold say; where it changes its state, its topic gets the
-message that CloudWatch sends. Periods pass by the account's clock. A new alarm is `INSUFFICIENT_DATA` and told as `OK` at its first look, as on
-AWS. What nobody counts here, e.g. how late a stream is, has no data.
+message that CloudWatch sends. Time passes by the account's clock: where that is fast, each minute since the last look is looked at. A new alarm
+is `INSUFFICIENT_DATA` and told as `OK` at its first look, as on AWS. What nobody counts here, e.g. how late a stream is, has no data.
 """
 import ast
 import datetime
 import json
+import math
 import operator
+import sys
 import threading
 import time
+import traceback
 from typing import Any, Callable
 
 from account.clock import CLOCK
 
 _LOOK = 0.5
+# How far apart the moments are at most that are looked at, in the account's seconds; and how many of them at once at most.
+_STEP, _STEPS = 60.0, 100
 _BREACHES: dict[str, Callable[[float, float], bool]] = {
     "GreaterThanThreshold": operator.gt, "GreaterThanOrEqualToThreshold": operator.ge,
     "LessThanThreshold": operator.lt, "LessThanOrEqualToThreshold": operator.le,
@@ -34,7 +39,7 @@ class Metrics:
     def count(self, namespace: str, name: str, dimensions: dict[str, str], value: float = 1) -> None:
         """Adds a value."""
         with self._lock:
-            self._values.setdefault((namespace, name, frozenset(dimensions.items())), []).append((time.monotonic(), value))
+            self._values.setdefault((namespace, name, frozenset(dimensions.items())), []).append((CLOCK.now(), value))
 
     def count_line(self, line: str) -> None:
         """Adds the metrics of a log line in the embedded metric format."""
@@ -61,25 +66,40 @@ METRICS = Metrics()
 
 
 def _look_for_ever() -> None:
-    from moto.cloudwatch.models import cloudwatch_backends
-
     while True:
         time.sleep(_LOOK)
-        for account_id, regions in list(cloudwatch_backends.items()):
-            for region, backend in list(regions.items()):
-                for alarm in list(backend.alarms.values()):
-                    try:
-                        _look(account_id, region, alarm)
-                    except Exception as error:  # an alarm that cannot be looked at must not silence the others
-                        _change(account_id, region, alarm, "INSUFFICIENT_DATA", f"{type(error).__name__}: {error}")
+        try:
+            _look_at_all()
+        except Exception:  # what fails once must not silence alarms for good
+            traceback.print_exc(file=sys.stderr)
 
 
-def _look(account_id: str, region: str, alarm: Any) -> None:
+def _look_at_all() -> None:
+    from moto.cloudwatch.models import cloudwatch_backends
+
+    for account_id, regions in list(cloudwatch_backends.items()):
+        for region, backend in list(regions.items()):
+            for alarm in list(backend.alarms.values()):
+                try:
+                    _look(account_id, region, alarm, CLOCK.now())
+                except Exception:  # one that cannot be looked at must not silence the others
+                    print(f"alarm {alarm.name}: {traceback.format_exc()}", file=sys.stderr)
+
+
+def _look(account_id: str, region: str, alarm: Any, now: float) -> None:
     """Brings one alarm up to date."""
-    if not hasattr(alarm, "is_new"):
-        alarm.is_new, alarm.state_value, alarm.since = False, "INSUFFICIENT_DATA", time.monotonic()
+    if not hasattr(alarm, "since"):
+        alarm.state_value, alarm.since, alarm.seen = "INSUFFICIENT_DATA", now, now
+    steps = min(max(1, math.ceil((now - alarm.seen) / _STEP)), _STEPS)
+    for step in range(steps - 1, -1, -1):
+        _look_at(account_id, region, alarm, max(now - step * _STEP, alarm.seen))
+    alarm.seen = now
+
+
+def _look_at(account_id: str, region: str, alarm: Any, now: float) -> None:
+    """The alarm's state at a moment."""
     wanted = alarm.evaluation_periods
-    points = [_point(account_id, region, alarm, number) for number in range(wanted)]
+    points = [_point(account_id, region, alarm, now - number * _period(alarm)) for number in range(wanted)]
     breaches = _BREACHES[alarm.comparison_operator]
     bad = sum(alarm.treat_missing_data == "breaching" if point is None else breaches(point, alarm.threshold) for point in points)
     if bad >= (alarm.datapoints_to_alarm or wanted):
@@ -89,10 +109,18 @@ def _look(account_id: str, region: str, alarm: Any) -> None:
         _change(account_id, region, alarm, "OK", "Threshold Crossed: no datapoints were received, or all were within the threshold.")
 
 
-def _point(account_id: str, region: str, alarm: Any, number: int) -> float | None:
-    """The value of the newest period but so many; None without data."""
+def _period(alarm: Any) -> float:
+    """The length of its periods, which all metrics of an alarm share."""
     if not alarm.metric_data_queries:
-        return _value(account_id, region, alarm.namespace, alarm.metric_name, alarm.dimensions, alarm.statistic, float(alarm.period), number, alarm.since)
+        return float(alarm.period)
+    return float(next(query.metric_stat.period for query in alarm.metric_data_queries if not query.expression))
+
+
+def _point(account_id: str, region: str, alarm: Any, end: float) -> float | None:
+    """The value of the period that ends at a moment; None without data."""
+    begin = max(end - _period(alarm), alarm.since)
+    if not alarm.metric_data_queries:
+        return _value(account_id, region, alarm.namespace, alarm.metric_name, alarm.dimensions, alarm.statistic, begin, end)
     values: dict[str, float | None] = {}
     expression = ""
     for query in alarm.metric_data_queries:
@@ -100,16 +128,15 @@ def _point(account_id: str, region: str, alarm: Any, number: int) -> float | Non
             expression = query.expression
             continue
         stat, metric = query.metric_stat, query.metric_stat.metric
-        values[query.id] = _value(account_id, region, metric.namespace, metric.metric_name, metric.dimensions, stat.stat, float(stat.period), number, alarm.since)
+        values[query.id] = _value(account_id, region, metric.namespace, metric.metric_name, metric.dimensions, stat.stat, begin, end)
     return _calculated(ast.parse(expression, mode="eval").body, values)
 
 
-def _value(account_id: str, region: str, namespace: str, name: str, dimensions: Any, statistic: str, period: float, number: int, since: float) -> float | None:
+def _value(account_id: str, region: str, namespace: str, name: str, dimensions: Any, statistic: str, begin: float, end: float) -> float | None:
     named = {each.name: each.value for each in dimensions}
     if (namespace, name) == ("AWS/SQS", "ApproximateNumberOfMessagesVisible"):
         return _visible(account_id, region, named["QueueName"])
-    length, now = period / CLOCK.speed, time.monotonic()
-    values = METRICS.between(namespace, name, named, max(now - (number + 1) * length, since), now - number * length)
+    values = METRICS.between(namespace, name, named, begin, end)
     return _STATISTICS[statistic](values) if values else None
 
 

@@ -9,13 +9,25 @@ class Clock:
 
     def __init__(self) -> None:
         self.speed = 1.0
+        self._lock = threading.Lock()
+        self._begun, self._passed = time.monotonic(), 0.0
+
+    def now(self) -> float:
+        """The account's seconds since its start; they go on where the speed changes."""
+        with self._lock:
+            return self._passed + (time.monotonic() - self._begun) * self.speed
+
+    def _go(self, speed: float) -> None:
+        passed = self.now()
+        with self._lock:
+            self._begun, self._passed, self.speed = time.monotonic(), passed, speed
 
     def post(self, _path: list[str], body: Any) -> Any:
         """Sets the speed."""
         speed = float(body["speed"])
         if speed <= 0:
             raise ValueError("`speed` is above zero")
-        self.speed = speed
+        self._go(speed)
         return {"speed": speed}
 
     def get(self, _path: list[str], _query: Mapping[str, str]) -> Any:
@@ -24,7 +36,7 @@ class Clock:
 
     def clear(self) -> None:
         """Real time again."""
-        self.speed = 1.0
+        self._go(1.0)
 
     def sleep(self, seconds: float) -> None:
         """Waits so many of the account's seconds."""

@@ -1,6 +1,9 @@
 //! What readers see in each form that a table takes in Glue: whatever is changed, they see the old rows or the new ones.
 
-use anyhow::Result;
+use anyhow::{Context, Result};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::Value;
 
 use crate::world::World;
 
@@ -132,6 +135,55 @@ fn appended_rows_are_seen_once_and_all_at_once() -> Result<()> {
     assert_eq!(world.rows("select n from log order by n")?, ["1", "2", "4"]);
     world.run(&["--full-refresh", "--var", "n=9"])?;
     assert_eq!(world.rows("select n from log order by n")?, ["9"]);
+    Ok(())
+}
+
+#[test]
+fn appends_of_many_nights_are_shown_as_one_group() -> Result<()> {
+    let model = "/*\nmaterialized: incremental\nstrategy: append\n*/\nselect {{ var('n') }} as n\n";
+    let world = World::shared("nights", &[("models/log.sql", model)])?;
+    let config = world.lake.read("tarn.yaml")?;
+    world.lake.write("tarn.yaml", format!("{config}vars: {{n: {{type: integer, default: 1}}}}\n"))?;
+    world.run(&["--run-id", "20240101t000000000_0001"])?;
+
+    // As six hundred nights would leave it: a file and a part each.
+    let table = world.table("log")?;
+    let entry = table["Parameters"]["tarn.entry"].as_str().context("the table names its entry")?;
+    let mut kept: Value = serde_json::from_slice(&world.account.get(&world.bucket(), entry)?)?;
+    let parts = kept["kind"]["table"]["parts"].as_array_mut().context("a table has parts")?;
+    let first = parts[0].clone();
+    let folder = first["location"].as_str().context("a part is somewhere")?.to_owned();
+    let file = world.account.keys(&world.bucket(), &folder)?.pop().context("a part has a file")?;
+    let rows = world.account.get(&world.bucket(), &file)?;
+    for night in 2..=600 {
+        let run = format!("20250101t{night:09}_0001");
+        let location = folder.replace("20240101t000000000_0001", &run);
+        assert_ne!(location, folder);
+        world.account.put(&world.bucket(), &format!("{location}rows.parquet"), &rows)?;
+        let mut part = first.clone();
+        part["location"] = location.into();
+        part["run"] = run.into();
+        parts.push(part);
+    }
+    world.account.put(&world.bucket(), entry, &serde_json::to_vec(&kept)?)?;
+
+    let shown = |n: usize| -> Result<String> {
+        let run = format!("20261001t{n:09}_0001");
+        world.run(&["--run-id", &run, "--var", &format!("n={n}")])?;
+        let (count, sum) = (600 + n - 1, 600 + (2..=n).sum::<usize>());
+        assert_eq!(world.rows("select count(*), sum(n) from log")?, [format!("{count},{sum}")], "after {n}");
+        let text = world.table("log")?["ViewOriginalText"].as_str().context("it is shown by a view")?.to_owned();
+        let text = text.trim_start_matches("/* Presto View: ").trim_end_matches(" */");
+        Ok(serde_json::from_slice::<Value>(&STANDARD.decode(text)?)?["originalSql"].to_string())
+    };
+    let view = shown(2)?;
+    assert_eq!(view.matches("between").count(), 1, "{view}");
+    assert!(view.len() < 1_000, "{view}");
+    // The next night stands beside the group, which stays as it is.
+    let next = shown(3)?;
+    assert!(next.contains("20261001t000000003_0001") && next.len() < 1_000, "{next}");
+    let group = |view: &str| view.split("between '").nth(1).and_then(|rest| rest.split('\'').next()).map(str::to_owned);
+    assert_eq!(group(&next), group(&view));
     Ok(())
 }
 

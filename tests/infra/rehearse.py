@@ -103,9 +103,7 @@ def destroy(arguments: argparse.Namespace) -> None:
         sys.exit("what is deployed is not seen in the account, so nothing could be said of what is left")
     terraform(arguments, "destroy", "-auto-approve", *variables(arguments))
     left = terraform(arguments, "state", "list").stdout.split()
-    # What the account itself says is asked for where everything is rehearsed.
-    if "TARN_TEST_REHEARSAL" in os.environ:
-        left += _in_account(arguments, named[1] if named else "", buckets)
+    left += _in_account(arguments, named[1] if named else "", buckets)
     if left:
         sys.exit(f"these are left: {', '.join(left)}")
 

@@ -155,7 +155,7 @@ fn of_a_poisoned_change(deployed: &Deployment) -> Result<()> {
 }
 
 /// Everything that was sent since arrives on the laptop too.
-pub(crate) fn bring_to_laptop(both: &Both<'_>) -> Result<()> {
+fn bring_to_laptop(both: &Both<'_>) -> Result<()> {
     events::bring_to(both.deployed, both.laptop)?;
     let events = "select count(*), count(distinct event_id) from site_events";
     assert_eq!(both.deployed.rows(events)?, both.laptop.rows(events)?);
@@ -167,6 +167,7 @@ pub(crate) fn bring_to_laptop(both: &Both<'_>) -> Result<()> {
 /// Records of a stream and of a table that do not fit, for several reasons; then a contract that some of them fit, a replay, and the days again.
 pub(crate) fn of_contracts(both: &Both<'_>) -> Result<()> {
     let Both { deployed, laptop, .. } = both;
+    bring_to_laptop(both)?;
     let mut refused = vec![events::WITHOUT_VISITOR.to_owned(), "{\"event_id\":\"cut".to_owned()];
     refused.extend((0..20).map(|number| {
         event(&format!("dear-{number}")).replace("\"device\"", "\"product\":{\"price\":\"free\"},\"device\"")

@@ -96,7 +96,8 @@ pub(crate) fn of_functions_for_good(both: &Both<'_>) -> Result<()> {
 }
 
 /// The mart goes away when its load begins, and comes back.
-pub(crate) fn of_the_mart(deployed: &Deployment, mart: &mut Database, both: &[&str]) -> Result<()> {
+pub(crate) fn of_the_mart(deployed: &Deployment, mart: &mut Database, laptop_mart: &Database) -> Result<()> {
+    let both = rows(laptop_mart, "customer_value")?;
     mart.sql("delete from customer_value")?;
     mart.kill()?;
     let before = deployed.account.invocations(MART_LOAD)?;
@@ -137,6 +138,20 @@ pub(crate) fn of_the_mart(deployed: &Deployment, mart: &mut Database, both: &[&s
     deployed.types("tarn rollback customer_value --target aws")?;
     assert_ne!(deployed.rows(version)?, newest);
     assert_eq!(rows(mart, "customer_value")?, both, "after `tarn rollback`");
+    Ok(())
+}
+
+/// A model that fails its audit is told once, with what to do.
+pub(crate) fn of_a_model(deployed: &Deployment) -> Result<()> {
+    let broken = "/*\naudits:\n  - accepted_values: {column: a, values: [2]}\n*/\nselect 1 as a\n";
+    deployed.lake.write("models/marts/broken.sql", broken)?;
+    deployed.tarn(&["push"])?.done();
+    deployed.tarn(&["run", "broken"])?.ended(1);
+    let message = told_once(deployed, "broken failed (audit)")?;
+    deployed.lake.write("models/marts/broken.sql", broken.replace("select 1", "select 2"))?;
+    deployed.tarn(&["push"])?.done();
+    deployed.types(&command(&message)?)?;
+    assert_eq!(deployed.rows("select a from broken")?, ["2"]);
     Ok(())
 }
 

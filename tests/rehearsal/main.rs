@@ -1,7 +1,7 @@
 //! The whole deployment, rehearsed: Terraform's own files applied to the stand-in account, events sent as applications send them, the
 //! schedule's target started, and every row of the mart compared with a laptop's.
 #![allow(clippy::indexing_slicing, clippy::panic, reason = "a failed test may panic")]
-#![allow(clippy::print_stderr, reason = "long steps are told, and what could not be rehearsed")]
+#![allow(clippy::print_stderr, reason = "long steps are told, and that they were not rehearsed")]
 
 mod arrivals;
 mod deployment;
@@ -67,12 +67,35 @@ fn the_whole_deployment() -> Result<()> {
     assert_eq!(deployed.rows(current)?, laptop.rows(current)?);
     assert!(!deployed.rows(current)?.is_empty());
     // A few of the sample's records are broken.
-    if rehearses_all() {
-        operator::told_once(&deployed, "Alarm: tarn-shop-firehose-transform-site_events-quarantined")?;
-    }
+    operator::told_once(&deployed, "Alarm: tarn-shop-firehose-transform-site_events-quarantined")?;
     steps.end("arrival");
 
-    // The night's run, and every row of the mart as the laptop has it. The schedule fires twice at the same moment, and a third time later.
+    // What goes right and wrong in runs.
+    let both = Both { deployed: &deployed, mart: &mart, laptop: &laptop, laptop_mart: &laptop_mart };
+    steps.take("a night", || a_night(&both))?;
+    steps.take("a night with failures", || failures::that_are_got_over(&both))?;
+    steps.take("functions that fail for good", || failures::of_functions_for_good(&both))?;
+    steps.take("a run that is stopped", || failures::of_a_run_that_is_stopped(&both))?;
+    steps.take("a mart that is down", || failures::of_the_mart(&deployed, &mut mart, &laptop_mart))?;
+
+    // What goes wrong on the way in.
+    let both = Both { deployed: &deployed, mart: &mart, laptop: &laptop, laptop_mart: &laptop_mart };
+    steps.take("a stream's failures", || arrivals::of_a_stream(&deployed))?;
+    steps.take("a table's failures", || arrivals::of_a_table(&deployed))?;
+    steps.take("quarantine and backfill", || arrivals::of_contracts(&both))?;
+    steps.take("a model that fails", || failures::of_a_model(&deployed))?;
+
+    // Nothing is to be changed, and nothing is left.
+    assert_eq!(deployed.plan()?, "", "what is there is what is written");
+    deployed.check_rights()?;
+    let destroyed = deployed.destroy().context("destroy");
+    steps.end("plan and destroy");
+    destroyed
+}
+
+/// The night's run, and every row of the mart as the laptop has it. The schedule fires twice at the same moment, and a third time later.
+fn a_night(both: &Both<'_>) -> Result<()> {
+    let Both { deployed, laptop, .. } = both;
     laptop.tarn(&["run", "tag:nightly", "--var", "day=2026-10-31"])?.done();
     let fired = thread::scope(|scope| -> Result<Vec<Value>> {
         let firings = [(), ()].map(|()| scope.spawn(|| deployed.fire("nightly", NIGHT)));
@@ -87,81 +110,40 @@ fn the_whole_deployment() -> Result<()> {
     let runs = deployed.tarn(&["runs", "--json"])?.done().json()?;
     assert_eq!(runs.as_array().map(Vec::len), Some(1), "{runs:#}");
     for table in TABLES {
-        let loaded = rows(&mart, table)?;
-        assert!(!loaded.is_empty(), "{table}");
-        assert_eq!(loaded, rows(&laptop_mart, table)?, "{table}");
+        assert!(!rows(both.mart, table)?.is_empty(), "{table}");
     }
-    operator::told(&deployed, 0)?;
-    steps.end("a night");
-
-    // What goes wrong in runs.
-    let both = Both { deployed: &deployed, mart: &mart, laptop: &laptop, laptop_mart: &laptop_mart };
-    failures::that_are_got_over(&both)?;
-    steps.end("a night with failures");
-    failures::of_functions_for_good(&both)?;
-    steps.end("functions that fail for good");
-    if rehearses_all() {
-        failures::of_a_run_that_is_stopped(&both)?;
-        steps.end("a run that is stopped");
-        let customers = rows(&laptop_mart, "customer_value")?;
-        failures::of_the_mart(&deployed, &mut mart, &customers.iter().map(String::as_str).collect::<Vec<_>>())?;
-        steps.end("a mart that is down");
-
-        // What goes wrong on the way in.
-        let both = Both { deployed: &deployed, mart: &mart, laptop: &laptop, laptop_mart: &laptop_mart };
-        arrivals::of_a_stream(&deployed)?;
-        steps.end("a stream's failures");
-        arrivals::of_a_table(&deployed)?;
-        steps.end("a table's failures");
-        arrivals::bring_to_laptop(&both)?;
-        arrivals::of_contracts(&both)?;
-        steps.end("quarantine and backfill");
-    } else {
-        eprintln!(
-            "NOT REHEARSED: alarms, a run that is stopped, a mart that is down, failures on the way in; `TARN_TEST_REHEARSAL=1` does"
-        );
-    }
-
-    // A model that fails its audit is told once, with what to do.
-    if rehearses_all() {
-        let broken = "/*\ntags: [nightly]\naudits:\n  - accepted_values: {column: a, values: [2]}\n*/\nselect 1 as a\n";
-        deployed.lake.write("models/marts/broken.sql", broken)?;
-        deployed.tarn(&["push"])?.done();
-        let failed = deployed.fire("nightly", "2026-11-03T18:15:00Z")?;
-        assert_eq!(failed["status"], "FAILED", "{failed:#}");
-        let message = operator::told_once(&deployed, "broken failed (audit)")?;
-        deployed.lake.write("models/marts/broken.sql", broken.replace("select 1", "select 2"))?;
-        deployed.tarn(&["push"])?.done();
-        deployed.types(&operator::command(&message)?)?;
-        assert_eq!(deployed.rows("select a from broken")?, ["2"]);
-    }
-    steps.end("a model that fails");
-
-    // Nothing is to be changed, and nothing is left.
-    assert_eq!(deployed.plan()?, "", "what is there is what is written");
-    deployed.check_rights()?;
-    let destroyed = deployed.destroy().context("destroy");
-    steps.end("plan and destroy");
-    destroyed
-}
-
-/// Whether the failures are rehearsed that are not part of each test run yet.
-fn rehearses_all() -> bool {
-    std::env::var_os("TARN_TEST_REHEARSAL").is_some()
+    both.are_equal("a night")?;
+    operator::told(deployed, 0)?;
+    Ok(())
 }
 
 /// Tells how long each part took: the whole is to stay below nine minutes on two cores.
-struct Steps(Instant);
+///
+/// `TARN_TEST_STEPS`, names with commas between, takes only these; what is deployed and what arrives is always there.
+struct Steps {
+    only: Option<String>,
+    since: Instant,
+}
 
 impl Default for Steps {
     fn default() -> Self {
-        Self(Instant::now())
+        Self { only: std::env::var("TARN_TEST_STEPS").ok(), since: Instant::now() }
     }
 }
 
 impl Steps {
+    fn take(&mut self, step: &str, of: impl FnOnce() -> Result<()>) -> Result<()> {
+        if self.only.as_ref().is_some_and(|only| !only.split(',').any(|name| name.trim() == step)) {
+            eprintln!("{step}: NOT REHEARSED");
+            return Ok(());
+        }
+        of().with_context(|| step.to_owned())?;
+        self.end(step);
+        Ok(())
+    }
+
     fn end(&mut self, step: &str) {
-        eprintln!("{step}: {} s", self.0.elapsed().as_secs());
-        self.0 = Instant::now();
+        eprintln!("{step}: {} s", self.since.elapsed().as_secs());
+        self.since = Instant::now();
     }
 }

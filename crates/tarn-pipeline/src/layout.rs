@@ -187,7 +187,12 @@ pub fn shapes() -> Key {
 
 /// The parts of a table of Glue, by the hash of their text.
 pub fn catalogued(table: &str, hash: &str) -> Key {
-    Key::new(format!("catalogue/{table}/{hash}.json"))
+    catalogued_all(table).join(&format!("{hash}.json"))
+}
+
+/// The folder of the parts of a table of Glue, the present ones and older ones.
+pub fn catalogued_all(table: &str) -> Key {
+    Key::new(format!("catalogue/{table}/"))
 }
 
 /// The folder of a table of run records.

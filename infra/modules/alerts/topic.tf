@@ -70,8 +70,7 @@ resource "aws_sns_topic_subscription" "email" {
   endpoint  = each.value
 }
 
-# Failures of runs are told to Slack by an event, which knows the reason; their alarms are for mail. What is no alarm, the budget's text, is
-# for mail too: a filter by the message's body takes JSON only.
+# What is no alarm, the budget's text, is for mail only. Which alarms Slack hears of by another way already, the function knows.
 resource "aws_sns_topic_subscription" "slack" {
   count = var.slack_secret == null ? 0 : 1
 
@@ -81,7 +80,7 @@ resource "aws_sns_topic_subscription" "slack" {
   redrive_policy = jsonencode({ deadLetterTargetArn = aws_sqs_queue.undelivered.arn })
 
   filter_policy_scope = "MessageBody"
-  filter_policy       = jsonencode({ AlarmName = [{ "anything-but" = [for machine in var.told_machines : "${var.prefix}-${machine}-failures"] }] })
+  filter_policy       = jsonencode({ AlarmName = [{ exists = true }] })
 
   depends_on = [aws_lambda_permission.topic, aws_sqs_queue_policy.undelivered]
 }

@@ -1,7 +1,5 @@
 # Alarms that ask for a person: a function that fails, one that is held back, events that were given up.
 
-# Where the caller tries again, and tells when it gives up, one failure is no news: what does not pass within `error_periods` is.
-
 resource "aws_cloudwatch_metric_alarm" "errors" {
   alarm_name          = "${var.name}-errors"
   alarm_description   = "Invocations of ${var.name} failed. Its log is ${aws_cloudwatch_log_group.this.name}."
@@ -9,10 +7,10 @@ resource "aws_cloudwatch_metric_alarm" "errors" {
   metric_name         = "Errors"
   dimensions          = { FunctionName = var.name }
   statistic           = "Sum"
-  period              = var.tolerated_errors == 0 ? 300 : 1800
-  evaluation_periods  = var.error_periods
+  period              = var.tolerated_errors.seconds
+  evaluation_periods  = var.tolerated_errors.periods
   comparison_operator = "GreaterThanThreshold"
-  threshold           = var.tolerated_errors
+  threshold           = var.tolerated_errors.number
   treat_missing_data  = "notBreaching"
   alarm_actions       = local.alarms
   ok_actions          = local.alarms

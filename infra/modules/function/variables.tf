@@ -70,15 +70,13 @@ variable "alarm_topic_arn" {
 }
 
 variable "tolerated_errors" {
-  description = "Errors within half an hour that are no alarm, because whoever calls the function tries again as often."
-  type        = number
-  default     = 0
-}
-
-variable "error_periods" {
-  description = "Five minutes, how many of them in a row with a failure, after which the alarm rings. 1 where nobody else tells of a failure; 3 for what a state machine calls, which tries again and fails itself when that does not help."
-  type        = number
-  default     = 1
+  description = "How many invocations may fail within so many seconds, in each of so many stretches of that length on end, before the alarm rings. Callers try again and tell when they give up: by default it rings when that has not helped for a quarter of an hour."
+  type = object({
+    number  = optional(number, 0)
+    seconds = optional(number, 300)
+    periods = optional(number, 3)
+  })
+  default = {}
 }
 
 variable "dead_letter" {

@@ -27,7 +27,7 @@ module "transform" {
   environment     = merge(local.settings, { TARN_SOURCE = each.key })
   alarm_topic_arn = var.alarm_topic_arn
   # Firehose tries three times more; after the fourth error the records are in its error prefix. Each try may take five minutes.
-  tolerated_errors   = 3
+  tolerated_errors   = { number = 3, seconds = 1800, periods = 1 }
   log_retention_days = var.log_retention_days
   tags               = var.tags
 

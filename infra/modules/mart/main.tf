@@ -48,7 +48,6 @@ module "mart_load" {
   timeout_seconds      = 900
   reserved_concurrency = var.concurrency
   vpc                  = length(var.subnets) == 0 ? null : { subnets = var.subnets, security_groups = var.security_groups }
-  error_periods        = 3
   alarm_topic_arn      = var.alarm_topic_arn
   log_retention_days   = var.log_retention_days
   tags                 = var.tags

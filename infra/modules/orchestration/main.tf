@@ -28,7 +28,6 @@ module "workflow_plan" {
   memory_mb          = 512
   timeout_seconds    = 120
   environment        = local.buckets
-  error_periods      = 3
   alarm_topic_arn    = var.alarm_topic_arn
   log_retention_days = var.log_retention_days
   tags               = var.tags
@@ -49,7 +48,6 @@ module "athena_ctas" {
   memory_mb          = 1024
   timeout_seconds    = 900
   environment        = merge(local.buckets, { TARN_DATABASE = var.database, TARN_WORKGROUP = var.workgroup })
-  error_periods      = 3
   alarm_topic_arn    = var.alarm_topic_arn
   log_retention_days = var.log_retention_days
   tags               = var.tags

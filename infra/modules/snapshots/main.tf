@@ -30,7 +30,6 @@ module "snapshot_register" {
   architecture       = var.architecture
   memory_mb          = 512
   timeout_seconds    = 900
-  error_periods      = 3
   alarm_topic_arn    = var.alarm_topic_arn
   log_retention_days = var.log_retention_days
   tags               = var.tags
@@ -38,7 +37,7 @@ module "snapshot_register" {
 
   statements = [
     { sid = "ReadProject", actions = ["s3:GetObject"], resources = ["${local.lake_arn}/project/*"] },
-    { sid = "KeepCatalogue", actions = ["s3:GetObject", "s3:PutObject"], resources = ["${local.lake_arn}/catalogue/*"] },
+    { sid = "KeepCatalogue", actions = ["s3:DeleteObject", "s3:GetObject", "s3:PutObject"], resources = ["${local.lake_arn}/catalogue/*"] },
     { sid = "ReadExports", actions = ["s3:GetObject"], resources = [local.exports] },
     { sid = "FindExports", actions = ["s3:ListBucket"], resources = [local.lake_arn, local.raw_arn] },
     { sid = "Decrypt", actions = ["kms:Decrypt"], resources = [aws_kms_key.exports.arn] },

@@ -5,10 +5,11 @@ use std::collections::BTreeSet;
 use aws_sdk_glue::error::ProvideErrorMetadata;
 use aws_sdk_glue::types::{Table, TableInput};
 use bytes::Bytes;
+use chrono::TimeDelta;
 use tarn_pipeline::hive::NULL_PARTITION as NULL;
 use tarn_pipeline::layout;
 use tarn_pipeline::names::Key;
-use tarn_pipeline::ports::{CatalogueError, Column, Part, TableEntry};
+use tarn_pipeline::ports::{CatalogueError, Column, Object, Part, TableEntry};
 use xxhash_rust::xxh3::xxh3_128;
 
 use super::form::{self, Form, HIDDEN};
@@ -16,6 +17,9 @@ use super::labels::{self, ByRun, Labelled};
 use super::partitions::{Locations, Registered, locations_of};
 use super::table::Files;
 use super::{ENTRY, Glue, NEXT, glue_error, io_error, version, view};
+
+/// How long an entry that has been replaced is kept.
+const IN_USE: TimeDelta = TimeDelta::hours(24);
 
 impl Glue {
     /// Publishes the entry in place of the one of version `entry.version`.
@@ -28,13 +32,20 @@ impl Glue {
         if let Some(begun) = found.as_ref().and_then(unfinished) {
             return self.finish(found.as_ref(), &begun, entry).await;
         }
-        let key = self.keep(&entry).await?;
+        let (name, key) = (entry.name.clone(), self.keep(&entry).await?);
+        let published = self.show(entry, found, &key).await?;
+        self.forget(&name, &key).await;
+        Ok(published)
+    }
+
+    /// Shows readers the entry that is kept under this key.
+    async fn show(&self, entry: TableEntry, found: Option<Table>, key: &str) -> Result<TableEntry, CatalogueError> {
         let wanted = form::of(&entry, |key| self.objects.uri(key));
         let at = match wanted {
-            Form::Registered => self.register(&entry, found, &key).await?,
-            Form::Appended(_) => self.show_by_view(&entry, found.as_ref(), &key).await?,
+            Form::Registered => self.register(&entry, found, key).await?,
+            Form::Appended(_) => self.show_by_view(&entry, found.as_ref(), key).await?,
             _ => {
-                let at = self.write(self.input(&entry, &wanted, &[(ENTRY, &key)])?, found.as_ref()).await?;
+                let at = self.write(self.input(&entry, &wanted, &[(ENTRY, key)])?, found.as_ref()).await?;
                 self.sweep(&entry, found.as_ref()).await;
                 at
             }
@@ -50,6 +61,19 @@ impl Glue {
         let kept = self.objects.put(&key, Bytes::from(json)).await;
         kept.map_err(|error| io_error("written", error.to_string(), std::io::ErrorKind::TimedOut))?;
         Ok(key.as_str().to_owned())
+    }
+
+    /// Removes the entries that were kept before this one, but for those of a day: somebody may just be reading, or publishing, one.
+    /// Best effort: the next publish looks again.
+    async fn forget(&self, name: &str, current: &str) {
+        let forgotten = async {
+            let kept = self.objects.list(&layout::catalogued_all(name)).await?;
+            let outdated = outdated(&kept, current);
+            if outdated.is_empty() { Ok(()) } else { self.objects.delete(&outdated).await }
+        };
+        if let Err(error) = forgotten.await {
+            tracing::warn!(table = name, %error, "entries of the catalogue that nobody needs could not be removed yet");
+        }
     }
 
     /// Creates or changes the table by one call, which fails if somebody else has changed it since it was read.
@@ -211,6 +235,14 @@ impl Glue {
     }
 }
 
+/// The kept entries that are not the current one and were replaced long ago. Their age is counted from the newest, which is never later than now.
+fn outdated(kept: &[Object], current: &str) -> Vec<Key> {
+    let newest = kept.iter().map(|object| object.modified).max();
+    let is_old = |object: &&Object| newest.is_some_and(|newest| newest - object.modified > IN_USE);
+    let others = kept.iter().filter(|object| object.key.as_str() != current);
+    others.filter(is_old).map(|object| object.key.clone()).collect()
+}
+
 fn values_of(part: &Part) -> Vec<String> {
     part.values.iter().map(|value| value.clone().unwrap_or_else(|| NULL.to_owned())).collect()
 }
@@ -251,4 +283,26 @@ fn shown_labels(table: &Table) -> BTreeSet<String> {
     let sql = text.map(view::sql).unwrap_or_default();
     let from = format!("\nfrom \"{}{HIDDEN}\"\nwhere ", table.name);
     sql.split_once(&from).map(|(_, condition)| labels::named(condition)).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use chrono::DateTime;
+
+    use super::*;
+
+    #[test]
+    fn entries_of_the_last_day_and_the_current_one_stay() {
+        let object = |name: &str, hour: i64| Object {
+            key: Key::new(format!("catalogue/t/{name}.json")),
+            size: 1,
+            modified: DateTime::UNIX_EPOCH + TimeDelta::hours(hour),
+        };
+        // What was rolled back to is old, and the current one all the same.
+        let kept = [object("a", 0), object("b", 10), object("c", 30), object("d", 50)];
+        assert_eq!(outdated(&kept, "catalogue/t/a.json"), [kept[1].key.clone()]);
+        assert_eq!(outdated(&kept, "catalogue/t/d.json"), [kept[0].key.clone(), kept[1].key.clone()]);
+        assert!(outdated(&kept[2..3], "catalogue/t/c.json").is_empty());
+        assert!(outdated(&[], "catalogue/t/c.json").is_empty());
+    }
 }
