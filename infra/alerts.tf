@@ -8,7 +8,7 @@ module "alerts" {
   bucket             = local.bucket
   raw_bucket         = local.raw_bucket
   workgroups         = [local.workgroup, local.people_workgroup]
-  told_machines      = concat(["workflow", "backfill"], length(local.clusters) > 0 ? ["aurora-export"] : [])
+  told_machines      = concat(["workflow", "backfill", "schedule"], length(local.clusters) > 0 ? ["aurora-export"] : [])
   slack_secret       = try(tostring(local.config.alerts.slack.secret), null)
   emails             = try([for address in local.config.alerts.email : tostring(address)], [])
   budget             = try(tonumber(local.config.alerts.budget), null)

@@ -253,6 +253,21 @@ def _stop_children(execution: Any) -> None:
                 backend.stop_execution(child.exec_arn)
 
 
+def _mend_ends() -> None:
+    """An execution that was stopped, or ran out of time, stays so: what its states do afterwards changes nothing."""
+    from moto.stepfunctions.parser.asl.eval.environment import Environment
+    from moto.stepfunctions.parser.asl.eval.program_state import ProgramStopped, ProgramTimedOut
+
+    set_error = Environment.set_error
+
+    def fail(self: Any, error: Any) -> None:
+        with self._state_mutex:
+            if not isinstance(self._program_state, (ProgramStopped, ProgramTimedOut)):
+                set_error(self, error)
+
+    Environment.set_error = fail
+
+
 def _mend_events() -> None:
     """What happens to executions is told on EventBridge."""
     from moto.stepfunctions.parser.backend.execution import BaseExecutionWorkerCommunication, Execution
@@ -308,4 +323,5 @@ def mend() -> None:
     factory.state_task_service_for = lambda service_name: athena() if service_name == "athena" else known(service_name)
     _mend_names()
     _mend_time()
+    _mend_ends()
     _mend_events()

@@ -218,6 +218,14 @@ impl Deployment {
         }
     }
 
+    /// What a function has logged so far.
+    pub(crate) fn log(&self, function: &str) -> Result<Vec<String>> {
+        let asked = json!({"logGroupName": format!("/aws/lambda/tarn-shop-{function}"), "limit": 10_000});
+        let found = self.account.call("logs", "Logs_20140328.FilterLogEvents", &asked)?;
+        let events = found["events"].as_array().into_iter().flatten();
+        Ok(events.filter_map(|event| event["message"].as_str().map(|line| line.to_owned() + "\n")).collect())
+    }
+
     /// The executions of a machine of the lake that go on.
     pub(crate) fn running(&self, machine: &str) -> Result<Vec<String>> {
         let machine = format!("arn:aws:states:{REGION}:123456789012:stateMachine:tarn-shop-{machine}");

@@ -9,7 +9,7 @@ use tarn_testkit::{Database, ScratchLake};
 
 use crate::deployment::{Deployment, HURRY};
 use crate::operator::{command, told, told_once};
-use crate::{TABLES, rows, wait_for};
+use crate::{NIGHT, TABLES, rows, wait_for};
 
 /// The functions that state machines call.
 const MART_LOAD: &str = "tarn-shop-mart-load-reporting";
@@ -115,9 +115,10 @@ pub(crate) fn of_the_mart(deployed: &Deployment, mart: &mut Database, laptop_mar
     assert_eq!(rows(mart, "customer_value")?, both, "after a minute without the mart");
     told(deployed, 0)?;
 
-    // Longer than anybody tries.
+    // Longer than anybody tries. A process that never reached the mart gives up at once, and the machine tries others.
     mart.sql("delete from customer_value")?;
     mart.kill()?;
+    deployed.account.fault(&json!({"function": MART_LOAD, "crash": "start"}))?;
     let failed = deployed.tarn(&["run", "customer_value"])?.ended(1);
     assert!(failed.stderr.contains("tarn show"), "{}", failed.stderr);
     let message = told_once(deployed, "customer_value failed (load)")?;
@@ -138,6 +139,20 @@ pub(crate) fn of_the_mart(deployed: &Deployment, mart: &mut Database, laptop_mar
     deployed.types("tarn rollback customer_value --target aws")?;
     assert_ne!(deployed.rows(version)?, newest);
     assert_eq!(rows(mart, "customer_value")?, both, "after `tarn rollback`");
+    Ok(())
+}
+
+/// A schedule fires and may not start its run: that is told once. The run is started later by the same input, which is in the message.
+pub(crate) fn of_a_schedule(deployed: &Deployment) -> Result<()> {
+    // The first call is the schedule's own.
+    let fault = json!({"service": "states", "operation": "StartExecution", "error": "AccessDeniedException", "status": 400, "skip": 1});
+    deployed.account.fault(&fault)?;
+    let ended = deployed.fire("nightly", NIGHT)?;
+    assert_eq!(ended["status"], "FAILED", "{ended:#}");
+    assert!(deployed.running("workflow")?.is_empty());
+    let message = told_once(deployed, "tarn-shop-schedule failed")?;
+    assert!(command(&message)?.starts_with("aws stepfunctions start-execution"), "{message}");
+    assert!(message.contains(NIGHT), "{message}");
     Ok(())
 }
 

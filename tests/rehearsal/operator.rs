@@ -42,7 +42,8 @@ pub(crate) fn told(deployed: &Deployment, count: usize) -> Result<Vec<String>> {
     let until = Instant::now() + PATIENCE;
     while heard(deployed)?.len() < count {
         if Instant::now() > until {
-            bail!("{count} messages were to come, and these came: {:#?}", heard(deployed)?);
+            let said = deployed.log("query-cost")?.join("");
+            bail!("{count} messages were to come, and these came: {:#?}\nthe function said:\n{said}", heard(deployed)?);
         }
         thread::sleep(Duration::from_millis(200));
     }

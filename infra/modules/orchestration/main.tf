@@ -84,7 +84,6 @@ module "model" {
   name               = "${var.prefix}-model"
   definition         = templatefile("${var.machines}/model.asl.json", { athena_ctas = module.athena_ctas.arn, mart_load_machine = "${local.machine_arn}-mart-load" })
   children           = local.mart_loads
-  alarm_topic_arn    = null
   log_retention_days = var.log_retention_days
   tags               = var.tags
   # Athena takes who asks for a query as the one who reads and writes, also who asks for one that goes on already.
