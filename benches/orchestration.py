@@ -188,16 +188,19 @@ def main():
         subprocess.run([ROOT / "tests" / "set-up"], check=True, stdout=subprocess.DEVNULL)
         os.execv(PYTHON, [str(PYTHON), *sys.argv])
     results = []
+
+    def keep(result):
+        """Each as soon as it is there: the whole takes long."""
+        say(json.dumps(result))
+        results.append(result)
+        with RESULTS.open("a", encoding="utf-8") as lines:
+            lines.write(json.dumps({"time": datetime.now(UTC).isoformat(timespec="seconds"), **machine(), **result}) + "\n")
+
     for count in arguments.models:
         say(f"{count} models")
-        results.append(models(count))
-        say(json.dumps(results[-1]))
+        keep(models(count))
     if arguments.objects:
-        results.append(retention(arguments.objects))
-        say(json.dumps(results[-1]))
-    with RESULTS.open("a", encoding="utf-8") as lines:
-        for result in results:
-            lines.write(json.dumps({"time": datetime.now(UTC).isoformat(timespec="seconds"), **machine(), **result}) + "\n")
+        keep(retention(arguments.objects))
     for result in results:
         if result["what"] == "models":
             per = {name: round(value / result["models"], 1) for name, value in {**result["calls"], "transitions": result["transitions"], "invocations": result["invocations"], "processor_ms": result["processor_ms"]}.items()}

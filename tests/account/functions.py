@@ -23,6 +23,8 @@ from account.clock import CLOCK
 
 _ASYNCHRONOUS_PAUSE = 0.2
 _START = 30.0
+# How long a process that has answered may take to log what it did.
+_LAST_WORDS = 2.0
 
 
 class Sandbox:
@@ -33,6 +35,8 @@ class Sandbox:
         self.code = function.code_sha_256
         self.environment = dict(function.environment_vars)
         self._events: queue.Queue[tuple[str, bytes]] = queue.Queue()
+        # Whether the process asks for the next event: only then it is done with the one before, and has logged all of it.
+        self._asks = threading.Event()
         self._taken: float | None = None
         self._fault: faults.Fault | None = None
         self._is_stalled = False
@@ -78,6 +82,7 @@ class Sandbox:
         while True:
             try:
                 answer, error = self._answers[request].get(timeout=0.05)
+                self._asks.wait(_LAST_WORDS)
                 break
             except queue.Empty:
                 if self.process.poll() is not None:
@@ -128,7 +133,9 @@ class Sandbox:
             disable_nagle_algorithm = True
 
             def do_GET(self) -> None:
+                sandbox._asks.set()
                 request, event = sandbox._events.get()
+                sandbox._asks.clear()
                 sandbox._taken = time.monotonic()
                 if sandbox.strikes("start"):
                     self.close_connection = True

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use crate::deployment::{Deployment, ORDERS};
 use crate::events;
 use crate::failures::Both;
-use crate::operator::{told, told_once};
+use crate::operator::{over, told, told_once};
 use crate::wait_for;
 
 const TRANSFORM: &str = "tarn-shop-firehose-transform-site_events";
@@ -168,9 +168,12 @@ fn bring_to_laptop(both: &Both<'_>) -> Result<()> {
 pub(crate) fn of_contracts(both: &Both<'_>) -> Result<()> {
     let Both { deployed, laptop, .. } = both;
     bring_to_laptop(both)?;
+    for function in [TRANSFORM, FLATTEN] {
+        over(deployed, &format!("{function}-quarantined"))?;
+    }
     let mut refused = vec![events::WITHOUT_VISITOR.to_owned(), "{\"event_id\":\"cut".to_owned()];
     refused.extend((0..20).map(|number| {
-        event(&format!("dear-{number}")).replace("\"device\"", "\"product\":{\"price\":\"free\"},\"device\"")
+        event(&format!("dear-{number}")).replace("\"device\"", "\"product\":{\"price\":\"nothing\"},\"device\"")
     }));
     refused.push(event("fits"));
     events::send(deployed, "site_events", &refused)?;
@@ -185,12 +188,12 @@ pub(crate) fn of_contracts(both: &Both<'_>) -> Result<()> {
     let listed = deployed.types("tarn replay site_events --list --target aws")?;
     for reason in [
         "required column `visitor_id` is absent",
-        "column `price` cannot hold \"free\" as decimal(12,2)",
+        "column `price` cannot hold \"nothing\" as decimal(12,2)",
         "the record ends inside",
     ] {
         assert!(listed.contains(reason), "{reason} is not in {listed}");
     }
-    assert!(listed.contains("20  column `price`"), "{listed}");
+    assert!(listed.contains("20  column `price` cannot hold \"nothing\""), "{listed}");
     let listed = deployed.types("tarn replay orders --list --target aws")?;
     assert!(listed.contains("3  column `total` cannot hold \"three\""), "{listed}");
 
@@ -211,7 +214,9 @@ pub(crate) fn of_contracts(both: &Both<'_>) -> Result<()> {
         assert_eq!(deployed.rows(count)?, ["1"]);
     }
     assert!(
-        deployed.types("tarn replay site_events --list --target aws")?.contains("20  column `price`"),
+        deployed
+            .types("tarn replay site_events --list --target aws")?
+            .contains("20  column `price` cannot hold \"nothing\""),
         "the rest stays"
     );
     for number in 0..3 {

@@ -98,13 +98,16 @@ pub(crate) fn bring_to(deployed: &Deployment, laptop: &ScratchLake) -> Result<()
     for source in ["site_events", "orders"] {
         let keys = deployed.account.keys("shop-raw", &format!("raw/{source}/"))?;
         assert!(!keys.is_empty(), "{source}");
+        let mut files = Vec::new();
         for (number, key) in keys.iter().enumerate() {
             let name = key.rsplit('/').next().unwrap_or_default();
             let ending = if name.ends_with(".gz") { "ndjson.gz" } else { "ndjson" };
             let file = folder.join(format!("{source}-{number}.{ending}"));
             std::fs::write(&file, deployed.account.get("shop-raw", key)?)?;
-            laptop.tarn(&["ingest", source, &file.display().to_string()])?.done();
+            files.push(file.display().to_string());
         }
+        let typed: Vec<&str> = ["ingest", source].into_iter().chain(files.iter().map(String::as_str)).collect();
+        laptop.tarn(&typed)?.done();
     }
     for source in ["customers", "contracts"] {
         let file = deployed.folder("data").join(format!("{source}.parquet"));

@@ -3,10 +3,11 @@
 use std::thread;
 use std::time::{Duration, Instant};
 
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
 use serde_json::Value;
 
-use crate::deployment::Deployment;
+use crate::deployment::{Deployment, HURRY};
+use crate::wait_for;
 
 /// How long news takes to come at most, and how long is listened for more of it.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -59,6 +60,18 @@ pub(crate) fn told_once(deployed: &Deployment, said: &str) -> Result<String> {
     let message = told(deployed, 1)?.remove(0);
     assert!(message.contains(said), "`{said}` is not in {message}");
     Ok(message)
+}
+
+/// Waits, with a clock that goes faster, until `tarn status` shows no alarm of this name: one that rings does not ring again.
+pub(crate) fn over(deployed: &Deployment, alarm: &str) -> Result<()> {
+    deployed.account.hurry(10 * HURRY)?;
+    let over = wait_for(&format!("end of {alarm}"), || {
+        let status = deployed.tarn(&["status", "--json"])?.done().json()?;
+        let ringing = status["alarms"]["ringing"].as_array().context("status lists alarms")?;
+        Ok((!ringing.iter().any(|each| each["name"] == alarm)).then_some(()))
+    });
+    deployed.account.hurry(HURRY)?;
+    over
 }
 
 /// The command that a message gives, as it would be copied.
