@@ -69,6 +69,7 @@ bench: program ## Measure beside named peers; raw results in benches/results (BE
 	python3 benches/marts.py --rows $(BENCH_ROWS)
 	python3 benches/marts.py --rows 100000 --runs 1 --peers
 	cargo build --release --locked --workspace --bins
+	python3 benches/functions.py
 	python3 benches/orchestration.py
 
 # Coverage is counted by LLVM itself, so the stable compiler will do; the engine of the fuzzer is compiled with `c++`.

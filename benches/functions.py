@@ -3,8 +3,8 @@
 python3 benches/functions.py [--starts 10] [--invocations 20] [--rounds 5] [--only NAME …]
 
 Beside Tarn's function stand the runtimes of AWS for Python (`awslambdaric`) and Node (`aws-lambda-ric`) with handlers that
-do the same. `FIREHOSE_TRANSFORM` names Tarn's binary; without it `firehose-transform` of the target folder is taken. It gets
-the variables that begin with `TARN_` and `AWS_ENDPOINT_URL`.
+do the same. `FIREHOSE_TRANSFORM` names Tarn's binary; without it `firehose-transform` of the target folder is taken. It reads
+its project from the stand-in account, as it would from S3.
 """
 
 import argparse
@@ -15,12 +15,15 @@ import os
 import statistics
 import subprocess
 import sys
+import tempfile
+import urllib.request
 import zipfile
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
-from measure import CACHE, ROOT, machine, say, venv, version
+from measure import CACHE, ROOT, machine, program, say, venv, version
+from standin import PYTHON, account
 
 sys.path.insert(0, str(Path(__file__).with_name("handlers")))
 
@@ -37,6 +40,8 @@ EVENTS = CACHE / "bench" / "handlers"
 # Firehose asks for at most 3 MB in one event by default; base64 makes 4 MB of it.
 LARGE_EVENT_BYTES = 3_000_000
 LARGE_INVOCATIONS = 5
+# The account looks at no signature, only for which service it is.
+SIGNED = "AWS4-HMAC-SHA256 Credential=test/20260101/us-east-1/s3/aws4_request, SignedHeaders=host, Signature=0"
 
 
 @dataclass
@@ -71,27 +76,43 @@ def main():
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--only", nargs="+", default=[], metavar="NAME")
     arguments = parser.parse_args()
-    functions = [function for function in available() if not arguments.only or function.name in arguments.only]
-    if not functions:
-        parser.error("there is no such function")
-    if not subjects.EXAMPLES.exists():
+    if not subjects.EXAMPLES.exists() or not PYTHON.exists():
         subprocess.run([str(ROOT / "tests" / "set-up")], check=True)
     results = Results(starts=arguments.starts, invocations=arguments.invocations, rounds=arguments.rounds)
     event, large_event = events()
-    measure_starts(functions, event, arguments.starts, results)
-    measure_invocations(functions, event, arguments.invocations, arguments.rounds, results)
-    measure_memory(functions, large_event, results)
+    with project() as settings:
+        functions = [function for function in available(settings) if not arguments.only or function.name in arguments.only]
+        if not functions:
+            parser.error("there is no such function")
+        measure_starts(functions, event, arguments.starts, results)
+        measure_invocations(functions, event, arguments.invocations, arguments.rounds, results)
+        measure_memory(functions, large_event, results)
     for function in functions:
         results.add(function.name, "size", zipped_mb=function.zipped_bytes() / 1e6)
     results.table()
 
 
-def available():
+@contextlib.contextmanager
+def project():
+    """A lake that was pushed, with a stream without a contract: every key becomes a column, as in the handlers beside. Settings of its function."""
+    with account() as running, tempfile.TemporaryDirectory() as folder:
+        folder = Path(folder)
+        (folder / "sources").mkdir()
+        (folder / "tarn.yaml").write_text("name: bench\naws: {bucket: bench-lake, raw_bucket: bench-raw}\n", encoding="utf-8")
+        (folder / "sources" / "clicks.yaml").write_text("kind: stream\n", encoding="utf-8")
+        for bucket in ["bench-lake", "bench-raw"]:
+            request = urllib.request.Request(f"{running.endpoint}/{bucket}", method="PUT", headers={"Authorization": SIGNED})
+            urllib.request.urlopen(request).close()
+        subprocess.run([program("tarn", "TARN"), "push"], cwd=folder, env=os.environ | running.environment, check=True, capture_output=True)
+        names = {"TARN_SOURCE": "clicks", "TARN_BUCKET": "bench-lake", "TARN_RAW_BUCKET": "bench-raw"}
+        yield running.environment | names
+
+
+def available(settings):
     """The functions that can run here; says which ones cannot."""
     functions = []
     binary = Path(os.environ.get("FIREHOSE_TRANSFORM", subjects.target_folder() / "release" / "firehose-transform"))
     if binary.exists():
-        settings = {name: value for name, value in os.environ.items() if name.startswith(("TARN_", "AWS_ENDPOINT_URL"))}
         functions.append(Function("tarn", [binary], binary.parent, settings, [binary]))
     else:
         say(f"`{binary}` is not there: Tarn's function is left out")

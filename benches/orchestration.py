@@ -8,70 +8,23 @@ takes its time for is not measured here: the account answers from loopback.
 
 import argparse
 import concurrent.futures
-import contextlib
 import json
 import os
 import subprocess
 import sys
 import tempfile
 import time
-import urllib.request
 from datetime import UTC, datetime
 from pathlib import Path
 
-from measure import CACHE, ROOT, machine, measured, program, say
+from measure import ROOT, machine, measured, program, say
+from standin import PYTHON, account
 
-PYTHON = CACHE / "tests" / "venv" / "bin" / "python"
 RESULTS = ROOT / "benches" / "results" / "orchestration.jsonl"
 WAVES = 10
 MEMORY_GB = 0.5
 # us-east-1, arm64, 2026: Lambda per GB second and request, Step Functions per transition.
 PRICES = {"gb_second": 0.0000133334, "request": 0.20 / 1e6, "transition": 25 / 1e6}
-
-
-class Account:
-    """A running stand-in account."""
-
-    def __init__(self):
-        self.process = subprocess.Popen(
-            [PYTHON, "-m", "account", "--port", "0"], cwd=ROOT / "tests", stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
-        )
-        self.port = int(self.process.stdout.readline())
-        self.endpoint = f"http://127.0.0.1:{self.port}"
-        self.environment = {
-            "AWS_ENDPOINT_URL": self.endpoint, "AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test",
-            "AWS_REGION": "us-east-1", "TARN_TARGET": "aws",
-        }  # fmt: skip
-
-    def side(self, method, path, body=None):
-        """A call to the account itself."""
-        data = None if body is None else json.dumps(body).encode()
-        request = urllib.request.Request(f"{self.endpoint}/tarn-account/{path}", data, method=method)
-        with urllib.request.urlopen(request) as answer:
-            return json.load(answer)
-
-    def client(self, service):
-        """A client of the AWS SDK."""
-        import boto3
-
-        return boto3.client(
-            service, endpoint_url=self.endpoint, region_name="us-east-1", aws_access_key_id="test", aws_secret_access_key="test"
-        )
-
-    def clear(self):
-        """Counts anew."""
-        self.side("DELETE", "journal")
-        self.side("DELETE", "functions")
-
-
-@contextlib.contextmanager
-def account():
-    running = Account()
-    try:
-        yield running
-    finally:
-        running.process.stdin.close()
-        running.process.wait()
 
 
 def synthetic_lake(folder, name, models):

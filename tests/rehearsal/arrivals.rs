@@ -171,7 +171,7 @@ pub(crate) fn of_contracts(both: &Both<'_>) -> Result<()> {
     for function in [TRANSFORM, FLATTEN] {
         over(deployed, &format!("{function}-quarantined"))?;
     }
-    let mut refused = vec![events::WITHOUT_VISITOR.to_owned(), "{\"event_id\":\"cut".to_owned()];
+    let mut refused = vec![events::WITHOUT_TYPE.to_owned(), "{\"event_id\":\"cut".to_owned()];
     refused.extend((0..20).map(|number| {
         event(&format!("dear-{number}")).replace("\"device\"", "\"product\":{\"price\":\"nothing\"},\"device\"")
     }));
@@ -187,7 +187,7 @@ pub(crate) fn of_contracts(both: &Both<'_>) -> Result<()> {
     assert!(messages[1].contains(&format!("Alarm: {TRANSFORM}-quarantined")), "{messages:#?}");
     let listed = deployed.types("tarn replay site_events --list --target aws")?;
     for reason in [
-        "required column `visitor_id` is absent",
+        "required column `event_type` is absent",
         "column `price` cannot hold \"nothing\" as decimal(12,2)",
         "the record ends inside",
     ] {
@@ -200,13 +200,13 @@ pub(crate) fn of_contracts(both: &Both<'_>) -> Result<()> {
     // The stream's contract is mended, the table's application is.
     events::bring_to(deployed, laptop)?;
     let contract = deployed.lake.read("sources/site_events.yaml")?;
-    let required = "{name: visitor_id, path: user.anonymous_id, type: string, required: true";
+    let required = "{name: event_type, type: string, required: true";
     assert!(contract.contains(required));
     let relaxed = contract.replace(required, &required.replace(", required: true", ""));
     deployed.lake.write("sources/site_events.yaml", &relaxed)?;
     laptop.write("sources/site_events.yaml", &relaxed)?;
     deployed.types("tarn push --target aws")?;
-    let count = "select count(*) from site_events where event_id = 'without-visitor'";
+    let count = "select count(*) from site_events where event_id = 'without-type'";
     assert_eq!(deployed.rows(count)?, ["0"]);
     for _ in 0..2 {
         deployed.types("tarn replay site_events --target aws")?;
