@@ -1,7 +1,7 @@
-//! Integer and decimal arithmetic: exact, and an error where the result does not fit.
+//! Arithmetic: exact for integers and decimals, and an error where the result does not fit.
 //!
 //! The engine's own operators wrap integers around silently and give decimals other precisions and scales than
-//! Athena does (Trino's `DecimalOperators`).
+//! Athena does (Trino's `DecimalOperators`). Floats are worked out as the engine does; they are here so that chains do not nest.
 
 use std::sync::Arc;
 
@@ -16,7 +16,7 @@ use datafusion::physical_expr_common::datum::apply;
 use crate::coercion::{MAX_PRECISION, decimal_of, whole_digits};
 use crate::error::SqlError;
 use crate::operator::{division_by_zero, internal, out_of_range};
-use crate::types::athena_type;
+use crate::types::{athena_type, is_float};
 
 /// An arithmetic operator.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -94,7 +94,7 @@ struct Step {
 }
 
 impl Arithmetic {
-    /// Operands are of the result's integer type, or decimals of any shape.
+    /// Operands are of the result's type where that is an integer or a float, or decimals of any shape.
     pub(crate) fn new(operator: ArithmeticOperator, result: DataType) -> Self {
         Self { steps: vec![Step { operator, result }], signature: Signature::variadic_any(Volatility::Immutable) }
     }
@@ -123,7 +123,7 @@ impl Arithmetic {
 impl Step {
     fn apply(&self, left: &ColumnarValue, right: &ColumnarValue) -> Result<ColumnarValue> {
         let DataType::Decimal128(precision, scale) = self.result else {
-            return apply(left, right, |left, right| self.integers(left, right)).map_err(|error| self.explain(error));
+            return apply(left, right, |left, right| self.plain(left, right)).map_err(|error| self.explain(error));
         };
         let arrays = ColumnarValue::values_to_arrays(&[left.clone(), right.clone()])?;
         let [a, b] = &arrays[..] else {
@@ -137,7 +137,7 @@ impl Step {
         Ok(ColumnarValue::Array(result))
     }
 
-    fn integers(&self, left: &dyn Datum, right: &dyn Datum) -> Result<ArrayRef, ArrowError> {
+    fn plain(&self, left: &dyn Datum, right: &dyn Datum) -> Result<ArrayRef, ArrowError> {
         match self.operator {
             ArithmeticOperator::Add => numeric::add(left, right),
             ArithmeticOperator::Subtract => numeric::sub(left, right),
@@ -164,11 +164,12 @@ impl Step {
 }
 
 impl ScalarUDFImpl for Arithmetic {
-    /// The operator that may fail for some values, where there is one.
+    /// The operator that may fail for some values, where there is one: division is named only where a divisor may be wrong.
     fn name(&self) -> &str {
         let divides = |step: &&Step| matches!(step.operator, ArithmeticOperator::Divide | ArithmeticOperator::Modulo);
-        let named = self.steps.iter().find(divides).or(self.steps.first());
-        named.map_or("+", |step| step.operator.symbol())
+        // Floats divided by zero are infinite, or no number.
+        let may_fail = |step: &&Step| divides(step) && !is_float(&step.result);
+        self.steps.iter().find(may_fail).map_or("+", |step| step.operator.symbol())
     }
 
     fn schema_name(&self, args: &[Expr]) -> Result<String> {

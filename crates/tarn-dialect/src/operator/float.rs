@@ -5,9 +5,11 @@
 
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, AsArray, Float32Array, Float64Array};
+use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, Float32Array, Float64Array};
+use arrow::buffer::NullBuffer;
 use arrow::datatypes::{DataType, Float32Type, Float64Type};
 use datafusion::common::{Result, ScalarValue};
+use datafusion::logical_expr::expr::InList;
 use datafusion::logical_expr::{BinaryExpr, ColumnarValue, Expr, Operator};
 use datafusion::logical_expr::{ScalarFunctionArgs, ScalarUDFImpl, Signature, Volatility};
 
@@ -45,42 +47,56 @@ fn below(left: Expr, operator: Operator, right: Expr) -> Expr {
         }
         (_, Some(bound)) => binary(canonical(left), operator, literal(&bound, false)),
         _ => {
-            let right = canonical(right);
-            binary(binary(canonical(left), operator, right.clone()), Operator::And, is_number(right))
+            let (left, right) = (canonical(left), canonical(right));
+            binary(binary(left.clone(), operator, right.clone()), Operator::And, is_number(right, left))
         }
     }
 }
 
+/// Whether a float equals any of others; `None` where there are none.
+///
+/// All constants but zeros and NaN are one list, whose bits tell: a comparison of each would nest as deep as the list is long.
+pub(crate) fn is_any(value: &Expr, others: impl Iterator<Item = Expr>) -> Option<Expr> {
+    let (mut constants, mut compared) = (Vec::new(), Vec::new());
+    for other in others {
+        match number(&other).filter(|constant| !is_zero(constant)) {
+            Some(constant) => constants.push(Expr::Literal(constant, None)),
+            None => compared.push(compare(value.clone(), Operator::Eq, other)),
+        }
+    }
+    let listed = (!constants.is_empty()).then(|| InList::new(Box::new(value.clone()), constants, false));
+    listed.map(Expr::InList).into_iter().chain(compared).reduce(|any, next| binary(any, Operator::Or, next))
+}
+
 fn equal(left: Expr, right: Expr) -> Expr {
-    let is_zero = |value: &ScalarValue| *value == zero_of(value, false) || *value == zero_of(value, true);
     match (number(&left), number(&right)) {
         (None, Some(bound)) if !is_zero(&bound) => binary(left, Operator::Eq, right),
         (Some(bound), None) if !is_zero(&bound) => binary(left, Operator::Eq, right),
         (_, Some(bound)) => binary(canonical(left), Operator::Eq, literal(&bound, false)),
         _ => {
-            let left = canonical(left);
-            binary(binary(left.clone(), Operator::Eq, canonical(right)), Operator::And, is_number(left))
+            let (left, right) = (canonical(left), canonical(right));
+            binary(binary(left.clone(), Operator::Eq, right.clone()), Operator::And, is_number(left, right))
         }
     }
 }
 
-/// NaN with its plain sign is above infinity.
-fn is_number(canonical: Expr) -> Expr {
-    let not_nan = ScalarFloat { classify: Classify::IsNumber, signature: Signature::any(1, Volatility::Immutable) };
-    call(not_nan, vec![canonical])
+/// False for NaN; null where it is compared with a null, as the comparison is.
+fn is_number(expr: Expr, compared: Expr) -> Expr {
+    classify(vec![expr, compared], Classify::IsNumber)
 }
 
 /// One bit pattern for each value: NaN without a sign, 0 for -0.
 pub(crate) fn canonical(expr: Expr) -> Expr {
-    let one_pattern =
-        ScalarFloat { classify: Classify::Canonical, signature: Signature::any(1, Volatility::Immutable) };
-    call(one_pattern, vec![expr])
+    classify(vec![expr], Classify::Canonical)
 }
 
 /// The value, null for NaN.
 pub(crate) fn without_nan(expr: Expr) -> Expr {
-    let number = ScalarFloat { classify: Classify::Number, signature: Signature::any(1, Volatility::Immutable) };
-    call(number, vec![expr])
+    classify(vec![expr], Classify::Number)
+}
+
+fn classify(operands: Vec<Expr>, classify: Classify) -> Expr {
+    call(ScalarFloat { classify, signature: Signature::any(operands.len(), Volatility::Immutable) }, operands)
 }
 
 /// What [`without_nan`] was made of, if the expression was.
@@ -112,6 +128,10 @@ fn number(expr: &Expr) -> Option<ScalarValue> {
     is_number.then_some(value)
 }
 
+fn is_zero(value: &ScalarValue) -> bool {
+    *value == zero_of(value, false) || *value == zero_of(value, true)
+}
+
 fn zero_of(value: &ScalarValue, negative: bool) -> ScalarValue {
     match (value, negative) {
         (ScalarValue::Float32(_), true) => ScalarValue::Float32(Some(-0.0)),
@@ -123,9 +143,7 @@ fn zero_of(value: &ScalarValue, negative: bool) -> ScalarValue {
 
 /// The constant; a zero with the sign that is asked for.
 fn literal(value: &ScalarValue, negative: bool) -> Expr {
-    let is_zero = matches!(value, ScalarValue::Float32(Some(zero)) if *zero == 0.0)
-        || matches!(value, ScalarValue::Float64(Some(zero)) if *zero == 0.0);
-    Expr::Literal(if is_zero { zero_of(value, negative) } else { value.clone() }, None)
+    Expr::Literal(if is_zero(value) { zero_of(value, negative) } else { value.clone() }, None)
 }
 
 #[expect(clippy::cast_possible_truncation, reason = "infinity is infinity in either width")]
@@ -173,13 +191,22 @@ impl ScalarUDFImpl for ScalarFloat {
 
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
         let arrays = ColumnarValue::values_to_arrays(&args.args)?;
-        let [array] = &arrays[..] else { return Err(internal("one float is classified")) };
-        let result = self.classified(array)?;
-        match args.args.first() {
-            Some(ColumnarValue::Scalar(_)) => Ok(ColumnarValue::Scalar(ScalarValue::try_from_array(&result, 0)?)),
-            _ => Ok(ColumnarValue::Array(result)),
+        let result = match &arrays[..] {
+            [array] => self.classified(array)?,
+            [array, compared] => null_where_null(&self.classified(array)?, compared),
+            _ => return Err(internal("one float is classified")),
+        };
+        if args.args.iter().all(|argument| matches!(argument, ColumnarValue::Scalar(_))) {
+            return Ok(ColumnarValue::Scalar(ScalarValue::try_from_array(&result, 0)?));
         }
+        Ok(ColumnarValue::Array(result))
     }
+}
+
+fn null_where_null(conditions: &ArrayRef, compared: &ArrayRef) -> ArrayRef {
+    let conditions = conditions.as_boolean();
+    let nulls = NullBuffer::union(conditions.nulls(), compared.logical_nulls().as_ref());
+    Arc::new(BooleanArray::new(conditions.values().clone(), nulls))
 }
 
 impl ScalarFloat {
@@ -203,11 +230,11 @@ impl ScalarFloat {
             }
             (Classify::IsNumber, DataType::Float64) => {
                 let values: &Float64Array = array.as_primitive();
-                Arc::new(arrow::array::BooleanArray::from_unary(values, |value| !value.is_nan()))
+                Arc::new(BooleanArray::from_unary(values, |value| !value.is_nan()))
             }
             (Classify::IsNumber, DataType::Float32) => {
                 let values: &Float32Array = array.as_primitive();
-                Arc::new(arrow::array::BooleanArray::from_unary(values, |value| !value.is_nan()))
+                Arc::new(BooleanArray::from_unary(values, |value| !value.is_nan()))
             }
             _ => return Err(internal("a float is classified")),
         })

@@ -122,16 +122,13 @@ pub(super) fn in_list(negated: bool, operands: Vec<Typed>) -> Result<Expr> {
     Ok(Expr::InList(InList::new(Box::new(value), operands.collect(), negated)))
 }
 
-/// One comparison after the other: the engine's list of floats would hold NaN to be equal to itself.
+/// The engine's list of floats alone would hold NaN to be equal to itself, and -0 not to be 0.
 fn float_in_list(negated: bool, operands: Vec<Typed>, common: &Field) -> Result<Expr> {
     let mut operands = operands.into_iter().map(|operand| operand.into(common));
     let Some(value) = operands.next() else {
         return Err(SqlError::syntax("IN needs a value").into());
     };
-    let is_any = operands
-        .map(|item| float::compare(value.clone(), Operator::Eq, item))
-        .reduce(|any, next| binary(any, Operator::Or, next));
-    let Some(is_any) = is_any else {
+    let Some(is_any) = float::is_any(&value, operands) else {
         return Err(SqlError::syntax("IN needs a list").into());
     };
     Ok(if negated { Expr::Not(Box::new(is_any)) } else { is_any })

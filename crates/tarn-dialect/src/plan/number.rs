@@ -5,7 +5,7 @@ use std::sync::Arc;
 use arrow::datatypes::{DataType, IntervalUnit};
 use datafusion::common::{Result, ScalarValue};
 use datafusion::logical_expr::expr::ScalarFunction;
-use datafusion::logical_expr::{BinaryExpr, Expr, Operator, ScalarUDF};
+use datafusion::logical_expr::{Expr, ScalarUDF};
 use datafusion::sql::sqlparser::ast::BinaryOperator;
 
 use crate::coercion::{Typed, coerce, common_type};
@@ -46,14 +46,7 @@ fn numbers(operator: ArithmeticOperator, left: Typed, right: Typed) -> Result<Ex
         DataType::Null => crate::types::field_of(DataType::Int32),
         _ => common,
     };
-    if is_float(common.data_type()) {
-        return Ok(Expr::BinaryExpr(BinaryExpr::new(
-            Box::new(left.into(&common)),
-            engine_operator(operator),
-            Box::new(right.into(&common)),
-        )));
-    }
-    if is_integer(common.data_type()) {
+    if is_float(common.data_type()) || is_integer(common.data_type()) {
         return Ok(chained(left.into(&common), operator, common.data_type().clone(), right.into(&common)));
     }
     let side = |typed: &Typed| decimal_shape(typed.data_type()).or(decimal_shape(common.data_type()));
@@ -82,16 +75,6 @@ fn chained(left: Expr, operator: ArithmeticOperator, result: DataType, right: Ex
         None => {
             call(Arithmetic::new(operator, result), vec![Expr::ScalarFunction(ScalarFunction { func, args }), right])
         }
-    }
-}
-
-fn engine_operator(operator: ArithmeticOperator) -> Operator {
-    match operator {
-        ArithmeticOperator::Add => Operator::Plus,
-        ArithmeticOperator::Subtract => Operator::Minus,
-        ArithmeticOperator::Multiply => Operator::Multiply,
-        ArithmeticOperator::Divide => Operator::Divide,
-        ArithmeticOperator::Modulo => Operator::Modulo,
     }
 }
 

@@ -26,7 +26,9 @@ async fn long_chains_of_operators() {
 #[tokio::test]
 async fn a_long_sum_does_not_nest() {
     let session = session();
-    for term in ["if(id = N, 1, 0)", "id * N", "price + N", "coalesce(customer_id, N)", "N.5 - id"] {
+    let floats = ["id * Ne0", "if(id = N, 1e0, 0e0)", "cast(id as real) / N"];
+    let others = ["if(id = N, 1, 0)", "id * N", "price + N", "coalesce(customer_id, N)", "N.5 - id"];
+    for term in floats.into_iter().chain(others) {
         let terms: Vec<String> = (1..=1_000).map(|number| term.replace('N', &number.to_string())).collect();
         let sql = format!("select {} from orders", terms.join(" + "));
         let Statement::Query(query) = session.parse(&sql).unwrap() else { unreachable!() };
@@ -41,6 +43,8 @@ async fn a_long_sum_does_not_nest() {
     }
     let ones: Vec<String> = (0..1_000).map(|number| format!("if(id >= {number}, 1, 0)")).collect();
     assert_eq!(first(&format!("select sum({}) from orders", ones.join(" + "))).await, "14");
+    let halves: Vec<String> = (0..1_000).map(|number| format!("if(id >= {number}, 0.5e0, 0e0)")).collect();
+    assert_eq!(first(&format!("select sum({}) from orders", halves.join(" + "))).await, "7.0");
 }
 
 fn depth(expr: &Expr) -> usize {
@@ -58,6 +62,12 @@ async fn long_lists() {
     let items: Vec<String> = (0..10_000).map(|number| number.to_string()).collect();
     let sql = format!("select count(*) from orders where id in ({})", items.join(", "));
     assert_eq!(first(&sql).await, "4");
+    let floats: Vec<String> = (0..10_000).map(|number| format!("{number}.25e0")).collect();
+    let sql = format!(
+        "select count(*), count_if(id + 0.5e0 in ({0})) from orders where id + 0.25e0 in ({0})",
+        floats.join(", ")
+    );
+    assert_eq!(rows(&session(), &sql).await.unwrap(), [[Some("4".to_owned()), Some("0".to_owned())]]);
     let sql = format!("select count(*), sum(x) from (values {}) t(x)", items.join(", "));
     assert_eq!(first(&sql).await, "10000");
 }
