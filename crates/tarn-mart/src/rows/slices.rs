@@ -4,7 +4,6 @@ use std::fmt::Write as _;
 use std::ops::Range;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use parquet::arrow::arrow_reader::ArrowReaderMetadata;
 use tarn_pipeline::ports::{MartError, VersionFile};
 
 use super::objects::ParquetObject;
@@ -56,10 +55,17 @@ impl Slice {
     }
 }
 
-/// What a footer tells of a file.
+/// What is kept of a file's footer, of all files at once: a footer itself can be a megabyte and more.
 struct Footer {
     fingerprint: u128,
-    metadata: ArrowReaderMetadata,
+    groups: Vec<Group>,
+}
+
+/// What a footer tells of a row group.
+struct Group {
+    rows: u64,
+    /// Before compression.
+    bytes: u64,
 }
 
 impl VersionRows<'_> {
@@ -72,12 +78,11 @@ impl VersionRows<'_> {
         for (file, footer) in self.footers()?.into_iter().enumerate() {
             let fingerprint = footer.fingerprint;
             let (mut piece, mut first_row) = (Piece { file, groups: 0..0, first_row: 0, fingerprint }, 0);
-            for group in footer.metadata.metadata().row_groups() {
-                let group_rows = u64::try_from(group.num_rows()).unwrap_or(0);
+            for group in footer.groups {
                 piece.groups.end += 1;
-                first_row += group_rows;
-                slice.rows += group_rows;
-                bytes += u64::try_from(group.total_byte_size()).unwrap_or(0);
+                first_row += group.rows;
+                slice.rows += group.rows;
+                bytes += group.bytes;
                 if slice.rows >= size.rows || bytes >= size.bytes {
                     let next = Piece { groups: piece.groups.end..piece.groups.end, first_row, ..piece };
                     slice.pieces.push(std::mem::replace(&mut piece, next));
@@ -116,7 +121,11 @@ impl VersionRows<'_> {
         let object = self.objects.open(&file.key).map_err(|error| unreadable_object(&error))?;
         let object = ParquetObject::open(object).map_err(|error| unreadable_object(&error))?;
         let metadata = metadata(&object).map_err(|error| damaged(&file.key, &object, &error))?;
-        Ok(Footer { fingerprint: object.fingerprint(), metadata })
+        let groups = metadata.metadata().row_groups().iter().map(|group| Group {
+            rows: u64::try_from(group.num_rows()).unwrap_or(0),
+            bytes: u64::try_from(group.total_byte_size()).unwrap_or(0),
+        });
+        Ok(Footer { fingerprint: object.fingerprint(), groups: groups.collect() })
     }
 
     /// Reads the rows of a slice. Blocks.
