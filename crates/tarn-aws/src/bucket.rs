@@ -68,6 +68,17 @@ impl Bucket {
         Ok(body.into_bytes())
     }
 
+    /// The objects under a prefix, of all buckets, by their keys; with a delimiter only those without it behind the prefix.
+    async fn listed(&self, prefix: &Key, delimiter: Option<&str>) -> Result<Vec<Object>, ObjectError> {
+        let mut objects = Vec::new();
+        for bucket in self.names.with_prefix(prefix) {
+            let found = self.list_in(bucket, prefix, delimiter).await?;
+            objects.extend(found.into_iter().filter(|object| self.names.of(&object.key) == bucket));
+        }
+        objects.sort_by(|left, right| left.key.cmp(&right.key));
+        Ok(objects)
+    }
+
     async fn list_in(&self, bucket: &str, prefix: &Key, delimiter: Option<&str>) -> Result<Vec<Object>, ObjectError> {
         let call = self.aws.s3().await.list_objects_v2().bucket(bucket).prefix(prefix.as_str());
         let call = call.set_delimiter(delimiter.map(str::to_owned));
@@ -75,7 +86,7 @@ impl Bucket {
         let mut objects = Vec::new();
         while let Some(page) = pages.next().await {
             let page = page.map_err(|error| object_error(prefix, "listed", error))?;
-            objects.extend(page.contents.unwrap_or_default().into_iter().filter_map(listed));
+            objects.extend(page.contents.unwrap_or_default().into_iter().filter_map(described));
         }
         Ok(objects)
     }
@@ -87,7 +98,7 @@ fn broken(key: &Key, error: aws_sdk_s3::primitives::ByteStreamError) -> ObjectEr
     ObjectError::Io { key: key.clone(), action: "read", source }
 }
 
-fn listed(object: ListedObject) -> Option<Object> {
+fn described(object: ListedObject) -> Option<Object> {
     let modified = object.last_modified.and_then(|time| DateTime::from_timestamp(time.secs(), time.subsec_nanos()));
     Some(Object {
         key: Key::new(object.key?),
@@ -121,24 +132,12 @@ impl ObjectStore for Bucket {
     }
 
     async fn list(&self, prefix: &Key) -> Result<Vec<Object>, ObjectError> {
-        let mut objects = Vec::new();
-        for bucket in self.names.with_prefix(prefix) {
-            let found = self.list_in(bucket, prefix, None).await?;
-            objects.extend(found.into_iter().filter(|object| self.names.of(&object.key) == bucket));
-        }
-        objects.sort_by(|left, right| left.key.cmp(&right.key));
-        Ok(objects)
+        self.listed(prefix, None).await
     }
 
     /// What lies in folders below is not sent at all.
     async fn list_beside(&self, prefix: &Key) -> Result<Vec<Object>, ObjectError> {
-        let mut objects = Vec::new();
-        for bucket in self.names.with_prefix(prefix) {
-            let found = self.list_in(bucket, prefix, Some("/")).await?;
-            objects.extend(found.into_iter().filter(|object| self.names.of(&object.key) == bucket));
-        }
-        objects.sort_by(|left, right| left.key.cmp(&right.key));
-        Ok(objects)
+        self.listed(prefix, Some("/")).await
     }
 
     async fn delete(&self, keys: &[Key]) -> Result<(), ObjectError> {

@@ -4,10 +4,9 @@
 //! is read, and the refused ones alone are sent again.
 //! <https://docs.aws.amazon.com/firehose/latest/APIReference/API_PutRecordBatch.html>
 
-use std::hash::{BuildHasher, RandomState};
 use std::ops::Range;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use async_trait::async_trait;
 use aws_sdk_firehose::primitives::Blob;
@@ -17,6 +16,7 @@ use tarn_pipeline::ports::{DeliveryError, DeliveryStream};
 
 use crate::aws::Aws;
 use crate::error::{is_busy, is_transient, message};
+use crate::waiting::back_off;
 
 /// Records of one call.
 const RECORDS: usize = 500;
@@ -93,7 +93,7 @@ async fn in_rounds<Sent: Future<Output = Answers>>(
             }
         }
         waiting = refused;
-        let pause = pause(round);
+        let pause = back_off(round);
         if waiting.is_empty() || round == ROUNDS || Instant::now() + pause >= until {
             break;
         }
@@ -154,14 +154,10 @@ fn all_refused(count: usize, message: String, retryable: bool) -> Vec<Result<(),
     vec![Err(DeliveryError { message, retryable }); count]
 }
 
-/// The wait after a round: it doubles, and is drawn by lot so that functions that were refused together do not come back together.
-fn pause(round: u32) -> Duration {
-    let longest = 100_u64 << round.min(6);
-    Duration::from_millis(longest / 2 + RandomState::new().hash_one(round) % (longest / 2))
-}
-
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     #[test]
@@ -219,14 +215,6 @@ mod tests {
         {
             let answer = taken(Some(&entry.clone().error_code(code).error_message("no").build()));
             assert_eq!(answer.unwrap_err().retryable, retryable, "{code}");
-        }
-    }
-
-    #[test]
-    fn waits_grow() {
-        for round in 1..=8 {
-            let longest = Duration::from_millis(100 << round.min(6));
-            assert!((longest / 2..=longest).contains(&pause(round)), "round {round}");
         }
     }
 

@@ -19,7 +19,7 @@ use std::io;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use aws_sdk_glue::error::{ProvideErrorMetadata, SdkError};
+use aws_sdk_glue::error::{BuildError, ProvideErrorMetadata, SdkError};
 use aws_sdk_glue::types::Table;
 use tarn_pipeline::ports::{Catalogue, CatalogueError, ObjectStore, TableEntry};
 
@@ -51,7 +51,7 @@ impl Glue {
     /// When Glue refuses.
     pub async fn create_database(&self) -> Result<(), CatalogueError> {
         let input = aws_sdk_glue::types::DatabaseInput::builder().name(self.database.as_ref()).build();
-        let input = input.map_err(|error| io_error("written", error.to_string(), io::ErrorKind::InvalidInput))?;
+        let input = input.map_err(invalid)?;
         let made = self.aws.glue().await.create_database().database_input(input).send().await;
         match made {
             Err(error) if error.code() == Some("AlreadyExistsException") => Ok(()),
@@ -118,6 +118,11 @@ where
 {
     let kind = if is_transient(error) { io::ErrorKind::TimedOut } else { io::ErrorKind::Other };
     io_error(action, message(error), kind)
+}
+
+/// What the client library itself does not send.
+fn invalid(error: BuildError) -> CatalogueError {
+    io_error("written", error.to_string(), io::ErrorKind::InvalidInput)
 }
 
 fn io_error(action: &'static str, message: impl Into<String>, kind: io::ErrorKind) -> CatalogueError {

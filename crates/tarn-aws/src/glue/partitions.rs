@@ -9,7 +9,7 @@ use aws_sdk_glue::types::{
 use tarn_pipeline::ports::CatalogueError;
 
 use super::table::{Files, Shape, storage};
-use super::{Glue, glue_error, io_error};
+use super::{Glue, glue_error, invalid, io_error};
 use crate::error::is_busy;
 use crate::waiting::back_off;
 
@@ -222,10 +222,6 @@ fn described(partition: Partition) -> (Vec<String>, (String, Shape)) {
 fn partition(files: Files<'_>, values: &[String], location: &str) -> Result<PartitionInput, CatalogueError> {
     let storage = storage(files, location)?;
     Ok(PartitionInput::builder().set_values(Some(values.to_vec())).storage_descriptor(storage).build())
-}
-
-fn invalid(error: aws_sdk_glue::error::BuildError) -> CatalogueError {
-    io_error("written", error.to_string(), std::io::ErrorKind::InvalidInput)
 }
 
 fn code(error: &PartitionError) -> Option<&str> {

@@ -6,7 +6,7 @@ use aws_sdk_glue::types::{Column as GlueColumn, SerDeInfo, StorageDescriptor, Ta
 use tarn_pipeline::ports::{CatalogueError, Column, TableEntry};
 
 use super::form::{self, Form, HIDDEN, LABEL};
-use super::{Glue, io_error, labels, view};
+use super::{Glue, invalid, io_error, labels, view};
 
 const PARQUET_INPUT: &str = "org.apache.hadoop.hive.ql.io.parquet.MapredParquetInputFormat";
 const PARQUET_OUTPUT: &str = "org.apache.hadoop.hive.ql.io.parquet.MapredParquetOutputFormat";
@@ -214,10 +214,6 @@ fn columns(columns: &[Column]) -> Result<Vec<GlueColumn>, CatalogueError> {
     columns.iter().map(one).collect()
 }
 
-fn invalid(error: aws_sdk_glue::error::BuildError) -> CatalogueError {
-    io_error("written", error.to_string(), std::io::ErrorKind::InvalidInput)
-}
-
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeMap;
@@ -246,6 +242,7 @@ mod tests {
         for (file, labels) in [
             ("view_over_parts", &["20261001t000000000_0001", "20261002t000000000_0001"][..]),
             ("view_over_no_parts", &[]),
+            ("view_over_groups", &["g0123456789abcdef.", "20261001t000000000_0001"]),
         ] {
             let labels = labels.iter().map(|label| (*label).to_owned()).collect();
             let text = format!("{}\n", appended_sql(&entry("visits"), &labels));
