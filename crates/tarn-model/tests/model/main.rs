@@ -4,11 +4,13 @@
 mod access;
 mod configuration_mistakes;
 mod deployment_mistakes;
+mod header_mistakes;
 mod loading;
 mod model_mistakes;
 mod seed_mistakes;
 mod selecting;
 mod sql;
+mod template_mistakes;
 mod unit_tests;
 mod written_lakes;
 
