@@ -214,12 +214,15 @@ struct Counts {
 
 impl Counts {
     fn parse(info: &str) -> Option<Self> {
-        let number = |name: &str| {
-            let rest = info.split_once(name)?.1.trim_start_matches(':').trim_start();
-            rest.split(|character: char| !character.is_ascii_digit()).next()?.parse().ok()
-        };
+        let number = |name| count(info, name);
         Some(Self { records: number("Records")?, skipped: number("Skipped")?, warnings: number("Warnings")? })
     }
+}
+
+/// A number of what the server says of a statement: `Records: 3  Duplicates: 2  Warnings: 0`.
+pub(super) fn count(info: &str, name: &str) -> Option<u64> {
+    let rest = info.split_once(name)?.1.strip_prefix(": ")?;
+    rest.split(' ').next()?.parse().ok()
 }
 
 #[cfg(test)]
@@ -231,5 +234,8 @@ mod tests {
         let counts = Counts::parse("Records: 1000  Deleted: 0  Skipped: 1  Warnings: 20").unwrap();
         assert_eq!(counts, Counts { records: 1000, skipped: 1, warnings: 20 });
         assert_eq!(Counts::parse(""), None);
+        let info = "Records: 3  Duplicates: 2  Warnings: 0";
+        assert_eq!(Counts::parse(info), None);
+        assert_eq!([count(info, "Records"), count(info, "Warnings"), count(info, "Skipped")], [Some(3), Some(0), None]);
     }
 }

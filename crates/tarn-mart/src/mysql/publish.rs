@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use tarn_pipeline::ports::{GoneRows, LoadMode, MartError};
 
+use super::bulk::count;
 use super::schema::{self, literal, quoted, quoted_list};
 use super::session::{MysqlSession, PARTS};
 use crate::fault::{WithHint, refused};
@@ -34,6 +35,7 @@ impl MysqlSession {
                 self.keep_indexes(plan, &indexes).await?;
                 return self.swap(plan, rows, true).await;
             }
+            // Worked out again: something may have been bound to the table since its rows began to come, and then nothing is prepared.
             let changes = changes(plan.table(), existing, &plan.columns, plan.load.options.drift)?;
             self.alter(plan, &changes).await?;
         } else {
@@ -178,13 +180,8 @@ impl MysqlSession {
         // Of a merge, a row that is there counts twice, or not at all: what the server says beside counts each once.
         let info = self.connection().info().into_owned();
         self.run(note(plan, rows, true)).await?;
-        Ok(records(&info).unwrap_or(affected))
+        Ok(count(&info, "Records").unwrap_or(affected))
     }
-}
-
-/// The number in `Records: 3  Duplicates: 2  Warnings: 0`.
-fn records(info: &str) -> Option<u64> {
-    info.strip_prefix("Records: ")?.split(' ').next()?.parse().ok()
 }
 
 /// The row of the ledger.

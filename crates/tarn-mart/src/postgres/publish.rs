@@ -43,6 +43,7 @@ impl PostgresSession {
             if !self.has_dependants(plan.table()).await? {
                 return self.swap(plan, rows, true).await;
             }
+            // Worked out again: something may have been bound to the table since its rows began to come, and then nothing is prepared.
             let changes = changes(plan.table(), existing, &plan.columns, plan.load.options.drift)?;
             statements.extend(alterations(plan, &changes)?);
         } else {

@@ -153,7 +153,8 @@ pub(crate) trait Session: Send {
 
     /// Makes the rows of the stage visible and notes the load, at once.
     ///
-    /// `existing` are the table's columns, `changes` what makes it hold the version (none for a table that is replaced).
+    /// `existing` are the table's columns, `changes` what made it hold the version when the load began: none for a table that is
+    /// replaced, unless something was bound to it then. For one that something is bound to by now they are worked out again.
     async fn publish(
         &mut self,
         plan: &Plan,
