@@ -15,6 +15,7 @@ mod publish;
 mod query;
 mod schema;
 mod session;
+mod work;
 
 use std::time::Duration;
 
@@ -26,7 +27,7 @@ use tarn_pipeline::ports::{Credentials, MartError};
 use self::fault::explain;
 pub(crate) use self::query::query;
 use self::session::MysqlSession;
-use crate::server::{Address, Fault, Server, Tls, authorities};
+use crate::server::{Address, Fault, GivenUp, Server, Tls, authorities};
 
 pub(crate) const PORT: u16 = 3306;
 
@@ -44,6 +45,7 @@ pub(crate) const SETTINGS: &str = "SET SESSION \
 pub(crate) struct MysqlServer {
     address: Address,
     authorities: Vec<u8>,
+    given_up: GivenUp,
 }
 
 impl MysqlServer {
@@ -58,7 +60,7 @@ impl MysqlServer {
                 pem.extend_from_slice(pem_of(&certificate).as_bytes());
             }
         }
-        Ok(Self { address, authorities: pem })
+        Ok(Self { address, authorities: pem, given_up: GivenUp::default() })
     }
 
     fn options(&self, credentials: Option<Credentials>) -> OptsBuilder {
@@ -101,7 +103,8 @@ impl Server for MysqlServer {
                 return Err(Fault::passing(format!("mart `{}` did not answer within {seconds} s", self.name())));
             }
         };
-        MysqlSession::start(connection, self.name(), self.address.stall_timeout).await
+        let (stall_timeout, given_up) = (self.address.stall_timeout, self.given_up.clone());
+        MysqlSession::start(connection, self.name(), stall_timeout, given_up).await
     }
 
     fn name(&self) -> String {

@@ -21,7 +21,7 @@ use self::fault::explain;
 pub(crate) use self::query::query;
 use self::session::PostgresSession;
 use self::tls::Rustls;
-use crate::server::{Address, Fault, Server, Tls, client_configuration};
+use crate::server::{Address, Fault, GivenUp, Server, Tls, client_configuration};
 
 pub(crate) const PORT: u16 = 5432;
 
@@ -38,6 +38,7 @@ const SETTINGS: &str = "SET TIME ZONE 'UTC'; SET DATESTYLE = 'ISO, YMD'; SET loc
 pub(crate) struct PostgresServer {
     address: Address,
     tls: Option<Rustls>,
+    given_up: GivenUp,
 }
 
 impl PostgresServer {
@@ -50,7 +51,7 @@ impl PostgresServer {
             Tls::Verified => Some(Rustls::new(client_configuration(address.authorities.as_deref())?)),
             Tls::Off => None,
         };
-        Ok(Self { address, tls })
+        Ok(Self { address, tls, given_up: GivenUp::default() })
     }
 
     fn configuration(&self, credentials: Option<Credentials>) -> Config {
@@ -97,8 +98,8 @@ impl PostgresServer {
                 client
             }
         };
-        let session = PostgresSession::new(client, name, self.address.stall_timeout);
-        session.run(SETTINGS).await?;
+        let (stall_timeout, given_up) = (self.address.stall_timeout, self.given_up.clone());
+        let session = PostgresSession::start(client, name, stall_timeout, given_up).await?;
         if let Some(schema) = &self.address.schema {
             session.run(format!("SET search_path TO {}", schema::quoted(schema))).await?;
         }

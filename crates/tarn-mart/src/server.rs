@@ -11,6 +11,7 @@
 mod address;
 mod fault;
 mod feed;
+mod given_up;
 mod notation;
 mod order;
 mod query;
@@ -23,6 +24,7 @@ mod variables;
 pub(crate) use address::{Address, Tls};
 pub(crate) use fault::Fault;
 pub(crate) use feed::{Chunk, Form, is_unordered};
+pub(crate) use given_up::GivenUp;
 pub(crate) use notation::{Notation, RowWriter};
 pub(crate) use query::{Answer, Answers, ask};
 pub(crate) use session::{Direct, Feeder, Plan, Progress, Server, Session, stage_prefix};

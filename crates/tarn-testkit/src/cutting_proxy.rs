@@ -19,6 +19,8 @@ pub enum Cut {
     AfterAnswers(u64),
     /// After clients sent so many bytes, the server is told that it ended, and the client is told nothing at all.
     Stall(u64),
+    /// After clients sent so many bytes, nobody is told anything: both ends wait.
+    Silence(u64),
 }
 
 /// Which way bytes go.
@@ -33,7 +35,10 @@ enum Fate {
     Passes,
     /// After so many more bytes.
     IsCut(usize),
-    Stalls(usize),
+    Stalls {
+        after: usize,
+        server_is_told: bool,
+    },
 }
 
 #[derive(Default)]
@@ -53,7 +58,7 @@ impl Shared {
         counter.fetch_add(bytes, Ordering::AcqRel);
         let mut cut = self.cut.lock().unwrap_or_else(PoisonError::into_inner);
         let left = match (&mut *cut, way) {
-            (Some(Cut::After(left) | Cut::Stall(left)), Way::ToServer) => left,
+            (Some(Cut::After(left) | Cut::Stall(left) | Cut::Silence(left)), Way::ToServer) => left,
             (Some(Cut::AfterAnswers(left)), Way::ToClient) => left,
             _ => return Fate::Passes,
         };
@@ -64,7 +69,8 @@ impl Shared {
         let before = usize::try_from(*left).unwrap_or(0);
         self.cuts.fetch_add(1, Ordering::AcqRel);
         match cut.take() {
-            Some(Cut::Stall(_)) => Fate::Stalls(before),
+            Some(Cut::Stall(_)) => Fate::Stalls { after: before, server_is_told: true },
+            Some(Cut::Silence(_)) => Fate::Stalls { after: before, server_is_told: false },
             _ => Fate::IsCut(before),
         }
     }
@@ -154,10 +160,12 @@ fn pass(mut from: TcpStream, mut to: TcpStream, way: Way, shared: &Shared, hangs
                 let _ = to.write_all(&buffer[..before]);
                 break;
             }
-            Fate::Stalls(before) => {
+            Fate::Stalls { after, server_is_told } => {
                 hangs.store(true, Ordering::Release);
-                let _ = to.write_all(&buffer[..before]);
-                let _ = to.shutdown(Shutdown::Write);
+                let _ = to.write_all(&buffer[..after]);
+                if server_is_told {
+                    let _ = to.shutdown(Shutdown::Write);
+                }
                 break;
             }
         }

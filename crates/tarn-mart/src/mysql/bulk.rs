@@ -10,6 +10,7 @@ use tokio::task::JoinHandle;
 use super::fault::explain;
 use super::schema::{literal, quoted, quoted_list};
 use super::session::{MysqlSession, PARTS, is_hexadecimal};
+use super::work::Work;
 use crate::fault::{WithHint, broken_off, refused};
 use crate::server::{Chunk, Fault, Feeder, Form, Notation, Plan, Progress};
 
@@ -110,26 +111,30 @@ impl MysqlSession {
         self.connection().set_infile_handler(async move { Ok(rows.boxed()) });
         let (sql, progress) = (load_data(transfer), transfer.progress);
         let stall_timeout = self.stall_timeout;
+        let work = Work::of(self.connection());
         let result = {
             let loading = self.connection().query_drop(sql);
             tokio::pin!(loading);
+            let mut is_sent = false;
             loop {
                 tokio::select! {
                     biased;
                     result = &mut loading => break Some(result),
-                    Ok(()) = heard.changed() => progress(*heard.borrow_and_update()),
-                    () = tokio::time::sleep(stall_timeout) => break None,
+                    changed = heard.changed(), if !is_sent => match changed {
+                        Ok(()) => progress(*heard.borrow_and_update()),
+                        Err(_) => is_sent = true,
+                    },
+                    // Sent is not taken: the buffers on the way hold megabytes, on which a slow server is at work for long.
+                    () = tokio::time::sleep(stall_timeout) => if !(is_sent && work.goes_on().await) {
+                        break None;
+                    },
                 }
             }
         };
         // A server that refuses the statement never asks for the rows: they must not stay with the connection, or whoever writes
         // them would wait for it forever.
         self.connection().set_infile_handler(async { Ok(stream::empty().boxed()) });
-        let Some(result) = result else {
-            self.is_stalled = true;
-            return Err(Fault::stalled(&self.name, stall_timeout.as_secs()));
-        };
-        result.map_err(|error| explain(error, &self.name))?;
+        result.ok_or_else(|| self.stalled())?.map_err(|error| explain(error, &self.name))?;
         let Some(counts) = Counts::parse(&self.connection().info()) else {
             return Err(refused(format!("mart `{}` does not say how many rows it took", self.name)).into());
         };
@@ -163,11 +168,8 @@ impl MysqlSession {
             statement.extend_from_slice(head.as_bytes());
             statement.extend_from_slice(values);
             let stall_timeout = self.stall_timeout;
-            let Ok(done) = tokio::time::timeout(stall_timeout, self.connection().query_drop(statement)).await else {
-                self.is_stalled = true;
-                return Err(Fault::stalled(&self.name, stall_timeout.as_secs()));
-            };
-            done.map_err(|error| explain(error, &self.name))?;
+            let done = tokio::time::timeout(stall_timeout, self.connection().query_drop(statement)).await;
+            done.map_err(|_| self.stalled())?.map_err(|error| explain(error, &self.name))?;
             rows += self.connection().affected_rows();
             (transfer.progress)(chunk.rows);
         }

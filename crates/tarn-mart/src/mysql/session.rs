@@ -12,7 +12,7 @@ use super::fault::explain;
 use super::schema::{self, Flavour, literal, quoted};
 use crate::fault::{WithHint, refused};
 use crate::ledger;
-use crate::server::{Change, Direct, ExistingColumn, Fault, Feeder, Plan, Progress, Session, stage_prefix};
+use crate::server::{Change, Direct, ExistingColumn, Fault, Feeder, GivenUp, Plan, Progress, Session, stage_prefix};
 use crate::types::ValueType;
 
 /// How long a load waits for another one of the same table.
@@ -34,11 +34,17 @@ pub(crate) struct MysqlSession {
     /// How long the server may take no rows.
     pub(super) stall_timeout: Duration,
     /// Whether it took none for so long: nothing more is asked of it.
-    pub(super) is_stalled: bool,
+    is_stalled: bool,
+    given_up: GivenUp,
 }
 
 impl MysqlSession {
-    pub(super) async fn start(connection: Conn, name: String, stall_timeout: Duration) -> Result<Self, Fault> {
+    pub(super) async fn start(
+        connection: Conn,
+        name: String,
+        stall_timeout: Duration,
+        given_up: GivenUp,
+    ) -> Result<Self, Fault> {
         let mut session = Self {
             connection,
             name,
@@ -47,6 +53,7 @@ impl MysqlSession {
             largest_packet: usize::MAX,
             stall_timeout,
             is_stalled: false,
+            given_up,
         };
         let told: Vec<(String, u64)> = session.rows("SELECT VERSION(), @@max_allowed_packet").await?;
         if let Some((version, packet)) = told.into_iter().next() {
@@ -87,6 +94,30 @@ impl MysqlSession {
         }
     }
 
+    /// Gives the connection up, as the server takes no rows by it.
+    pub(super) fn stalled(&mut self) -> Fault {
+        self.is_stalled = true;
+        self.given_up.add(self.connection.id());
+        Fault::stalled(&self.name, self.stall_timeout.as_secs())
+    }
+
+    /// Ends a connection that was given up and still has a lock.
+    ///
+    /// Whoever has a lock is asked, so that it is no other connection: a server that starts anew counts from the beginning.
+    async fn end_holder(&mut self, lock: &str) -> Result<(), Fault> {
+        if self.given_up.is_empty() {
+            return Ok(());
+        }
+        let found: Vec<(Option<u64>,)> = self.rows(format!("SELECT IS_USED_LOCK('{lock}')")).await?;
+        let holder = found.first().and_then(|(holder,)| u32::try_from((*holder)?).ok());
+        if let Some(holder) = holder.filter(|holder| self.given_up.take(*holder)) {
+            tracing::info!(mart = %self.name, connection = holder, "a connection that took no rows is ended");
+            // It may have ended by now; and who may not do this waits for the server to find out.
+            let _ = self.run(format!("KILL {holder}")).await;
+        }
+        Ok(())
+    }
+
     /// The name of a lock. The locks of a server have one name space for all its databases.
     async fn lock_name(&mut self, what: &str) -> Result<String, Fault> {
         let database: Vec<(Option<String>,)> = self.rows("SELECT DATABASE()").await?;
@@ -98,6 +129,7 @@ impl MysqlSession {
     async fn take(&mut self, what: &str, in_the_way: &str) -> Result<(), Fault> {
         let started = Instant::now();
         let name = self.lock_name(what).await?;
+        self.end_holder(&name).await?;
         loop {
             let got: Vec<(Option<u8>,)> = self.rows(format!("SELECT GET_LOCK('{name}', 5)")).await?;
             if got.first().is_some_and(|(got,)| *got == Some(1)) {

@@ -12,11 +12,14 @@ use tarn_pipeline::ports::MartError;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_postgres::{Client, Connection, SimpleQueryMessage};
 
+use super::SETTINGS;
 use super::fault::explain;
 use super::schema::{self, literal, quoted, quoted_list};
 use crate::fault::{WithHint, refused};
 use crate::ledger;
-use crate::server::{Change, ExistingColumn, Fault, Feeder, Form, Notation, Plan, Progress, Session, stage_prefix};
+use crate::server::{
+    Change, ExistingColumn, Fault, Feeder, Form, GivenUp, Notation, Plan, Progress, Session, stage_prefix,
+};
 
 /// How long a load waits for another one of the same table, and how often it asks.
 const WAIT_FOR_LOADS: Duration = Duration::from_secs(120);
@@ -32,6 +35,9 @@ pub(crate) struct PostgresSession {
     stall_timeout: Duration,
     /// Whether it took none for so long: nothing more is asked of it.
     is_stalled: AtomicBool,
+    /// The number by which the server knows the connection.
+    backend: u32,
+    given_up: GivenUp,
 }
 
 /// Lets a connection work until its client is dropped. What goes wrong is told to the client, too.
@@ -48,14 +54,24 @@ where
 }
 
 impl PostgresSession {
-    pub(super) fn new(client: Client, name: String, stall_timeout: Duration) -> Self {
-        Self { client, name, stall_timeout, is_stalled: AtomicBool::new(false) }
+    pub(super) async fn start(
+        client: Client,
+        name: String,
+        stall_timeout: Duration,
+        given_up: GivenUp,
+    ) -> Result<Self, Fault> {
+        let mut session =
+            Self { client, name, stall_timeout, is_stalled: AtomicBool::new(false), backend: 0, given_up };
+        let backend = session.text(format!("{SETTINGS}; SELECT pg_backend_pid()")).await?;
+        session.backend = backend.parse().unwrap_or_default();
+        Ok(session)
     }
 
     /// Waits for the server to take rows, for as long as it may take none.
     async fn unless_stalled<F: Future>(&self, taking: F) -> Result<F::Output, Fault> {
         tokio::time::timeout(self.stall_timeout, taking).await.map_err(|_| {
             self.is_stalled.store(true, Ordering::Release);
+            self.given_up.add(self.backend);
             Fault::stalled(&self.name, self.stall_timeout.as_secs())
         })
     }
@@ -167,10 +183,31 @@ impl PostgresSession {
         Ok(xxhash_rust::xxh3::xxh3_64(format!("tarn.{schema}.{what}").as_bytes()).cast_signed())
     }
 
+    /// Ends a connection that was given up and still has a lock.
+    async fn end_holder(&self, lock: i64) -> Result<(), Fault> {
+        if self.given_up.is_empty() {
+            return Ok(());
+        }
+        let holder = self
+            .text(format!(
+                "SELECT pid FROM pg_locks WHERE locktype = 'advisory' AND granted AND objsubid = 1 \
+                 AND database = (SELECT oid FROM pg_database WHERE datname = current_database()) \
+                 AND (classid::bigint << 32) | objid::bigint = {lock}"
+            ))
+            .await?;
+        if holder.parse().is_ok_and(|holder| self.given_up.take(holder)) {
+            tracing::info!(mart = %self.name, connection = holder, "a connection that took no rows is ended");
+            // It may have ended by now; and who may not do this waits for the server to find out.
+            let _ = self.run(format!("SELECT pg_terminate_backend({holder})")).await;
+        }
+        Ok(())
+    }
+
     /// Takes a lock, which the connection keeps until its end; waits for others that have it.
     async fn take(&self, what: &str, in_the_way: &str) -> Result<(), Fault> {
         let started = Instant::now();
         let number = self.lock_number(what).await?;
+        self.end_holder(number).await?;
         while self.text(format!("SELECT pg_try_advisory_lock({number})")).await? != "t" {
             if started.elapsed() > WAIT_FOR_LOADS {
                 return Err(Fault::passing(format!("{in_the_way} has not ended")));
