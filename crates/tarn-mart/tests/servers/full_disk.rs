@@ -20,7 +20,7 @@ fn a_full_disk_changes_nothing(world: &World) -> Result<()> {
     if world.kind() == Kind::Postgres {
         disk = SmallDisk::mount(MEGABYTES)?;
         if disk.is_none() {
-            println!("SKIPPED: TARN_TEST_NO_MOUNT says that no disk can be mounted here");
+            println!("SKIPPED: no disk can be mounted here; TARN_REQUIRE_MOUNT makes that a failure");
             return Ok(());
         }
     } else {

@@ -143,7 +143,7 @@ fn a_full_disk_changes_nothing() {
 #[test]
 fn a_load_onto_a_full_disk_changes_nothing() {
     let Some(disk) = tarn_testkit::SmallDisk::mount(4).unwrap() else {
-        println!("SKIPPED: TARN_TEST_NO_MOUNT says that no disk can be mounted here");
+        println!("SKIPPED: no disk can be mounted here; TARN_REQUIRE_MOUNT makes that a failure");
         return;
     };
     let lake = prepared();
