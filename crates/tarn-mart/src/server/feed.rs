@@ -13,12 +13,15 @@ use super::notation::{Notation, RowWriter};
 use super::order::Rising;
 use crate::fault::broken_off;
 use crate::refusal::{long_row, null_key, wrong_value};
-use crate::rows::Slice;
+use crate::rows::{RowBatch, Slice};
+use crate::types::TypedColumn;
 use crate::value::Value;
 use crate::version::Version;
 
 /// Far below every server's largest packet, large enough that the costs of a chunk do not matter.
 const CHUNK: usize = 256 * 1024;
+/// A chunk and the end of its last row, mostly.
+const CAPACITY: usize = CHUNK + CHUNK / 4;
 /// Chunks that wait for the connection.
 const WAITING: usize = 4;
 
@@ -72,6 +75,51 @@ impl Feed {
     }
 }
 
+/// Written rows on their way to the connection.
+struct Chunks<'a> {
+    sender: &'a mpsc::Sender<Chunk>,
+    /// The most bytes of a chunk.
+    limit: usize,
+    /// Rows of the chunks that were sent.
+    rows: u64,
+    /// Rows of the chunk that is being written.
+    in_chunk: u64,
+}
+
+impl Chunks<'_> {
+    /// Takes the row that was written from `start` on, and sends what is full. `false` for a row that is over the limit by itself.
+    #[inline(always)]
+    fn row_ended(&mut self, writer: &mut RowWriter, start: usize) -> Result<bool, MartError> {
+        if writer.bytes.len() > self.limit {
+            if writer.bytes.len() - start > self.limit {
+                return Ok(false);
+            }
+            let last = writer.bytes.split_off(start);
+            self.send(std::mem::replace(&mut writer.bytes, last))?;
+        }
+        self.in_chunk += 1;
+        if writer.bytes.len() >= CHUNK {
+            self.send(std::mem::replace(&mut writer.bytes, Vec::with_capacity(CAPACITY)))?;
+        }
+        Ok(true)
+    }
+
+    #[cold]
+    fn send(&mut self, bytes: Vec<u8>) -> Result<(), MartError> {
+        self.rows += std::mem::take(&mut self.in_chunk);
+        // An error of the receiver is not told here: it is whoever dropped it that knows why.
+        self.sender.blocking_send(Chunk { bytes: bytes.into(), rows: self.rows }).map_err(|_| nobody_listens())
+    }
+
+    /// Sends what is left; returns all rows.
+    fn end(mut self, writer: RowWriter) -> Result<u64, MartError> {
+        if !writer.bytes.is_empty() {
+            self.send(writer.bytes)?;
+        }
+        Ok(self.rows)
+    }
+}
+
 fn write(
     load: &Load,
     slice: &Slice,
@@ -81,15 +129,9 @@ fn write(
 ) -> Result<u64, MartError> {
     let version = Version::of(load)?;
     let (columns, key) = (version.columns(), version.key()?);
-    let (limit, mut rising) = (form.limit, form.rising.then(Rising::default));
-    let mut writer = RowWriter::new(form.notation, CHUNK + CHUNK / 4);
-    let (mut json, mut rows, mut in_chunk) = (String::new(), 0_u64, 0_u64);
-    let mut send = |bytes: Vec<u8>, in_chunk: &mut u64| {
-        rows += std::mem::take(in_chunk);
-        // An error of the receiver is not told here: it is whoever dropped it that knows why.
-        sender.blocking_send(Chunk { bytes: bytes.into(), rows }).map_err(|_| nobody_listens())
-    };
-    let fresh = || Vec::with_capacity(CHUNK + CHUNK / 4);
+    let mut rising = form.rising.then(Rising::default);
+    let mut chunks = Chunks { sender, limit: form.limit, rows: 0, in_chunk: 0 };
+    let (mut writer, mut json) = (RowWriter::new(form.notation, CAPACITY), String::new());
     version.rows(objects).visit_slice(slice, |batch| {
         for row in 0..batch.rows {
             let start = writer.bytes.len();
@@ -108,36 +150,35 @@ fn write(
             }
             writer.end_row();
             if let Some(rising) = &mut rising {
-                rising.begin();
-                for place in &key {
-                    let value = batch.columns[*place].value(row, &mut json);
-                    let value = value.map_err(|what| wrong_value(batch, row, &columns[*place], what))?;
-                    if !rising.take(value) {
-                        return Err(unordered());
-                    }
-                }
-                if !rising.is_above() {
-                    return Err(unordered());
-                }
+                rises(rising, batch, row, &key, columns, &mut json)?;
             }
-            if writer.bytes.len() > limit {
-                let last = writer.bytes.split_off(start);
-                if last.len() > limit {
-                    return Err(long_row(batch, row, last.len(), limit));
-                }
-                send(std::mem::replace(&mut writer.bytes, last), &mut in_chunk)?;
-            }
-            in_chunk += 1;
-            if writer.bytes.len() >= CHUNK {
-                send(std::mem::replace(&mut writer.bytes, fresh()), &mut in_chunk)?;
+            if !chunks.row_ended(&mut writer, start)? {
+                return Err(long_row(batch, row, writer.bytes.len() - start, form.limit));
             }
         }
         Ok(())
     })?;
-    if !writer.bytes.is_empty() {
-        send(std::mem::take(&mut writer.bytes), &mut in_chunk)?;
+    chunks.end(writer)
+}
+
+/// That the key of a row is above that of the row before it.
+fn rises(
+    rising: &mut Rising,
+    batch: &RowBatch<'_>,
+    row: usize,
+    key: &[usize],
+    columns: &[TypedColumn],
+    json: &mut String,
+) -> Result<(), MartError> {
+    rising.begin();
+    for place in key {
+        let value = batch.columns[*place].value(row, json);
+        let value = value.map_err(|what| wrong_value(batch, row, &columns[*place], what))?;
+        if !rising.take(value) {
+            return Err(unordered());
+        }
     }
-    Ok(rows)
+    if rising.is_above() { Ok(()) } else { Err(unordered()) }
 }
 
 /// Whether a load was broken off because its keys do not rise.
