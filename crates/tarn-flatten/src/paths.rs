@@ -7,11 +7,13 @@
 //!
 //! What is learned changes speed only, never the result. It is bounded: past the limit it is forgotten between records.
 
+mod targets;
+
 use hashbrown::{HashMap, HashTable};
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
-use crate::column_type::ColumnType;
-use crate::contract::{ColumnPath, Contract};
+use self::targets::Targets;
+use crate::contract::Contract;
 use crate::error::{RecordError, RecordErrorKind};
 use crate::escape::push_unescaped;
 use crate::names::{FoldedPath, PathHash, RESERVED_NAMES, colliding_name, fold};
@@ -118,55 +120,6 @@ struct Name {
     /// Whether that column takes a whole object as JSON text.
     takes_objects: bool,
     key: RenderedKey,
-}
-
-/// The exact paths of a contract, as a tree.
-#[derive(Debug, Default)]
-struct Wanted {
-    children: HashMap<String, u32>,
-    column: Option<ColumnId>,
-}
-
-/// The columns that learned paths lead to.
-#[derive(Debug, Default)]
-struct Targets {
-    exact: Vec<Wanted>,
-    flat: HashMap<String, (ColumnId, bool)>,
-}
-
-impl Targets {
-    fn new(contract: &Contract) -> Self {
-        let mut targets = Self { exact: vec![Wanted::default()], flat: HashMap::new() };
-        for (column, position) in contract.columns().iter().zip(0..) {
-            match &column.path {
-                ColumnPath::FlatName => {
-                    let text = matches!(column.column_type, ColumnType::String | ColumnType::Json);
-                    targets.flat.insert(fold(&column.name), (position, text));
-                }
-                ColumnPath::Exact(keys) => targets.insert(keys, position),
-            }
-        }
-        targets
-    }
-
-    fn insert(&mut self, keys: &[String], column: ColumnId) {
-        let mut at = 0;
-        for key in keys {
-            let new = self.exact.len();
-            let Some(wanted) = self.exact.get_mut(at) else { return };
-            at = *wanted.children.entry(key.clone()).or_insert(u32::try_from(new).unwrap_or(u32::MAX)) as usize;
-            if at == new {
-                self.exact.push(Wanted::default());
-            }
-        }
-        if let Some(wanted) = self.exact.get_mut(at) {
-            wanted.column = Some(column);
-        }
-    }
-
-    fn wanted(&self, at: Option<u32>) -> Option<&Wanted> {
-        at.and_then(|at| self.exact.get(at as usize))
-    }
 }
 
 /// The learned paths and the names of the document at hand.
