@@ -6,6 +6,7 @@ use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
 use crate::names::{Key, RunId};
+use crate::ports::may_pass;
 
 /// A column as the catalogue types it: Hive names (`string`, `bigint`, `decimal(10,2)`, `array<int>`).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -134,7 +135,11 @@ pub enum CatalogueError {
 impl CatalogueError {
     /// Whether the same call may succeed later, after reading again.
     pub fn is_retryable(&self) -> bool {
-        matches!(self, Self::Conflict { .. })
+        match self {
+            Self::Conflict { .. } => true,
+            Self::Damaged { .. } => false,
+            Self::Io { source, .. } => may_pass(source.kind()),
+        }
     }
 }
 
