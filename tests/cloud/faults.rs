@@ -3,8 +3,9 @@
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, ensure};
-use serde_json::json;
+use serde_json::{Value, json};
 
+use crate::limits::until;
 use crate::world::World;
 
 const COUNTED: &str = "/*
@@ -118,4 +119,89 @@ fn a_run_whose_journal_is_lost_does_its_work_again() -> Result<()> {
         );
     }
     Ok(())
+}
+
+/// The record of a run, and of a model in it.
+fn of_model<'a>(record: &'a Value, name: &str) -> &'a Value {
+    let mut models = record["models"].as_array().into_iter().flatten();
+    models.find(|model| model["model"] == name).unwrap_or(&Value::Null)
+}
+
+#[test]
+fn a_model_that_is_cut_off_before_its_publish_is_not_done() -> Result<()> {
+    let two = "select a from {{ ref('one') }}\n";
+    let world = World::own("unpublished", &[("models/one.sql", "select 1 as a\n"), ("models/two.sql", two)])?;
+    world.account.hurry(50)?;
+    world.tarn(&["push"])?.done();
+    // What a model leaves when its audits have passed and nobody sees it yet.
+    let left = |run: &str| -> Result<()> {
+        let record = json!({
+            "model": "one", "status": "done", "materialized": "table", "full_refresh": true, "rows": 1, "files": 1,
+            "bytes": 10, "partitions": 0, "milliseconds": 5,
+        });
+        world.account.put(&world.bucket(), &format!("work/{run}/one/record.json"), record.to_string().as_bytes())
+    };
+    // Killed each time it goes on from there.
+    let killed = "20270301t000000000_0001";
+    left(killed)?;
+    world.account.fault(&json!({"function": "tarn-unpublished-athena-ctas", "crash": "start", "times": 3}))?;
+    let record = world.tarn(&["run", "--run-id", killed, "--json"])?.ended(1).json()?;
+    assert_eq!(world.account.faults()?, 0, "it was tried three times");
+    let one = of_model(&record, "one");
+    assert_eq!((&one["status"], &one["failure"]["step"]), (&json!("failed"), &json!("publish")), "{record:#}");
+    assert!(one["failure"]["message"].to_string().contains("cut off before it was published"), "{one}");
+    assert_eq!(of_model(&record, "two")["status"], "skipped", "{record:#}");
+
+    // Stopped there, and taken up again.
+    let stopped = "20270302t000000000_0001";
+    left(stopped)?;
+    let record = world.tarn(&["run", "--run-id", stopped, "--json"])?.done().json()?;
+    assert_eq!(of_model(&record, "one")["published"], stopped, "{record:#}");
+    assert_eq!(world.rows("select a from two")?, ["1"]);
+    Ok(())
+}
+
+#[test]
+fn a_failure_behind_the_publish_is_got_over() -> Result<()> {
+    let world = World::own("behind", &[("models/one.sql", "select {{ var('n') }} as a\n")])?;
+    let config = world.lake.read("tarn.yaml")?;
+    world.lake.write("tarn.yaml", format!("{config}vars: {{n: {{type: integer, default: 1}}}}\n"))?;
+    world.account.hurry(50)?;
+    world.tarn(&["push"])?.done();
+    world.tarn(&["run"])?.done();
+    let busy = |operation: &str, more: Value| -> Result<()> {
+        let mut fault = json!({"service": "glue", "operation": operation, "times": 4});
+        fault["error"] = json!("InternalServiceException");
+        fault["status"] = json!(500);
+        for (name, value) in more.as_object().into_iter().flatten() {
+            fault[name] = value.clone();
+        }
+        world.account.fault(&fault)
+    };
+    let is_done = |n: &str| -> Result<()> {
+        assert_eq!(world.account.faults()?, 0, "every fault has struck");
+        let shown = world.tarn(&["show", "--json"])?.done().json()?;
+        let one = of_model(&shown, "one");
+        assert_eq!(
+            (&one["status"], &one["failure"], &one["rows"]),
+            (&json!("done"), &Value::Null, &json!(1)),
+            "{shown:#}"
+        );
+        assert_eq!(world.rows("select a from one")?, [n]);
+        Ok(())
+    };
+
+    // While readers get the version, Glue begins to refuse: its own name cannot go in this invocation.
+    world.account.clear_calls()?;
+    world.account.fault(&json!({"service": "glue", "operation": "UpdateTable", "delay": 4}))?;
+    let mut process = world.start(&["run", "--var", "n=2"])?;
+    until(|| Ok(world.account.calls("glue", "UpdateTable")? > 0))?;
+    busy("DeleteTable", json!({}))?;
+    ensure!(process.wait()?.success(), "the run failed");
+    is_done("2")?;
+
+    // Readers have the version, and whoever gave it to them never heard of it.
+    busy("UpdateTable", json!({"after": true}))?;
+    world.tarn(&["run", "--var", "n=3"])?.done();
+    is_done("3")
 }

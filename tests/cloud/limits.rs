@@ -118,7 +118,7 @@ fn a_long_statement_goes_round_the_state_machine() -> Result<()> {
 }
 
 /// Waits until something is so.
-fn until(mut is_so: impl FnMut() -> Result<bool>) -> Result<()> {
+pub(crate) fn until(mut is_so: impl FnMut() -> Result<bool>) -> Result<()> {
     let end = Instant::now() + Duration::from_secs(60);
     while !is_so()? {
         ensure!(Instant::now() < end, "it does not come");

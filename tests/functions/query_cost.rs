@@ -339,6 +339,7 @@ fn failed_runs_and_alarms_are_told_once() -> Result<()> {
         json!({
             "model": name, "status": status, "materialized": "table", "full_refresh": false, "rows": 0, "files": 0,
             "bytes": 0, "partitions": 0, "milliseconds": 5, "failure": failure,
+            "published": (status == "done").then_some(run),
         })
     };
     let failure =

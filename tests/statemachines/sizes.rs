@@ -57,8 +57,9 @@ fn record(model: &str, status: &str) -> Value {
         "model": model, "status": status, "materialized": "table", "full_refresh": true, "rows": 5, "files": 1,
         "bytes": 1_000, "partitions": 0, "milliseconds": 5_000,
     });
-    if status == "failed" {
-        record["failure"] = failure;
+    match status {
+        "failed" => record["failure"] = failure,
+        _ => record["published"] = json!("20261031t170000000_0001"),
     }
     record
 }

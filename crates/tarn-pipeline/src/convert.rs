@@ -195,12 +195,14 @@ impl ModelStep {
         Ok(())
     }
 
-    /// Goes on with the record that was kept when the version was published.
+    /// Goes on with the record that was kept when the version was published. What failed since is what is tried again now.
     async fn remember(&mut self) -> Result<(), StepError> {
         if self.context.settings.resumable {
             let run = &self.context.settings.run;
             let kept = ModelRecord::read(run, &self.model.name, self.context.ports.objects.as_ref()).await?;
-            self.record = kept.unwrap_or_else(|| self.record.clone());
+            if let Some(kept) = kept {
+                self.record = ModelRecord { status: Status::Done, failure: None, warning: None, inspect: None, ..kept };
+            }
         }
         Ok(())
     }

@@ -241,10 +241,11 @@ pub async fn wave(plan: &Plan, number: usize, lake: &Lake, objects: &dyn ObjectS
     Ok(ready)
 }
 
-/// Whether nothing is left to be done for a model: it is published, and loaded where it has a mart that is deployed.
+/// Whether nothing is left to be done for a model: it is published, and loaded where it has a mart that is deployed. Where the lake says who
+/// may read what, nobody has noted whether the table was opened to them after its publish: that is done again.
 fn is_finished(plan: &Plan, lake: &Lake, record: &ModelRecord) -> bool {
     let is_loaded = record.loaded.is_some() || deployed_mart(plan, lake, &record.model).is_none();
-    record.status == Status::Done && is_loaded
+    record.is_published() && is_loaded && lake.config.access.is_empty()
 }
 
 /// The mart that a model of a run is loaded into. One on somebody's laptop cannot be reached from there.
@@ -258,7 +259,7 @@ async fn broken(plan: &Plan, members: &[usize], objects: &dyn ObjectStore) -> Re
     let awaited: BTreeSet<usize> =
         members.iter().filter_map(|member| plan.after.get(*member)).flatten().copied().collect();
     let records = records(plan, awaited, objects).await?;
-    let is_broken = |record: Option<ModelRecord>| record.is_none_or(|record| record.status != Status::Done);
+    let is_broken = |record: Option<ModelRecord>| !record.is_some_and(|record| record.is_published());
     Ok(records.into_iter().filter_map(|(number, record)| is_broken(record).then_some(number)).collect())
 }
 
@@ -298,7 +299,7 @@ pub(crate) fn begun(plan: &Plan, models: Vec<ModelRecord>) -> RunRecord {
     }
 }
 
-/// Ends a run: its record is written from those of its models. A model that left none was cut off.
+/// Ends a run: its record is written from those of its models. A model that left none, or none of a version that was published, was cut off.
 pub async fn finish(
     plan: &Plan,
     lake: &Lake,
@@ -306,6 +307,10 @@ pub async fn finish(
     clock: &dyn Clock,
 ) -> Result<RunRecord, StepError> {
     let mut record = so_far(plan, objects).await?;
+    for model in record.models.iter_mut().filter(|model| model.status == Status::Done && !model.is_published()) {
+        model.status = Status::Failed;
+        model.failure = Some(StepError::transient("it was cut off before it was published").at("publish"));
+    }
     let recorded: BTreeSet<String> = record.models.iter().map(|model| model.model.clone()).collect();
     for model in plan.models.iter().filter(|model| !recorded.contains(*model)) {
         let Some(found) = lake.models.get(model) else { continue };
@@ -348,6 +353,10 @@ pub async fn advance(
     let clock = Arc::clone(&ports.clock);
     let before = ModelRecord::read(&plan.run, &model, objects.as_ref()).await?;
     let mart = deployed_mart(plan, &lake, &model);
+    // Readers have it already, and maybe a newer one since: it is not made again.
+    if let Some(record) = before.as_ref().filter(|record| record.is_published()) {
+        return Ok(after(record, mart));
+    }
     let lake = if plan.request.keep_versions { retention::keeping_versions(&lake) } else { lake };
     let settings = RunSettings {
         run: plan.run.clone(),
@@ -371,10 +380,15 @@ pub async fn advance(
     let milliseconds = since.and_then(|since| u64::try_from(since).ok()).unwrap_or(record.milliseconds);
     let record = ModelRecord { loaded, milliseconds, ..record };
     record.write(&plan.run, objects.as_ref()).await?;
-    Ok(match (record.status, mart) {
+    Ok(after(&record, mart))
+}
+
+/// What follows when a model's way through the queries has come to its end.
+fn after(record: &ModelRecord, mart: Option<String>) -> Next {
+    match (record.status, mart) {
         (Status::Done, Some(mart)) if record.loaded.is_none() => Next::Load { mart },
         (status, _) => Next::Ended(status),
-    })
+    }
 }
 
 /// Notes how the load of a model's mart ended.

@@ -153,9 +153,14 @@ impl ModelRecord {
         Ok(records.into_iter().flatten().filter(Self::has_ended).collect())
     }
 
+    /// Whether readers have got the model's version. What a model leaves just before its publish says that it is done, and of no version.
+    pub fn is_published(&self) -> bool {
+        self.status == Status::Done && self.published.is_some()
+    }
+
     /// Whether nothing more happens to the model in its run, but for the load of its mart.
     fn has_ended(&self) -> bool {
-        self.status != Status::Done || self.published.is_some()
+        self.status != Status::Done || self.is_published()
     }
 
     /// The record of a model whose run goes on; `None` while there is none.

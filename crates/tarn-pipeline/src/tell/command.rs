@@ -54,7 +54,7 @@ fn run_again(known: &KnownRun) -> Option<String> {
 
 /// The models that are not done, in the order of the plan.
 fn unfinished<'a>(record: &'a RunRecord, planned: &'a [String]) -> Vec<&'a str> {
-    let is_done = |name: &str| record.models.iter().any(|model| model.model == name && model.status == Status::Done);
+    let is_done = |name: &str| record.models.iter().any(|model| model.model == name && model.is_published());
     let recorded = record.models.iter().map(|model| model.model.as_str());
     let all: Vec<&str> =
         if planned.is_empty() { recorded.collect() } else { planned.iter().map(String::as_str).collect() };

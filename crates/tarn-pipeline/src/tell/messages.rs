@@ -149,7 +149,7 @@ pub(super) fn failed_execution(execution: &FailedExecution, known: Option<&Known
                 "Models".to_owned(),
                 format!(
                     "{} done, {} failed, {} skipped",
-                    count(Status::Done),
+                    record.models.iter().filter(|model| model.is_published()).count(),
                     count(Status::Failed),
                     count(Status::Skipped)
                 ),
