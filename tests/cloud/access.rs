@@ -1,8 +1,13 @@
 //! Who may read what: tables get the tags of groups when they are published, and not before.
 
-use anyhow::Result;
-use serde_json::{Value, json};
+use std::io::Read;
+use std::process::Child;
 
+use anyhow::{Context, Result};
+use serde_json::{Value, json};
+use tarn_testkit::REGION;
+
+use crate::limits::until;
 use crate::world::World;
 
 const ACCESS: &str = "access:
@@ -69,5 +74,46 @@ fn a_table_that_cannot_be_opened_is_a_failed_model() -> Result<()> {
     make_tags(&world, "unopened", &["analysts"])?;
     world.tarn(&["run", "kept"])?.done();
     assert_eq!(tags(&world, "unopened", "kept")?, ["tarn-unopened-bi=no", "tarn-unopened-analysts=yes"]);
+    Ok(())
+}
+
+/// What a process has said until its end, and whether that was a good one.
+fn said(mut process: Child) -> Result<(String, bool)> {
+    let mut said = String::new();
+    process.stderr.take().context("no stderr")?.read_to_string(&mut said)?;
+    Ok((said, process.wait()?.success()))
+}
+
+#[test]
+fn a_run_that_was_stopped_opens_what_it_had_published() -> Result<()> {
+    let slow = "/*\ntags: [bi]\n*/\nselect 2 as a\n";
+    let models = [("models/kept.sql", "select 1 as a\n"), ("models/slow.sql", slow)];
+    let world = World::own("resumed", &models)?;
+    world.lake.write("tarn.yaml", world.lake.read("tarn.yaml")? + ACCESS)?;
+    world.tarn(&["push"])?.done();
+    make_tags(&world, "resumed", &["bi"])?;
+    let run = "20270401t000000000_0001";
+    let slow = |seconds: u64| world.account.fault(&json!({"statement": "create table slow__", "delay": seconds}));
+    slow(60)?;
+    let first = world.start(&["run", "--run-id", run])?;
+    until(|| Ok(world.tarn(&["show", run])?.stdout.contains("✗ kept")))?;
+    let arn = format!("arn:aws:states:{REGION}:123456789012:execution:tarn-resumed-workflow:{run}");
+    world.account.call("states", "AWSStepFunctions.StopExecution", &json!({"executionArn": arn}))?;
+    let (stopped, ended_well) = said(first)?;
+    assert!(!ended_well && stopped.contains("✗ kept"), "{stopped}");
+    let shown = world.tarn(&["show", run])?.done();
+    assert!(shown.stdout.contains("cut off"), "{}", shown.stdout);
+
+    // What had failed is tried again and told as it is now, and whoever looks sees the execution of now.
+    make_tags(&world, "resumed", &["analysts"])?;
+    slow(10)?;
+    let again = world.start(&["run", "--run-id", run])?;
+    until(|| Ok(world.tarn(&["show", run])?.stdout.contains("✓ kept")))?;
+    let shown = world.tarn(&["show", run])?.done();
+    assert!(shown.stdout.contains("running"), "{}", shown.stdout);
+    let (told, ended_well) = said(again)?;
+    assert!(ended_well && told.contains(&format!("goes on as the execution `{run}-2`")), "{told}");
+    assert!(told.contains("✓ kept") && told.contains("✓ slow") && !told.contains("✗"), "{told}");
+    assert_eq!(tags(&world, "resumed", "kept")?, ["tarn-resumed-bi=no", "tarn-resumed-analysts=yes"]);
     Ok(())
 }

@@ -3,8 +3,8 @@
 use std::process::Command;
 
 use anyhow::{Context, Result};
-use serde_json::Value;
-use tarn_testkit::program;
+use serde_json::{Value, json};
+use tarn_testkit::{REGION, program};
 
 use crate::world::World;
 
@@ -104,7 +104,8 @@ fn what_reads_a_failed_model_is_skipped_and_the_rest_goes_on() -> Result<()> {
     ];
     let world = World::shared("skips", &models)?;
     world.tarn(&["push"])?.done();
-    let record = world.tarn(&["run", "--json"])?.ended(1).json()?;
+    let run = ["run", "--run-id", "20261030t181500000_0001", "--json"];
+    let record = world.tarn(&run)?.ended(1).json()?;
     let status = |name: &str| {
         let models = record["models"].as_array().into_iter().flatten();
         models.filter(|model| model["model"] == name).map(|model| model["status"].clone()).next()
@@ -114,6 +115,16 @@ fn what_reads_a_failed_model_is_skipped_and_the_rest_goes_on() -> Result<()> {
     assert_eq!(status("other"), Some("done".into()));
     assert_eq!(world.rows("select b from other")?, ["5"]);
     assert!(world.rows("select a from bad").is_err(), "nothing unaudited is published");
+
+    // It has come to its end: whoever comes back is told the same, and nothing is tried again.
+    assert_eq!(world.tarn(&run)?.ended(1).json()?, record);
+    let again = world.tarn(&run[..3])?.ended(1);
+    for part in ["has been started before, and has ended", "✗ bad", "tarn show 20261030t181500000_0001"] {
+        assert!(again.stderr.contains(part), "{}", again.stderr);
+    }
+    let arn = format!("arn:aws:states:{REGION}:123456789012:execution:tarn-skips-workflow:{}-2", run[2]);
+    let second = world.account.call("states", "AWSStepFunctions.DescribeExecution", &json!({"executionArn": arn}));
+    assert!(second.is_err(), "{second:?}");
     Ok(())
 }
 

@@ -1,7 +1,5 @@
 //! What a run leaves behind: one record with a result per model.
 
-use std::collections::BTreeSet;
-
 use chrono::{DateTime, Utc};
 use futures::stream::{self, StreamExt, TryStreamExt};
 use serde::{Deserialize, Serialize};
@@ -134,11 +132,13 @@ impl ModelRecord {
         Ok(())
     }
 
-    /// The records of the models of a run that have ended, without those in `known`: what each left before it was published, is left
-    /// aside. One listing tells which there are.
+    /// The records of the models of a run that have ended, without those that are known and those that were written before `since`, where that
+    /// is said: a run that goes on finds what it left before. What each left before it was published, is left aside. One listing tells which
+    /// there are.
     pub async fn ended(
         run: &RunId,
-        known: &BTreeSet<String>,
+        is_known: impl Fn(&str) -> bool,
+        since: Option<DateTime<Utc>>,
         objects: &dyn ObjectStore,
     ) -> Result<Vec<Self>, StepError> {
         let work = layout::work(run);
@@ -147,7 +147,8 @@ impl ModelRecord {
             let below = object.key.as_str().strip_prefix(work.as_str())?;
             below.strip_suffix("/record.json").map(str::to_owned)
         };
-        let new: Vec<String> = left.iter().filter_map(model).filter(|model| !known.contains(model)).collect();
+        let is_new = |object: &&Object| since.is_none_or(|since| object.modified >= since);
+        let new: Vec<String> = left.iter().filter(is_new).filter_map(model).filter(|model| !is_known(model)).collect();
         let read = async |model: String| Self::read(run, &model, objects).await;
         let records: Vec<Option<Self>> = stream::iter(new).map(read).buffered(READS).try_collect().await?;
         Ok(records.into_iter().flatten().filter(Self::has_ended).collect())

@@ -1,5 +1,6 @@
 //! `tarn run`: convert, audit, publish and load models.
 
+pub(super) mod executions;
 mod remote;
 
 use std::sync::Arc;
@@ -46,7 +47,7 @@ pub(crate) struct Args {
     /// Waits when another command holds the lake.
     #[arg(long)]
     wait: bool,
-    /// Repeats or finishes the run of this id.
+    /// Repeats or finishes the run of this id; the workflow on AWS repeats none that came to its end.
     #[arg(long, value_name = "RUN")]
     run_id: Option<String>,
     /// On AWS: takes the steps in this process instead of starting the workflow.

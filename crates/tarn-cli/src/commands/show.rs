@@ -10,6 +10,7 @@ use tarn_pipeline::ports::{Column, ObjectStore, Silent};
 use tarn_pipeline::record::{AuditRecord, ModelRecord, RunRecord};
 use tarn_pipeline::run as pipeline_run;
 
+use super::run::executions;
 use crate::args::{GlobalArguments, Target};
 use crate::cloud::Cloud;
 use crate::lake::Place;
@@ -75,26 +76,15 @@ async fn choose(asked: Option<&str>, objects: &dyn ObjectStore) -> anyhow::Resul
 /// How a run is that has left no end: the state machine knows.
 async fn elsewhere(run: &RunId, config: &LakeConfig, objects: &dyn ObjectStore) -> String {
     let asked = async {
-        let name = match Plan::find(run, objects).await? {
-            Some(plan) => execution_of(&plan),
-            None => run.to_string(),
-        };
-        anyhow::Ok(Cloud::of(config)?.workflow(config).await?.look(&name).await?)
+        let plan = Plan::find(run, objects).await?;
+        let workflow = Cloud::of(config)?.workflow(config).await?;
+        executions::last(&workflow, run, plan.as_ref()).await
     };
-    match asked.await {
-        Ok(Execution::Running) => "running".to_owned(),
-        Ok(Execution::Failed(reason)) => format!("cut off: {reason}"),
+    match asked.await.map(|found| found.map(|found| found.execution)) {
+        Ok(Some(Execution::Running)) => "running".to_owned(),
+        Ok(Some(Execution::Failed(reason))) => format!("cut off: {reason}"),
         // It was taken in somebody's process, or nobody can be asked.
-        Ok(Execution::Succeeded) | Err(_) => super::runs::status(None).to_owned(),
-    }
-}
-
-/// The name of the execution of a run: a schedule names it by itself and the time (`statemachines/schedule.asl.json`), whoever else
-/// starts it by the run.
-fn execution_of(plan: &Plan) -> String {
-    match (&plan.request.schedule, plan.request.time) {
-        (Some(schedule), Some(time)) => format!("{schedule}-{}", time.format("%Y-%m-%dT%H%M%SZ")),
-        _ => plan.run.to_string(),
+        Ok(Some(Execution::Succeeded) | None) | Err(_) => super::runs::status(None).to_owned(),
     }
 }
 

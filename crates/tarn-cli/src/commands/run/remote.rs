@@ -1,9 +1,10 @@
 //! `tarn run --target aws`: the workflow is started, and followed until it ends or somebody has seen enough.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use chrono::{DateTime, Utc};
 use tarn_aws::{Execution, Workflow};
 use tarn_model::Lake;
 use tarn_pipeline::context::RunSettings;
@@ -15,6 +16,7 @@ use tarn_pipeline::record::{ModelRecord, RunRecord, Status};
 use tarn_pipeline::run as pipeline_run;
 
 use super::Args;
+use super::executions::{self, Begun};
 use crate::cloud::Cloud;
 use crate::outcome::{Outcome, Refusal};
 use crate::progress::Progress;
@@ -22,8 +24,6 @@ use crate::terminal::{Style, Terminal, bytes, counted, duration};
 
 /// How often is looked.
 const LOOK: Duration = Duration::from_secs(1);
-/// How often a run is taken up again.
-const MOST_EXECUTIONS: usize = 20;
 
 /// Starts the workflow, or finds the one of this run, and follows it.
 pub(super) async fn run(
@@ -39,6 +39,14 @@ pub(super) async fn run(
     let cloud = Cloud::of(&lake.config)?;
     let workflow = cloud.workflow(&lake.config).await?;
     let run = settings.run.clone();
+    let name = run.to_string();
+    if let Some(record) = pipeline_run::find(&run, cloud.objects.as_ref()).await?.filter(has_ended) {
+        terminal.say(&format!("run {name} has been started before, and has ended; nothing is started"));
+        progress.observe(Event::RunStarted { run, models: record.models.len() });
+        record.models.iter().for_each(|model| progress.observe(Event::ModelFinished(Box::new(model.clone()))));
+        progress.clear();
+        return conclude(&record, price, started, terminal);
+    }
     let request = PlanRequest {
         schedule: None,
         time: args.at,
@@ -51,17 +59,17 @@ pub(super) async fn run(
         keep_versions: false,
         user: settings.user,
     };
-    let name = run.to_string();
-    let scheduled = Plan::find(&run, cloud.objects.as_ref()).await?.as_ref().and_then(Plan::scheduled_execution);
-    let execution = match begin(&workflow, &run, scheduled, &serde_json::to_string(&request)?).await? {
-        Begun::New(execution) if execution == name => execution,
-        Begun::New(execution) => {
+    let plan = Plan::find(&run, cloud.objects.as_ref()).await?;
+    let request = serde_json::to_string(&request)?;
+    let (execution, since) = match executions::begin(&workflow, &run, plan.as_ref(), &request).await? {
+        Begun::New(execution) => (execution, None),
+        Begun::Again { name: execution, since } => {
             terminal.say(&format!("run {name} did not come to its end; it goes on as the execution `{execution}`"));
-            execution
+            (execution, Some(since))
         }
         Begun::Before(execution) => {
             terminal.say(&format!("run {name} has been started before; this is how it goes"));
-            execution
+            (execution, None)
         }
     };
     let follower = Follower {
@@ -72,7 +80,8 @@ pub(super) async fn run(
         progress,
         terminal,
         price,
-        seen: BTreeSet::new(),
+        since,
+        told: BTreeMap::new(),
         cost: Money::default(),
     };
     tokio::select! {
@@ -86,33 +95,9 @@ pub(super) async fn run(
     }
 }
 
-/// The execution that is to be followed.
-enum Begun {
-    /// It has just been started.
-    New(String),
-    /// It has been started before, and goes on or has ended well.
-    Before(String),
-}
-
-/// Starts the run, or finds the execution in which it goes on. The name of an execution is taken for 90 days: a run that was cut off goes on
-/// in another one, `<run>-2` and so on.
-async fn begin(workflow: &Workflow, run: &RunId, scheduled: Option<String>, request: &str) -> anyhow::Result<Begun> {
-    if let Some(name) = scheduled
-        && workflow.look_for(&name).await? == Some(Execution::Running)
-    {
-        return Ok(Begun::Before(name));
-    }
-    for number in 1..=MOST_EXECUTIONS {
-        let name = if number == 1 { run.to_string() } else { format!("{run}-{number}") };
-        if workflow.start(&name, request).await? {
-            return Ok(Begun::New(name));
-        }
-        if !matches!(workflow.look(&name).await?, Execution::Failed(_)) {
-            return Ok(Begun::Before(name));
-        }
-    }
-    let refusal = Refusal::new(format!("run {run} was started {MOST_EXECUTIONS} times and never came to a good end"));
-    Err(refusal.with_hint(format!("see why with `tarn show {run} --target aws`")).into())
+/// Whether a run has come to its end, whatever became of its models. What one did that was left in the middle is made up for when it goes on.
+fn has_ended(record: &RunRecord) -> bool {
+    record.status.is_some_and(|status| status != Status::Cancelled)
 }
 
 struct Follower {
@@ -123,8 +108,10 @@ struct Follower {
     progress: Arc<Progress>,
     terminal: Terminal,
     price: Price,
-    /// Models that were told of.
-    seen: BTreeSet<String>,
+    /// What models have left before that is not of this execution.
+    since: Option<DateTime<Utc>>,
+    /// Models that were told of, and how they had ended.
+    told: BTreeMap<String, Status>,
     /// What their queries cost.
     cost: Money,
 }
@@ -142,7 +129,8 @@ impl Follower {
                 }
             }
             if let Some(models) = planned {
-                let ended = ModelRecord::ended(&self.run, &self.seen, self.objects.as_ref()).await?;
+                let is_told = |model: &str| self.told.contains_key(model);
+                let ended = ModelRecord::ended(&self.run, is_told, self.since, self.objects.as_ref()).await?;
                 self.tell(ended, models);
             }
             match execution {
@@ -152,16 +140,20 @@ impl Follower {
         }
     }
 
+    /// Tells of models that have ended, and of those that ended otherwise than was told: a published one whose mart was not loaded.
     fn tell(&mut self, ended: Vec<ModelRecord>, models: usize) {
-        let told = self.seen.len();
+        let told = self.told.len();
         for model in ended {
-            if self.seen.insert(model.model.clone()) {
+            let before = self.told.insert(model.model.clone(), model.status);
+            if before.is_none() {
                 self.cost = self.cost.and(cost_of(&model, self.price));
+            }
+            if before != Some(model.status) {
                 self.progress.observe(Event::ModelFinished(Box::new(model)));
             }
         }
-        if self.seen.len() > told && self.seen.len() < models && !self.terminal.json() {
-            let so_far = format!("  {} of {models} models, {} so far", self.seen.len(), self.cost.for_people());
+        if self.told.len() > told && self.told.len() < models && !self.terminal.json() {
+            let so_far = format!("  {} of {models} models, {} so far", self.told.len(), self.cost.for_people());
             self.progress.line(&self.terminal.paint(Style::Dim, &so_far));
         }
     }
