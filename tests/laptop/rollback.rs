@@ -43,6 +43,28 @@ fn an_older_version_is_published_again_in_lake_and_mart() -> Result<()> {
 }
 
 #[test]
+fn a_mart_that_refuses_a_rollback_is_loaded_afterwards() -> Result<()> {
+    let lake = lake()?;
+    for number in 1..=3 {
+        version(&lake, number)?;
+    }
+    let mart = lake.path().join(".tarn/reporting.db");
+    let rows = std::fs::read(&mart)?;
+    std::fs::write(&mart, "this is no database at all")?;
+    let refused = lake.tarn(&["rollback", "answer"])?.ended(1);
+    for part in ["shows the version of run r2 already", "`tarn load answer --anew`"] {
+        assert!(refused.stderr.contains(part), "{}", refused.stderr);
+    }
+    std::fs::write(&mart, rows)?;
+    lake.tarn(&["load", "answer", "--anew"])?.done();
+    assert_eq!(
+        (lake.rows("select n from answer")?, lake.mart_rows("reporting", "select n from answer")?),
+        (vec!["2".into()], vec!["2".into()])
+    );
+    Ok(())
+}
+
+#[test]
 fn what_is_not_there_is_said() -> Result<()> {
     let lake = lake()?;
     version(&lake, 1)?;

@@ -1,17 +1,12 @@
-//! Rollback: an older version is published again, by the same one change, and its mart is loaded anew.
+//! Rollback: an older version is published again, by the same one change.
 
 use crate::context::Ports;
 use crate::error::StepError;
-use crate::load::{self, LoadRequest};
 use crate::manifest::{Manifest, State};
 use crate::names::{Key, RunId};
 use crate::ports::{CatalogueError, ICEBERG_METADATA, Part, TableEntry};
-use crate::record::LoadedRecord;
-
-use std::sync::Arc;
 
 use futures::stream::{self, StreamExt, TryStreamExt};
-use tarn_model::Model;
 
 /// How often a rollback is tried when somebody else changed the entry meanwhile.
 const TRIES: usize = 5;
@@ -25,20 +20,18 @@ pub struct RolledBack {
     pub from: Option<RunId>,
     /// The run whose version readers see now.
     pub to: RunId,
-    /// What was loaded into the mart.
-    pub loaded: Option<LoadedRecord>,
 }
 
 /// Publishes the version of the run `to`, or the newest one before what is published. To go back to what readers see already,
-/// as a rollback that was cut off may find it, only loads the mart.
-pub async fn rollback(model: &Model, to: Option<&RunId>, ports: &Ports) -> Result<RolledBack, StepError> {
+/// as a rollback that was cut off may find it, changes nothing. The model's mart is then to be loaded anew.
+pub async fn rollback(model: &str, to: Option<&RunId>, ports: &Ports) -> Result<RolledBack, StepError> {
     let current = published(model, ports).await?;
     let from = current.run.clone();
     if from.is_some() && from.as_ref() == to {
-        return ended(model, from, current, ports).await;
+        return ended(from, current);
     }
-    let manifests = Manifest::all(&model.name, ports.objects.as_ref()).await?;
-    let (chosen, entry) = choose(&model.name, &manifests, from.as_ref(), to)?;
+    let manifests = Manifest::all(model, ports.objects.as_ref()).await?;
+    let (chosen, entry) = choose(model, &manifests, from.as_ref(), to)?;
     refuse_if_gone(&entry, &manifests, ports).await?;
     // So that retention knows of what readers see now that they have seen it.
     let seen = from.iter().filter(|run| !chosen.replaced.contains(run));
@@ -48,29 +41,29 @@ pub async fn rollback(model: &Model, to: Option<&RunId>, ports: &Ports) -> Resul
     for _ in 1..=TRIES {
         let tried = ports.catalogue.publish(TableEntry { version, ..entry.clone() }).await;
         let Err(conflict @ CatalogueError::Conflict { .. }) = tried else {
-            return ended(model, from, tried?, ports).await;
+            return ended(from, tried?);
         };
         // Somebody's change that was cut off has been finished, perhaps this very one.
         let now = published(model, ports).await?;
         match now.run {
-            Some(_) if now.run.as_ref() == Some(&chosen.run) => return ended(model, from, now, ports).await,
+            Some(_) if now.run.as_ref() == Some(&chosen.run) => return ended(from, now),
             _ if now.run == from => version = now.version,
             _ => return Err(conflict.into()),
         }
     }
-    Err(StepError::transient(format!("model `{}` is being published by others", model.name)))
+    Err(StepError::transient(format!("model `{model}` is being published by others")))
 }
 
-async fn published(model: &Model, ports: &Ports) -> Result<TableEntry, StepError> {
-    ports.catalogue.get(&model.name).await?.ok_or_else(|| {
-        StepError::permanent(format!("model `{}` was never published", model.name)).with_hint("make it with `tarn run`")
+async fn published(model: &str, ports: &Ports) -> Result<TableEntry, StepError> {
+    ports.catalogue.get(model).await?.ok_or_else(|| {
+        StepError::permanent(format!("model `{model}` was never published")).with_hint("make it with `tarn run`")
     })
 }
 
-/// What readers see now, and the mart with the same rows.
-async fn ended(model: &Model, from: Option<RunId>, entry: TableEntry, ports: &Ports) -> Result<RolledBack, StepError> {
-    let to = entry.run.clone().ok_or_else(|| StepError::permanent("the published entry names no run"))?;
-    Ok(RolledBack { from, loaded: load_again(model, &entry, &to, ports).await?, to })
+/// What readers see now.
+fn ended(from: Option<RunId>, entry: TableEntry) -> Result<RolledBack, StepError> {
+    let to = entry.run.ok_or_else(|| StepError::permanent("the published entry names no run"))?;
+    Ok(RolledBack { from, to })
 }
 
 /// The version to go back to, and its entry.
@@ -120,22 +113,4 @@ async fn refuse_if_gone(entry: &TableEntry, manifests: &[Manifest], ports: &Port
 fn has_files(part: &Part, manifests: &[Manifest]) -> bool {
     let made = manifests.iter().find(|manifest| Some(&manifest.run) == part.run.as_ref());
     part.values.iter().any(Option::is_some) || made.is_some_and(|made| made.rows > 0)
-}
-
-async fn load_again(
-    model: &Model,
-    entry: &TableEntry,
-    run: &RunId,
-    ports: &Ports,
-) -> Result<Option<LoadedRecord>, StepError> {
-    let Some(target) = &model.mart else {
-        return Ok(None);
-    };
-    let mart = ports
-        .marts
-        .get(&target.to)
-        .ok_or_else(|| StepError::permanent(format!("there is no mart `{}` in tarn.yaml", target.to)))?;
-    let request = LoadRequest { entry, target, run, anew: true };
-    let loaded = load::load(request, mart.as_ref(), Arc::clone(&ports.objects), &|_| {}).await?;
-    Ok(Some(loaded))
 }

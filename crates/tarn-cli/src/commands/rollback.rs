@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
-use tarn_model::Model;
+use tarn_pipeline::error::StepError;
+use tarn_pipeline::load;
 use tarn_pipeline::names::RunId;
 use tarn_pipeline::ports::Silent;
-use tarn_pipeline::rollback::{self as pipeline_rollback, RolledBack};
+use tarn_pipeline::rollback as pipeline_rollback;
 
 use crate::args::{GlobalArguments, Target};
 use crate::deployed_load::DeployedLoad;
@@ -40,25 +41,31 @@ pub(crate) async fn run(args: &Args, global: &GlobalArguments, terminal: Termina
         Target::Aws => None,
     };
     let ports = place.ports(global.target, Arc::new(Silent), &lake)?;
-    let done = match DeployedLoad::of(&lake, model, global.target)? {
-        Some(deployed) => {
-            let mut alone: Model = model.clone();
-            alone.mart = None;
-            let done = pipeline_rollback::rollback(&alone, to.as_ref(), &ports).await?;
-            RolledBack { loaded: Some(deployed.load(&done.to, true).await?), ..done }
-        }
-        None => pipeline_rollback::rollback(model, to.as_ref(), &ports).await?,
+    let deployed = DeployedLoad::of(&lake, model, global.target)?;
+    let done = pipeline_rollback::rollback(&model.name, to.as_ref(), &ports).await?;
+    let loaded = match (&model.mart, deployed) {
+        (None, _) => Ok(None),
+        (Some(_), Some(deployed)) => deployed.load(&done.to, true).await.map(Some),
+        (Some(_), None) => load::published(model, true, &ports, &|_| {}).await.map(Some).map_err(Into::into),
     };
+    let loaded = loaded.map_err(|error| not_loaded(&model.name, &done.to, global.target, &error))?;
     if terminal.json() {
         terminal.print_json(&serde_json::json!({
-            "model": model.name, "from": done.from, "to": done.to, "loaded": done.loaded,
+            "model": model.name, "from": done.from, "to": done.to, "loaded": loaded,
         }))?;
     } else {
         let from = done.from.map_or_else(|| "none".to_owned(), |run| run.to_string());
         terminal.say(&format!("`{}` shows the version of run {} again (it was {from})", model.name, done.to));
-        if let Some(loaded) = done.loaded {
+        if let Some(loaded) = loaded {
             terminal.say(&format!("`{}` holds its {} again", loaded.table, counted(loaded.rows, "row")));
         }
     }
     Ok(Outcome::Done)
+}
+
+/// The table is changed already when its mart refuses: the same command would go back one more version.
+fn not_loaded(model: &str, to: &RunId, target: Target, error: &anyhow::Error) -> StepError {
+    let target = if target == Target::Aws { " --target aws" } else { "" };
+    StepError::permanent(format!("`{model}` shows the version of run {to} already, but its mart does not: {error}"))
+        .with_hint(format!("`tarn load {model} --anew{target}` loads the mart; another rollback would go further back"))
 }
