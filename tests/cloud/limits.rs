@@ -153,6 +153,8 @@ fn whoever_leaves_a_run_can_look_at_it_and_come_back() -> Result<()> {
     }
     let listed = world.tarn(&["runs"])?.done();
     assert!(listed.stdout.contains(name) && listed.stdout.contains("1 done"), "{}", listed.stdout);
+    let status = world.tarn(&["status"])?.done();
+    assert!(status.stdout.contains("unfinished, 1 done in -"), "{}", status.stdout);
     let back = world.tarn(&["run", "--run-id", name])?.done();
     assert!(back.stderr.contains("2 models done") && back.stderr.contains("scanned for 0"), "{}", back.stderr);
     let shown = world.tarn(&["show", name])?.done();

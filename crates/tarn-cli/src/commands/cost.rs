@@ -60,11 +60,7 @@ pub(crate) async fn run(args: &Args, global: &GlobalArguments, terminal: Termina
     let price = Price::parse(written)
         .ok_or_else(|| Refusal::new(format!("`{written}` is no price")).with_hint("write an amount like `5.00`"))?;
     let ports = place.ports(global.target, Arc::new(Silent), &lake)?;
-    let runs = match args.since.and_then(|day| day.and_hms_opt(0, 0, 0)) {
-        // A day begins up to fourteen hours earlier elsewhere.
-        Some(begin) => pipeline_run::since(begin.and_utc() - TimeDelta::days(1), ports.objects.as_ref()).await?,
-        None => pipeline_run::all(ports.objects.as_ref()).await?,
-    };
+    let runs = runs(args.since, ports.objects.as_ref()).await?;
     let queries = queries(&runs, args.since, lake.config.timezone, ports.objects.as_ref()).await?;
     let (by, word) = args.by.by();
     let lines = cost::summary(&queries, by, args.since, price);
@@ -89,6 +85,15 @@ pub(crate) async fn run(args: &Args, global: &GlobalArguments, terminal: Termina
         terminal.say("nothing is paid for on this machine: it is what Athena would ask for the same bytes");
     }
     Ok(Outcome::Done)
+}
+
+/// The runs that have left something since the beginning of a day, wherever that begins; without one all of them.
+pub(super) async fn runs(since: Option<NaiveDate>, objects: &dyn ObjectStore) -> Result<Vec<RunRecord>, StepError> {
+    match since.and_then(|day| day.and_hms_opt(0, 0, 0)) {
+        // A day begins up to fourteen hours earlier elsewhere.
+        Some(begin) => pipeline_run::since(begin.and_utc() - TimeDelta::days(1), objects).await,
+        None => pipeline_run::all(objects).await,
+    }
 }
 
 /// Every query once: those that were counted as they ended, which are all on AWS, and of the records of runs the others.

@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use tarn_pipeline::ports::Silent;
+use tarn_pipeline::error::StepError;
+use tarn_pipeline::ports::{ObjectStore, Silent};
 use tarn_pipeline::record::{RunRecord, Status};
 use tarn_pipeline::run as pipeline_run;
 
@@ -23,11 +24,7 @@ pub(crate) async fn run(args: &Args, global: &GlobalArguments, terminal: Termina
     let place = Place::find(global)?;
     let lake = place.read()?;
     let ports = place.ports(global.target, Arc::new(Silent), &lake)?;
-    let objects = ports.objects.as_ref();
-    let mut runs = Vec::new();
-    for record in pipeline_run::newest(args.limit, objects).await? {
-        runs.push(pipeline_run::present(record, objects).await?);
-    }
+    let runs = newest(args.limit, ports.objects.as_ref()).await?;
     if terminal.json() {
         terminal.print_json(&runs)?;
         return Ok(Outcome::Done);
@@ -39,6 +36,15 @@ pub(crate) async fn run(args: &Args, global: &GlobalArguments, terminal: Termina
         terminal.print(&line(&record))?;
     }
     Ok(Outcome::Done)
+}
+
+/// The newest runs as they are now, newest first.
+pub(super) async fn newest(count: usize, objects: &dyn ObjectStore) -> Result<Vec<RunRecord>, StepError> {
+    let mut runs = Vec::new();
+    for record in pipeline_run::newest(count, objects).await? {
+        runs.push(pipeline_run::present(record, objects).await?);
+    }
+    Ok(runs)
 }
 
 fn line(record: &RunRecord) -> String {

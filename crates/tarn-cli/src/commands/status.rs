@@ -13,7 +13,6 @@ use tarn_pipeline::ingest::quarantine;
 use tarn_pipeline::ports::{Clock, ObjectStore, Silent, SystemClock};
 use tarn_pipeline::project::{self, Difference};
 use tarn_pipeline::record::{RunRecord, Status as Ended};
-use tarn_pipeline::run as pipeline_run;
 
 use crate::args::{GlobalArguments, Target};
 use crate::cloud::Cloud;
@@ -61,9 +60,8 @@ struct Scheduled {
     name: String,
     cron: String,
     does: String,
+    /// None when it never fires again.
     next: Option<DateTime<Tz>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    mistake: Option<String>,
 }
 
 #[derive(Debug, Serialize)]
@@ -130,7 +128,7 @@ pub(crate) async fn run(args: &Args, global: &GlobalArguments, terminal: Termina
     let ports = place.ports(global.target, Arc::new(Silent), &lake)?;
     let objects = ports.objects.as_ref();
     let now = SystemClock.now();
-    let runs = pipeline_run::all(objects).await?;
+    let runs = super::runs::newest(args.limit, objects).await?;
     let (project, infrastructure, alarms) = match global.target {
         Target::Local => (None, None, None),
         Target::Aws => {
@@ -144,8 +142,8 @@ pub(crate) async fn run(args: &Args, global: &GlobalArguments, terminal: Termina
         target: if global.target == Target::Aws { "aws" } else { "local" },
         time: now.with_timezone(&lake.config.timezone),
         schedules: schedules(&lake, now),
-        costs: costs(&lake, &runs, now, objects).await?,
-        runs: runs.iter().take(args.limit).map(|record| of_run(record, lake.config.timezone)).collect(),
+        costs: costs(&lake, now, objects).await?,
+        runs: runs.iter().map(|record| of_run(record, lake.config.timezone)).collect(),
         quarantine: quarantined(&lake, objects).await?,
         project,
         infrastructure,
@@ -160,7 +158,6 @@ pub(crate) async fn run(args: &Args, global: &GlobalArguments, terminal: Termina
 
 fn schedules(lake: &Lake, now: DateTime<Utc>) -> Vec<Scheduled> {
     let read = |(name, schedule): (&String, &Schedule)| {
-        let cron = Cron::parse(&schedule.cron);
         let does = match &schedule.export {
             Some(cluster) => format!("export of {cluster}"),
             None if schedule.select.is_empty() => "all models".to_owned(),
@@ -170,8 +167,8 @@ fn schedules(lake: &Lake, now: DateTime<Utc>) -> Vec<Scheduled> {
             name: name.clone(),
             cron: schedule.cron.clone(),
             does,
-            next: cron.as_ref().ok().and_then(|cron| cron.next_after(now, lake.config.timezone)),
-            mistake: cron.err(),
+            // A lake whose `cron` cannot be read was refused.
+            next: Cron::parse(&schedule.cron).ok().and_then(|cron| cron.next_after(now, lake.config.timezone)),
         }
     };
     lake.config.schedules.iter().map(read).collect()
@@ -194,17 +191,13 @@ fn of_run(record: &RunRecord, zone: Tz) -> Run {
     }
 }
 
-async fn costs(
-    lake: &Lake,
-    runs: &[RunRecord],
-    now: DateTime<Utc>,
-    objects: &dyn ObjectStore,
-) -> anyhow::Result<Costs> {
+async fn costs(lake: &Lake, now: DateTime<Utc>, objects: &dyn ObjectStore) -> anyhow::Result<Costs> {
     let zone = lake.config.timezone;
     let since = now.with_timezone(&zone).date_naive().checked_sub_days(Days::new(DAYS - 1));
+    let runs = super::cost::runs(since, objects).await?;
     let written = lake.config.price_per_tb();
     let price = Price::parse(written).ok_or_else(|| Refusal::new(format!("`{written}` is no price")))?;
-    let queries = super::cost::queries(runs, since, zone, objects).await?;
+    let queries = super::cost::queries(&runs, since, zone, objects).await?;
     let days = cost::summary(&queries, By::Day, since, price);
     let total = days.iter().fold(Money::default(), |sum, line| sum.and(line.cost));
     Ok(Costs { days, total })
@@ -237,11 +230,7 @@ fn print(status: &Status, terminal: Terminal) -> std::io::Result<()> {
 
     head("schedules")?;
     for schedule in &status.schedules {
-        let next = match (&schedule.next, &schedule.mistake) {
-            (Some(next), _) => next.format(MINUTES).to_string(),
-            (None, Some(mistake)) => terminal.paint(Style::Bad, mistake),
-            (None, None) => "never again".to_owned(),
-        };
+        let next = schedule.next.map_or_else(|| "never again".to_owned(), |next| next.format(MINUTES).to_string());
         terminal.print(&format!("  {next}  {}: {}", schedule.name, schedule.does))?;
     }
     none(status.schedules.is_empty(), terminal)?;
