@@ -65,6 +65,20 @@ fn a_mart_that_refuses_a_rollback_is_loaded_afterwards() -> Result<()> {
 }
 
 #[test]
+fn what_could_not_be_tidied_up_is_told() -> Result<()> {
+    let lake = lake()?;
+    version(&lake, 1)?;
+    lake.write(".tarn/lake/model/answer/_tarn/r0.json", "{")?;
+    lake.write("models/answer.sql", "select 2 as n")?;
+    let told = lake.tarn(&["run", "--run-id", "r2"])?.done();
+    let warning = "warning: old versions could not be removed";
+    assert!(told.stderr.contains(warning), "{}", told.stderr);
+    let shown = lake.tarn(&["show", "r2"])?.done();
+    assert!(shown.stdout.contains(warning) && shown.stdout.contains("r0.json"), "{}", shown.stdout);
+    Ok(())
+}
+
+#[test]
 fn what_is_not_there_is_said() -> Result<()> {
     let lake = lake()?;
     version(&lake, 1)?;

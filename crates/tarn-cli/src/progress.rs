@@ -149,6 +149,9 @@ pub(crate) fn model_lines(terminal: Terminal, record: &ModelRecord) -> Vec<Strin
             lines.push(format!("      {} {hint}", terminal.paint(Style::Strong, "hint:")));
         }
     }
+    if let Some(warning) = &record.warning {
+        lines.push(format!("      {} {warning}", terminal.paint(Style::Strong, "warning:")));
+    }
     if let Some(table) = &record.inspect {
         lines.push(format!("      the version is kept to look at: tarn query 'select * from {table}'"));
     }
