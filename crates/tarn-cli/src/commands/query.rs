@@ -25,7 +25,7 @@ pub(crate) struct Args {
     /// Asks this mart in its own SQL, instead of the lake.
     #[arg(long, value_name = "MART")]
     mart: Option<String>,
-    /// The form of the answer.
+    /// The form of the answer. Arrays, maps and rows are JSON in `json` on a laptop; on AWS they are the text that Athena gives in every form.
     #[arg(long, short, value_name = "FORM", default_value = "table")]
     format: Format,
     /// Shows at most so many rows; 0 for all.
