@@ -27,6 +27,7 @@ use crate::ports::{
     QueryEngine, QueryOutcome, QueryRequest, QueryService, QueryState, QueryTry,
 };
 use crate::prepare;
+use crate::stored;
 
 /// How often a statement is sent that fails for a reason that may pass.
 const TRIES: usize = 3;
@@ -345,12 +346,7 @@ fn before_query(error: EngineError, lines: usize) -> EngineError {
 }
 
 async fn read(key: &Key, objects: &dyn ObjectStore) -> Result<Journal, EngineError> {
-    match objects.get(key).await {
-        Ok(bytes) => serde_json::from_slice(&bytes)
-            .map_err(|error| EngineError::permanent(format!("the journal `{key}` is damaged: {error}"))),
-        Err(ObjectError::NotFound(_)) => Ok(Journal::default()),
-        Err(error) => Err(from_objects(error)),
-    }
+    stored::find(key, "the journal", objects).await.map(Option::unwrap_or_default).map_err(from_step)
 }
 
 fn from_objects(error: ObjectError) -> EngineError {

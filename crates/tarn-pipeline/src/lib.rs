@@ -36,5 +36,6 @@ pub mod scan;
 pub mod seeds;
 pub mod sources;
 mod sql_error;
+mod stored;
 pub mod tell;
 pub mod unit_tests;

@@ -11,10 +11,8 @@ use serde::{Deserialize, Serialize};
 use crate::error::StepError;
 use crate::layout;
 use crate::names::{Key, RunId};
-use crate::ports::{ICEBERG_METADATA, ObjectError, ObjectStore, TableEntry};
-
-/// How many manifests are read at a time.
-const READS: usize = 32;
+use crate::ports::{ICEBERG_METADATA, ObjectStore, TableEntry};
+use crate::stored;
 
 /// How far a version came.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -110,16 +108,11 @@ impl Manifest {
 
     /// The manifest under a key, if there is one.
     pub(crate) async fn read(key: &Key, objects: &dyn ObjectStore) -> Result<Option<Self>, StepError> {
-        let bytes = match objects.get(key).await {
-            Ok(bytes) => bytes,
-            Err(ObjectError::NotFound(_)) => return Ok(None),
-            Err(error) => return Err(error.into()),
-        };
-        let manifest = serde_json::from_slice(&bytes).map_err(|error| {
-            StepError::permanent(format!("the manifest `{key}` is damaged: {error}"))
-                .with_hint("restore it from a backup, or remove it to forget that version")
-        })?;
-        Ok(Some(manifest))
+        let Some(bytes) = stored::get(key, objects).await? else { return Ok(None) };
+        let manifest = stored::parse(key, "the manifest", &bytes);
+        manifest
+            .map(Some)
+            .map_err(|error| error.with_hint("restore it from a backup, or remove it to forget that version"))
     }
 
     /// All manifests of a model but those past their keep, newest run first.
@@ -134,7 +127,7 @@ impl Manifest {
             Ok(Self::read(&key, objects).await?.map(|manifest| Kept { manifest, written }))
         };
         let listed = listed.into_iter().map(|object| (object.key, object.modified));
-        let read: Vec<_> = stream::iter(listed).map(read).buffered(READS).try_collect().await?;
+        let read: Vec<_> = stream::iter(listed).map(read).buffered(stored::AT_A_TIME).try_collect().await?;
         let mut manifests: Vec<Kept> = read.into_iter().flatten().collect();
         manifests.sort_by(|left, right| right.manifest.run.cmp(&left.manifest.run));
         Ok(manifests)

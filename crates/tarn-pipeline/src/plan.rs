@@ -20,12 +20,13 @@ use crate::convert;
 use crate::error::StepError;
 use crate::layout;
 use crate::names::{Key, RunId};
-use crate::ports::{Clock, ObjectError, ObjectStore, PendingQuery};
+use crate::ports::{Clock, ObjectStore, PendingQuery};
 use crate::project::Project;
 use crate::record::{LoadedRecord, ModelRecord, RunRecord, Status};
 use crate::retention;
 use crate::run;
 use crate::run_tables;
+use crate::stored;
 
 /// What is asked for: by a schedule, or by a person.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -90,10 +91,7 @@ fn at_a_time() -> u32 {
 impl Plan {
     /// The plan of a run.
     pub async fn read(run: &RunId, objects: &dyn ObjectStore) -> Result<Self, StepError> {
-        let key = layout::plan(run);
-        let bytes = objects.get(&key).await?;
-        serde_json::from_slice(&bytes)
-            .map_err(|error| StepError::permanent(format!("the plan `{key}` is damaged: {error}")))
+        stored::read(&layout::plan(run), "the plan", objects).await
     }
 
     /// Writes the plan; whatever the run does comes after that.
@@ -110,10 +108,7 @@ impl Plan {
 
     /// The plan of a run; `None` when none was made.
     pub async fn find(run: &RunId, objects: &dyn ObjectStore) -> Result<Option<Self>, StepError> {
-        match exists(&layout::plan(run), objects).await? {
-            true => Self::read(run, objects).await.map(Some),
-            false => Ok(None),
-        }
+        stored::find(&layout::plan(run), "the plan", objects).await
     }
 
     /// How the executions of this run's models begin that an execution of the run starts: when the run is taken up again by another one,
@@ -140,11 +135,8 @@ pub async fn plan(request: PlanRequest, objects: &dyn ObjectStore, clock: &dyn C
     let started = clock.now();
     let time = request.time.unwrap_or(started);
     let run = run_of(&request).unwrap_or_else(|| RunId::at(time, distinction(&request)));
-    match Plan::read(&run, objects).await {
-        Ok(plan) => return Ok(plan),
-        Err(error) if error.retryable => return Err(error),
-        Err(_) if exists(&layout::plan(&run), objects).await? => return Plan::read(&run, objects).await,
-        Err(_) => {}
+    if let Some(plan) = Plan::find(&run, objects).await? {
+        return Ok(plan);
     }
     let Project { key, lake } = Project::load(objects).await?;
     let request = scheduled(request, &lake)?;
@@ -164,14 +156,6 @@ pub async fn plan(request: PlanRequest, objects: &dyn ObjectStore, clock: &dyn C
 pub fn run_of(request: &PlanRequest) -> Option<RunId> {
     let of_time = || request.time.map(|time| RunId::at(time, distinction(request)));
     request.run.clone().or_else(of_time)
-}
-
-async fn exists(key: &Key, objects: &dyn ObjectStore) -> Result<bool, StepError> {
-    match objects.get(key).await {
-        Ok(_) => Ok(true),
-        Err(ObjectError::NotFound(_)) => Ok(false),
-        Err(error) => Err(error.into()),
-    }
 }
 
 /// Two schedules of one minute are two runs, and one that fires twice is one.
@@ -263,9 +247,6 @@ async fn broken(plan: &Plan, members: &[usize], objects: &dyn ObjectStore) -> Re
     Ok(records.into_iter().filter_map(|(number, record)| is_broken(record).then_some(number)).collect())
 }
 
-/// How many records are read at a time: a thousand, one after another, take half a minute.
-const READS: usize = 32;
-
 /// What models of a run have left so far.
 async fn records(
     plan: &Plan,
@@ -275,7 +256,7 @@ async fn records(
     let read = async |number: usize| -> Result<_, StepError> {
         Ok((number, ModelRecord::read(&plan.run, plan.model(number)?, objects).await?))
     };
-    stream::iter(numbers).map(read).buffered(READS).try_collect().await
+    stream::iter(numbers).map(read).buffered(stored::AT_A_TIME).try_collect().await
 }
 
 /// The record of a run as far as it is: models without a record have not been begun.

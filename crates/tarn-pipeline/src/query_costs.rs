@@ -16,6 +16,7 @@ use crate::layout;
 use crate::names::Key;
 use crate::ports::{Attribution, EndedQuery, ObjectStore};
 use crate::prepare;
+use crate::stored;
 
 /// Characters of a statement that a record keeps; the row of `tarn_queries` has all of it.
 const KEPT: usize = 2_000;
@@ -132,11 +133,7 @@ async fn read(folder: &Key, since: Option<NaiveDate>, objects: &dyn ObjectStore)
     // Days sort as text.
     let first = since.map(layout::costs_of);
     let keys = found.into_values().map(|(_, key)| key).filter(|key| first.as_ref().is_none_or(|first| key >= first));
-    let read = |key: Key| async move {
-        let bytes = objects.get(&key).await?;
-        serde_json::from_slice(&bytes)
-            .map_err(|error| StepError::permanent(format!("the record `{key}` is damaged: {error}")))
-    };
+    let read = |key: Key| async move { stored::read(&key, "the record", objects).await };
     futures::stream::iter(keys.map(read)).buffered(READERS).try_collect().await
 }
 

@@ -7,10 +7,8 @@ use serde::{Deserialize, Serialize};
 use crate::error::StepError;
 use crate::layout;
 use crate::names::RunId;
-use crate::ports::{Attribution, Column, Object, ObjectError, ObjectStore};
-
-/// How many records are read at a time.
-const READS: usize = 32;
+use crate::ports::{Attribution, Column, Object, ObjectStore};
+use crate::stored;
 
 /// How a model ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -150,7 +148,7 @@ impl ModelRecord {
         let is_new = |object: &&Object| since.is_none_or(|since| object.modified >= since);
         let new: Vec<String> = left.iter().filter(is_new).filter_map(model).filter(|model| !is_known(model)).collect();
         let read = async |model: String| Self::read(run, &model, objects).await;
-        let records: Vec<Option<Self>> = stream::iter(new).map(read).buffered(READS).try_collect().await?;
+        let records: Vec<Option<Self>> = stream::iter(new).map(read).buffered(stored::AT_A_TIME).try_collect().await?;
         Ok(records.into_iter().flatten().filter(Self::has_ended).collect())
     }
 
@@ -166,13 +164,7 @@ impl ModelRecord {
 
     /// The record of a model whose run goes on; `None` while there is none.
     pub async fn read(run: &RunId, model: &str, objects: &dyn ObjectStore) -> Result<Option<Self>, StepError> {
-        let key = layout::model_record(run, model);
-        match objects.get(&key).await {
-            Err(ObjectError::NotFound(_)) => Ok(None),
-            bytes => serde_json::from_slice(&bytes?)
-                .map(Some)
-                .map_err(|error| StepError::permanent(format!("the record `{key}` is damaged: {error}"))),
-        }
+        stored::find(&layout::model_record(run, model), "the record", objects).await
     }
 }
 

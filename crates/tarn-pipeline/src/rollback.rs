@@ -5,13 +5,12 @@ use crate::error::StepError;
 use crate::manifest::{Manifest, State};
 use crate::names::{Key, RunId};
 use crate::ports::{CatalogueError, ICEBERG_METADATA, Part, TableEntry};
+use crate::stored;
 
 use futures::stream::{self, StreamExt, TryStreamExt};
 
 /// How often a rollback is tried when somebody else changed the entry meanwhile.
 const TRIES: usize = 5;
-/// How many folders are looked into at a time.
-const LOOKS: usize = 32;
 
 /// What a rollback did.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -102,7 +101,7 @@ async fn refuse_if_gone(entry: &TableEntry, manifests: &[Manifest], ports: &Port
         let is_gone = ports.objects.list(&key).await?.is_empty();
         Ok(is_gone.then_some(key))
     };
-    let gone: Vec<Option<Key>> = stream::iter(needed).map(look).buffered(LOOKS).try_collect().await?;
+    let gone: Vec<Option<Key>> = stream::iter(needed).map(look).buffered(stored::AT_A_TIME).try_collect().await?;
     let Some(first) = gone.iter().flatten().next() else { return Ok(()) };
     Err(StepError::permanent(format!("the files of `{first}` are gone"))
         .with_hint("choose another version with `--to`, or make the model anew: `tarn run MODEL --full-refresh`"))

@@ -17,9 +17,10 @@ use crate::error::StepError;
 use crate::layout;
 use crate::names::RunId;
 use crate::plan::{self, Plan};
-use crate::ports::{Event, Object, ObjectError, ObjectStore};
+use crate::ports::{Event, Object, ObjectStore};
 use crate::record::{ModelRecord, RunRecord, Status};
 use crate::run_tables;
+use crate::stored;
 
 /// Runs the selected models and returns the run's record, which is also kept in the bucket.
 ///
@@ -195,17 +196,11 @@ pub(crate) async fn write(record: &RunRecord, objects: &dyn ObjectStore) -> Resu
 
 /// The record of one run; `None` when there is none.
 pub async fn find(run: &RunId, objects: &dyn ObjectStore) -> Result<Option<RunRecord>, StepError> {
-    let key = layout::run(run);
-    match objects.get(&key).await {
-        Err(ObjectError::NotFound(_)) => Ok(None),
-        bytes => serde_json::from_slice(&bytes?)
-            .map(Some)
-            .map_err(|error| StepError::permanent(format!("the run record `{key}` is damaged: {error}"))),
-    }
+    stored::find(&layout::run(run), RECORD, objects).await
 }
 
-/// How many records are read at a time: one after another, a thousand take half a minute.
-const READS: usize = 32;
+/// How a record is called that is damaged.
+const RECORD: &str = "the run record";
 
 /// The objects of records, the newest run first: a run's id begins with its time.
 async fn kept(objects: &dyn ObjectStore, begin: &str) -> Result<Vec<Object>, StepError> {
@@ -218,12 +213,8 @@ async fn kept(objects: &dyn ObjectStore, begin: &str) -> Result<Vec<Object>, Ste
 
 /// The records in these objects, in their order.
 async fn read(kept: Vec<Object>, objects: &dyn ObjectStore) -> Result<Vec<RunRecord>, StepError> {
-    let one = async |object: Object| -> Result<RunRecord, StepError> {
-        let bytes = objects.get(&object.key).await?;
-        serde_json::from_slice(&bytes)
-            .map_err(|error| StepError::permanent(format!("the run record `{}` is damaged: {error}", object.key)))
-    };
-    stream::iter(kept).map(one).buffered(READS).try_collect().await
+    let one = async |object: Object| stored::read(&object.key, RECORD, objects).await;
+    stream::iter(kept).map(one).buffered(stored::AT_A_TIME).try_collect().await
 }
 
 /// All runs, newest first.

@@ -19,8 +19,9 @@ use crate::convert::CatalogueNames;
 use crate::error::StepError;
 use crate::layout;
 use crate::names::Key;
-use crate::ports::{Column, Object, ObjectError, ObjectStore, TableEntry, TableKind};
+use crate::ports::{Column, Object, ObjectStore, TableEntry, TableKind};
 use crate::sources;
+use crate::stored;
 
 pub use bounds::Bounds;
 use words::Words;
@@ -189,11 +190,8 @@ pub async fn check_run(context: &RunContext, models: &[String]) -> Result<(), St
 
 /// Whether this run has prepared the model before: then its manifest is there.
 async fn has_begun(context: &RunContext, model: &Model) -> Result<bool, StepError> {
-    match context.ports.objects.get(&layout::manifest(&model.name, &context.settings.run)).await {
-        Ok(_) => Ok(true),
-        Err(ObjectError::NotFound(_)) => Ok(false),
-        Err(error) => Err(error.into()),
-    }
+    let manifest = layout::manifest(&model.name, &context.settings.run);
+    Ok(stored::get(&manifest, context.ports.objects.as_ref()).await?.is_some())
 }
 
 fn compile_context(context: &RunContext, incremental: bool) -> CompileContext<'static> {

@@ -6,7 +6,7 @@
 //! began keeps further ones from beginning.
 
 use chrono::{DateTime, Utc};
-use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use serde::{Deserialize, Serialize};
 
 use super::{BackfillRecord, Unit};
 use crate::convert;
@@ -14,11 +14,12 @@ use crate::error::StepError;
 use crate::layout;
 use crate::names::{Key, RunId};
 use crate::plan::{self, Plan, PlanRequest};
-use crate::ports::{Clock, ObjectError, ObjectStore};
+use crate::ports::{Clock, ObjectStore};
 use crate::project::Project;
 use crate::record::{ModelRecord, RunRecord, Status};
 use crate::run;
 use crate::run_tables;
+use crate::stored;
 
 /// Slices of a batch per slice at a time: more are fewer executions, fewer are younger runs.
 const DEPTH: usize = 10;
@@ -143,7 +144,7 @@ pub async fn slice(
     now: DateTime<Utc>,
     objects: &dyn ObjectStore,
 ) -> Result<Begun, StepError> {
-    let stopped: Option<Stopped> = read(&layout::stopped(&given.backfill), objects).await?;
+    let stopped: Option<Stopped> = stored::find(&layout::stopped(&given.backfill), "the note", objects).await?;
     if stopped.is_some_and(|stopped| stopped.since >= since) {
         return Ok(Begun::Stop);
     }
@@ -196,8 +197,7 @@ async fn cut_off(
     objects: &dyn ObjectStore,
     clock: &dyn Clock,
 ) -> Result<RunRecord, StepError> {
-    let planned: Option<Plan> = read(&layout::plan(run), objects).await?;
-    if let Some(plan) = planned {
+    if let Some(plan) = Plan::find(run, objects).await? {
         let lake = Project::read(plan.project.clone(), objects).await?.lake;
         return plan::finish(&plan, &lake, objects, clock).await;
     }
@@ -324,7 +324,7 @@ pub async fn brought_up_to_date(backfill: &RunId, objects: &dyn ObjectStore) -> 
         if unit.is_done() {
             continue;
         }
-        match read(&layout::slice(backfill, number), objects).await? {
+        match stored::find(&layout::slice(backfill, number), "the record", objects).await? {
             Some(SliceRun { run, status }) => {
                 unit.run = Some(run);
                 unit.status = status;
@@ -347,15 +347,6 @@ fn is_since(run: &RunId, since: DateTime<Utc>) -> bool {
 fn unit(record: &BackfillRecord, number: usize) -> Result<&Unit, StepError> {
     let found = record.units().nth(number);
     found.ok_or_else(|| StepError::permanent(format!("backfill `{}` has no run number {number}", record.id)))
-}
-
-async fn read<T: DeserializeOwned>(key: &Key, objects: &dyn ObjectStore) -> Result<Option<T>, StepError> {
-    match objects.get(key).await {
-        Err(ObjectError::NotFound(_)) => Ok(None),
-        bytes => serde_json::from_slice(&bytes?)
-            .map(Some)
-            .map_err(|error| StepError::permanent(format!("`{key}` is damaged: {error}"))),
-    }
 }
 
 async fn write(key: &Key, value: &impl Serialize, objects: &dyn ObjectStore) -> Result<(), StepError> {

@@ -11,6 +11,7 @@ use crate::layout;
 use crate::names::RunId;
 use crate::ports::ObjectStore;
 use crate::record::Status;
+use crate::stored;
 
 /// What a backfill was asked to do.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -89,10 +90,7 @@ impl BackfillRecord {
 
     /// The record of a backfill.
     pub async fn read(id: &RunId, objects: &dyn ObjectStore) -> Result<Self, StepError> {
-        let key = layout::backfill(id.as_str());
-        let bytes = objects.get(&key).await?;
-        serde_json::from_slice(&bytes)
-            .map_err(|error| StepError::permanent(format!("the record `{key}` is damaged: {error}")))
+        stored::read(&layout::backfill(id.as_str()), "the record", objects).await
     }
 
     /// Writes the record in place of an older one.
@@ -108,9 +106,7 @@ impl BackfillRecord {
     pub async fn unfinished(request: &Request, objects: &dyn ObjectStore) -> Result<Option<Self>, StepError> {
         // Keys begin with the time, so the newest comes last.
         for object in objects.list(&layout::backfills()).await?.into_iter().rev() {
-            let bytes = objects.get(&object.key).await?;
-            let record: Self = serde_json::from_slice(&bytes)
-                .map_err(|error| StepError::permanent(format!("the record `{}` is damaged: {error}", object.key)))?;
+            let record: Self = stored::read(&object.key, "the record", objects).await?;
             if record.finished.is_none() && record.request == *request {
                 return Ok(Some(record));
             }

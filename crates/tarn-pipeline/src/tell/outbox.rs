@@ -11,10 +11,10 @@ use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::TellPorts;
-use crate::error::StepError;
 use crate::layout;
 use crate::names::Key;
 use crate::ports::{Message, NotifierError};
+use crate::stored;
 
 /// How often a message is tried to be sent.
 const TRIES: u32 = 20;
@@ -95,7 +95,7 @@ impl Outbox {
         };
         let mut told = Vec::new();
         for object in listed.into_iter().take(AT_ONE_GO) {
-            match self.read(&object.key).await {
+            match stored::find::<Waiting>(&object.key, "the message", self.ports.objects.as_ref()).await {
                 Ok(Some(waiting)) => told.push(self.attempt(waiting).await),
                 Ok(None) => {}
                 Err(error) => tracing::warn!(%error, key = %object.key, "a message of earlier times could not be read"),
@@ -106,15 +106,6 @@ impl Outbox {
             }
         }
         told
-    }
-
-    async fn read(&self, key: &Key) -> Result<Option<Waiting>, StepError> {
-        let bytes = match self.ports.objects.get(key).await {
-            Err(crate::ports::ObjectError::NotFound(_)) => return Ok(None),
-            bytes => bytes?,
-        };
-        let read = serde_json::from_slice(&bytes);
-        read.map(Some).map_err(|error| StepError::permanent(format!("`{key}` is damaged: {error}")))
     }
 
     /// The next try of a message.
