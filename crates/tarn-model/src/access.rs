@@ -139,8 +139,8 @@ pub(crate) fn read(reader: &mut Reader, node: &Node, places: &mut ConfigPlaces) 
 }
 
 fn read_group(reader: &mut Reader, node: &Node, name: &str, places: &mut ConfigPlaces) -> Option<AccessConfig> {
-    let fields = reader.fields(node, "a role of `access`", ACCESS_KEYS)?;
-    let principals = reader.required(&fields, "principals", "a role of `access`")?;
+    let fields = reader.fields(node, "a group of `access`", ACCESS_KEYS)?;
+    let principals = reader.required(&fields, "principals", "a group of `access`")?;
     let principals = reader.texts(principals, "`principals`");
     for principal in &principals {
         let is_account = principal.value.len() == 12 && principal.value.bytes().all(|byte| byte.is_ascii_digit());

@@ -14,6 +14,8 @@ use crate::columns;
 use crate::context::Ports;
 use crate::convert::CatalogueNames;
 use crate::error::StepError;
+use crate::layout;
+use crate::names::RunId;
 use crate::ports::{Attribution, Catalogue, Column, TableEntry, TableKind};
 use crate::prepare::{self, Known};
 use crate::{seeds, sources, sql_error};
@@ -207,7 +209,7 @@ impl Check<'_> {
 
 /// A name as long as that of a version's table can be.
 fn longest_name(model: &Model) -> String {
-    format!("{}__{}", model.name, "r".repeat(64))
+    layout::staging_table(&model.name, &RunId::longest())
 }
 
 /// An entry without files, so that what reads it can be planned.

@@ -14,6 +14,9 @@ use serde::{Deserialize, Serialize};
 #[serde(try_from = "String", into = "String")]
 pub struct RunId(String);
 
+/// The most characters of a run id.
+const LONGEST: usize = 64;
+
 /// Why a text is not a run id.
 #[derive(Debug, thiserror::Error)]
 #[error("`{0}` is not a run id: lower-case letters, digits and `_`, at most 64 characters")]
@@ -23,6 +26,11 @@ impl RunId {
     /// A run id from the time it starts at, to the millisecond, and something that tells two runs of one millisecond apart.
     pub fn at(time: DateTime<Utc>, distinction: u16) -> Self {
         Self(format!("{}_{distinction:04x}", time.format("%Y%m%dt%H%M%S%3f")))
+    }
+
+    /// As long a run id as there can be, for what has to be told before there is one.
+    pub fn longest() -> Self {
+        Self("r".repeat(LONGEST))
     }
 
     /// The run id as text.
@@ -36,7 +44,7 @@ impl TryFrom<String> for RunId {
 
     fn try_from(text: String) -> Result<Self, NotARunId> {
         let fits = !text.is_empty()
-            && text.len() <= 64
+            && text.len() <= LONGEST
             && text.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_');
         if fits { Ok(Self(text)) } else { Err(NotARunId(text)) }
     }

@@ -19,7 +19,8 @@ mod values;
 
 pub use attribution::{ATTRIBUTION_ROOM, attributed, attribution_of, unattributed};
 pub use batches::{Batch, WRITER_LIMIT, batched, batches};
-pub use length::{Known, LONGEST, check_length, longest_statement, refuse_long};
+use length::LONGEST;
+pub use length::{Known, check_length, refuse_long};
 pub use merge::{MERGE_COLUMN_LIMIT, Merge, merge_into, merged_rows, unmergeable_keys};
 pub use names::{identifier, literal};
 pub use partitions::{PartitionRows, partitions, read_partitions};

@@ -89,7 +89,7 @@ error[bad-value]: `read` cannot be `view`
   |
   = hint: did you mean `views`?
 
-error[missing-key]: a role of `access` needs the key `principals`
+error[missing-key]: a group of `access` needs the key `principals`
  --> tarn.yaml:9:15
   |
 9 |   everybody: {read: [models]}

@@ -18,13 +18,12 @@ use super::{
 };
 
 /// The most bytes of a statement before it is told who asks.
-pub const LONGEST: usize = STATEMENT_LIMIT - ATTRIBUTION_ROOM;
+pub(super) const LONGEST: usize = STATEMENT_LIMIT - ATTRIBUTION_ROOM;
 
 /// Bytes kept for the values of partitions in a statement that writes some of them.
 const PREDICATE_ROOM: usize = 2_048;
-/// Bytes of a bucket's name, and of a run's, at most.
+/// Bytes of a bucket's name, at most.
 const LONGEST_BUCKET: usize = 63;
-const LONGEST_RUN: usize = 64;
 
 /// A model as it is known before anything is sent.
 #[derive(Debug, Clone, Copy)]
@@ -40,7 +39,7 @@ pub struct Known<'a> {
 }
 
 /// The longest statement that a model will need, whatever stands around its query by then: what it does, and its bytes.
-pub fn longest_statement(known: Known<'_>) -> (&'static str, usize) {
+fn longest_statement(known: Known<'_>) -> (&'static str, usize) {
     let statements = [Some(of_columns(known)), Some(of_rows(known)), of_partitions(known), of_merge(known)];
     let audits = known.audits.map(|audits| ("counts the failing rows of the audits", audits.len()));
     statements.into_iter().flatten().chain(audits).max_by_key(|(_, bytes)| *bytes).unwrap_or_default()
@@ -60,7 +59,7 @@ pub fn check_length(known: Known<'_>) -> Result<(), StepError> {
 /// Refuses a statement that Athena would refuse once it is told who asks.
 ///
 /// # Errors
-/// When it is longer than [`LONGEST`].
+/// When it is longer than Athena takes with that.
 pub fn refuse_long(statement: &str) -> Result<(), StepError> {
     match statement.len() {
         bytes if bytes <= LONGEST => Ok(()),
@@ -80,11 +79,6 @@ fn place(key: &Key) -> String {
     format!("s3://{}/{key}", "b".repeat(LONGEST_BUCKET))
 }
 
-/// The longest name of a run.
-fn run() -> Option<RunId> {
-    RunId::try_from("r".repeat(LONGEST_RUN)).ok()
-}
-
 fn of_columns(known: Known<'_>) -> (&'static str, usize) {
     let table = format!("tarn_shape_{:032x}", 0);
     let folder = layout::shapes().join(&table).join("");
@@ -93,7 +87,7 @@ fn of_columns(known: Known<'_>) -> (&'static str, usize) {
 
 fn of_rows(known: Known<'_>) -> (&'static str, usize) {
     let Known { model, sql, columns, .. } = known;
-    let Some(run) = run() else { return Default::default() };
+    let run = RunId::longest();
     let table = layout::delta_table(&model.name, &run);
     if model.materialization == Materialization::View {
         return ("creates the view", create_view(&table, sql).text.len());
@@ -121,7 +115,7 @@ fn of_merge(known: Known<'_>) -> Option<(&'static str, usize)> {
     let Materialization::Incremental(Strategy::Merge { unique_key, order }) = &model.materialization else {
         return None;
     };
-    let run = run()?;
+    let run = RunId::longest();
     let (published, delta) = (layout::staging_table(&model.name, &run), layout::delta_table(&model.name, &run));
     let added: Vec<String> = columns.iter().map(|column| column.name.clone()).collect();
     let order = order.as_ref().map(|order| order.column.as_str());
