@@ -15,7 +15,7 @@ use aws_sdk_s3::types::Object as ListedObject;
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
 use tarn_pipeline::names::Key;
-use tarn_pipeline::ports::{Claims, Object, ObjectError, ObjectReader, ObjectStore, ObjectWriter};
+use tarn_pipeline::ports::{Object, ObjectError, ObjectReader, ObjectStore, ObjectWriter};
 
 use crate::aws::Aws;
 use crate::error::object_error;
@@ -25,6 +25,8 @@ const RAW: &str = "raw/";
 
 /// How often an object is read anew when its connection breaks between its first byte and its last.
 const READS: u32 = 3;
+/// How often a put that wants to be the first is made when S3 answers with a conflict: another one of the same key is under way.
+const FIRSTS: u32 = 5;
 
 /// The names of a lake's buckets.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -115,8 +117,22 @@ impl ObjectStore for Bucket {
         Ok(())
     }
 
+    /// By a conditional put: <https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes.html>
     async fn put_new(&self, key: &Key, bytes: Bytes) -> Result<bool, ObjectError> {
-        self.claim(key, bytes).await
+        let mut tries = 1;
+        loop {
+            let call = self.aws.s3().await.put_object().bucket(self.names.of(key)).key(key.as_str());
+            let sent = call.if_none_match("*").body(ByteStream::from(bytes.clone())).send().await;
+            let Err(error) = sent else { return Ok(true) };
+            let status = error.raw_response().map(|response| response.status().as_u16());
+            match status {
+                // The answer to an earlier try of this very call may have been lost: then the object is ours.
+                Some(412) => return Ok(self.get(key).await? == bytes),
+                Some(409) if tries < FIRSTS => tokio::time::sleep(std::time::Duration::from_millis(50)).await,
+                _ => return Err(object_error(key, "written", error)),
+            }
+            tries += 1;
+        }
     }
 
     async fn get(&self, key: &Key) -> Result<Bytes, ObjectError> {
@@ -166,30 +182,6 @@ impl ObjectStore for Bucket {
         let (bucket, key) = uri.strip_prefix("s3://")?.split_once('/')?;
         let key = Key::new(key);
         (self.names.of(&key) == bucket).then_some(key)
-    }
-}
-
-/// How often a claim is made that S3 answers with a conflict: another one of the same key is under way.
-const CLAIMS: u32 = 5;
-
-#[async_trait]
-impl Claims for Bucket {
-    /// By a conditional put: <https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes.html>
-    async fn claim(&self, key: &Key, bytes: Bytes) -> Result<bool, ObjectError> {
-        let mut tries = 1;
-        loop {
-            let call = self.aws.s3().await.put_object().bucket(self.names.of(key)).key(key.as_str());
-            let sent = call.if_none_match("*").body(ByteStream::from(bytes.clone())).send().await;
-            let Err(error) = sent else { return Ok(true) };
-            let status = error.raw_response().map(|response| response.status().as_u16());
-            match status {
-                // The answer to an earlier try of this very call may have been lost: then the object is ours.
-                Some(412) => return Ok(self.get(key).await? == bytes),
-                Some(409) if tries < CLAIMS => tokio::time::sleep(std::time::Duration::from_millis(50)).await,
-                _ => return Err(object_error(key, "written", error)),
-            }
-            tries += 1;
-        }
     }
 }
 

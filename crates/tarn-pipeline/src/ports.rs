@@ -4,7 +4,6 @@
 //! Athena. The steps see no difference: the same statements, keys and catalogue changes go through both.
 
 mod catalogue;
-mod claims;
 mod delivery_stream;
 mod engine;
 mod mart;
@@ -16,7 +15,6 @@ mod query_log;
 mod query_service;
 
 pub use catalogue::{Catalogue, CatalogueError, Column, ICEBERG_METADATA, Part, TableEntry, TableKind};
-pub use claims::Claims;
 pub use delivery_stream::{DeliveryError, DeliveryStream};
 pub use engine::{Attribution, EngineError, NewTable, PendingQuery, QueryEngine, QueryOutcome, QueryRequest, QueryTry};
 pub use mart::{

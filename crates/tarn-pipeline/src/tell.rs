@@ -20,7 +20,7 @@ use crate::cost::{Money, Price};
 use crate::error::StepError;
 use crate::names::RunId;
 use crate::plan::{self, Plan, PlanRequest};
-use crate::ports::{Claims, Clock, Notifier, ObjectStore, QueryLog};
+use crate::ports::{Clock, Notifier, ObjectStore, QueryLog};
 use crate::query_costs::{self, QueryCost};
 use crate::record::RunRecord;
 use crate::{run, run_tables};
@@ -33,8 +33,6 @@ pub use outbox::{Outbox, Told};
 pub struct TellPorts {
     /// The lake's bucket.
     pub objects: Arc<dyn ObjectStore>,
-    /// Things that are done once.
-    pub claims: Arc<dyn Claims>,
     /// What is known of queries.
     pub queries: Arc<dyn QueryLog>,
     /// Where people read; nobody is told when there is none.

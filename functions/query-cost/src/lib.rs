@@ -59,12 +59,11 @@ pub struct QueryCostFunction {
 impl QueryCostFunction {
     /// The function on this account.
     pub fn new(settings: FunctionSettings, aws: Arc<Aws>, clock: Arc<dyn Clock>) -> Self {
-        let bucket = Arc::new(Bucket::new(Arc::clone(&aws), settings.buckets.clone()));
+        let bucket: Arc<dyn ObjectStore> = Arc::new(Bucket::new(Arc::clone(&aws), settings.buckets.clone()));
         let athena = AthenaSettings { database: String::new(), workgroup: settings.workgroup.clone(), results: None };
         let slack = settings.slack_secret.as_ref();
         let ports = TellPorts {
-            objects: Arc::clone(&bucket) as Arc<dyn ObjectStore>,
-            claims: Arc::clone(&bucket) as Arc<_>,
+            objects: bucket,
             queries: Arc::new(Athena::new(Arc::clone(&aws), athena)),
             notifier: slack.map(|secret| Arc::new(Slack::new(Arc::clone(&aws), secret)) as Arc<dyn Notifier>),
             clock: Arc::clone(&clock),

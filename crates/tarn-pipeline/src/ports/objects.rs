@@ -129,6 +129,8 @@ pub trait ObjectStore: Send + Sync {
 
     /// Writes a small object whole where there is none; `false` when there is one. Of many at once, one gets `true`, if the store
     /// can tell them apart: others look first.
+    ///
+    /// The bytes are to be different each time: by them a call whose answer was lost on the way knows its own object.
     async fn put_new(&self, key: &Key, bytes: Bytes) -> Result<bool, ObjectError> {
         match self.get(key).await {
             Ok(_) => Ok(false),

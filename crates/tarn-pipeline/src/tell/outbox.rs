@@ -156,7 +156,7 @@ impl Outbox {
         let at = self.ports.clock.now();
         let nonce = format!("{:016x}", RandomState::new().hash_one((what, at)));
         let json = serde_json::to_vec(&Claim { at, nonce }).map_err(|error| error.to_string())?;
-        let claimed = self.ports.claims.claim(&layout::told(what, number), Bytes::from(json)).await;
+        let claimed = self.ports.objects.put_new(&layout::told(what, number), Bytes::from(json)).await;
         claimed.map_err(|error| error.to_string())
     }
 
