@@ -230,5 +230,7 @@ pub(crate) fn of_a_run_that_is_stopped(both: &Both<'_>) -> Result<()> {
 /// Whether nothing was left to do when the run was stopped: published, and loaded where there is a mart.
 fn is_finished(record: &Value) -> bool {
     let name = record["model"].as_str().unwrap_or_default();
-    record["status"] == "done" && (!TABLES.contains(&name) || record["loaded"].is_object())
+    record["status"] == "done"
+        && !record["published"].is_null()
+        && (!TABLES.contains(&name) || record["loaded"].is_object())
 }
