@@ -31,7 +31,7 @@ variable "workgroups" {
 variable "told_machines" {
   description = "Machines, by their names without the prefix, whose failed executions are told."
   type        = list(string)
-  default     = ["workflow", "backfill", "aurora-export"]
+  default     = ["workflow", "backfill", "schedule", "aurora-export"]
 }
 
 variable "slack_secret" {

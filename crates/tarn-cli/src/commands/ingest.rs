@@ -91,7 +91,8 @@ const FOREIGN: [(&[u8], &str); 7] = [
 /// Refuses a file that is no JSON by its first bytes: taken for records it would be one broken one.
 fn refuse_foreign(file: &Path, source: &str) -> anyhow::Result<()> {
     let mut start = Vec::new();
-    File::open(file)?.take(8).read_to_end(&mut start)?;
+    let read = File::open(file).and_then(|opened| opened.take(8).read_to_end(&mut start));
+    read.map_err(|error| Refusal::new(format!("`{}` cannot be read: {error}", file.display())))?;
     let Some((_, what)) = FOREIGN.iter().find(|(magic, _)| start.starts_with(magic)) else { return Ok(()) };
     let message = format!("`{}` is {what}; `{source}` takes JSON records, plain or gzip", file.display());
     Err(Refusal::new(message)
