@@ -8,7 +8,6 @@ use std::time::{Duration, Instant};
 use async_trait::async_trait;
 use bytes::Bytes;
 use futures::{SinkExt as _, pin_mut};
-use tarn_pipeline::ports::MartError;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_postgres::{Client, Connection, SimpleQueryMessage};
 
@@ -232,25 +231,20 @@ impl Session for PostgresSession {
         if !self.number(PARTS).await?.is_empty() && !self.number(ledger::TABLE).await?.is_empty() {
             return Ok(());
         }
-        let made = self
-            .run(format!(
-                "CREATE TABLE IF NOT EXISTS {} (\n  id BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY,\n  \
-                 table_name TEXT NOT NULL,\n  run TEXT NOT NULL,\n  mode TEXT NOT NULL,\n  rows BIGINT NOT NULL,\n  \
-                 loaded_at TIMESTAMPTZ NOT NULL DEFAULT now()\n);\n\
-                 CREATE INDEX IF NOT EXISTS tarn_loads_by_table ON {} (table_name, id);\n\
-                 CREATE TABLE IF NOT EXISTS {PARTS} (\n  stage TEXT NOT NULL,\n  part TEXT NOT NULL,\n  rows BIGINT NOT NULL,\n  \
-                 PRIMARY KEY (stage, part)\n);",
-                ledger::TABLE,
-                ledger::TABLE
-            ))
-            .await;
-        match made {
-            // Two first loads of two tables at once: `IF NOT EXISTS` does not see what is being made.
-            Err(Fault::Refused(error)) if error.message.contains("(23505)") || error.message.contains("(42P07)") => {
-                Err(Fault::Passing(MartError { retryable: true, ..error }))
-            }
-            other => other,
-        }
+        // First loads of several tables come at once, and `IF NOT EXISTS` does not see what another one is making: each waits for its turn.
+        let turn = self.lock_number(ledger::TABLE).await?;
+        self.run(format!(
+            "SELECT pg_advisory_xact_lock({turn});\n\
+             CREATE TABLE IF NOT EXISTS {} (\n  id BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY,\n  \
+             table_name TEXT NOT NULL,\n  run TEXT NOT NULL,\n  mode TEXT NOT NULL,\n  rows BIGINT NOT NULL,\n  \
+             loaded_at TIMESTAMPTZ NOT NULL DEFAULT now()\n);\n\
+             CREATE INDEX IF NOT EXISTS tarn_loads_by_table ON {} (table_name, id);\n\
+             CREATE TABLE IF NOT EXISTS {PARTS} (\n  stage TEXT NOT NULL,\n  part TEXT NOT NULL,\n  rows BIGINT NOT NULL,\n  \
+             PRIMARY KEY (stage, part)\n);",
+            ledger::TABLE,
+            ledger::TABLE
+        ))
+        .await
     }
 
     async fn existing(&mut self, table: &str) -> Result<Option<Vec<ExistingColumn>>, Fault> {

@@ -3,7 +3,7 @@
 use anyhow::Result;
 use tarn_pipeline::ports::{Drift, GoneRows, LoadMode};
 
-use crate::world::{World, by_day, merge};
+use crate::world::{World, by_day, mart_at, merge};
 
 on_each_server!(
     replace_builds_the_table_anew,
@@ -20,6 +20,7 @@ on_each_server!(
     an_older_run_is_refused_and_a_forced_one_goes_back,
     an_empty_version_makes_a_table,
     two_loads_at_once_serialise,
+    first_loads_of_many_tables_at_once,
     comments_and_indexes_are_kept,
 );
 
@@ -245,6 +246,32 @@ fn two_loads_at_once_serialise(world: &World) -> Result<()> {
         }
     }
     assert_eq!(world.leftovers(), "0");
+    Ok(())
+}
+
+fn first_loads_of_many_tables_at_once(world: &World) -> Result<()> {
+    let file = world.numbers("a.parquet", 0..10, "a");
+    let objects = world.objects();
+    for round in 0..30 {
+        // A mart in which nothing was loaded before.
+        let name = format!("first_{}_{round}", world.table);
+        let url = if world.is_mysql() {
+            world.database.administer(&format!("CREATE DATABASE {name}; GRANT ALL ON {name}.* TO tarn@'%'"))?;
+            world.database.url().replacen("/mart", &format!("/{name}"), 1)
+        } else {
+            world.sql(&format!("CREATE SCHEMA {name}"));
+            format!("{}?schema={name}", world.database.url())
+        };
+        let load = async |table: usize| {
+            let mut load = world.load_of("r1", LoadMode::Replace, std::slice::from_ref(&file));
+            load.table = format!("table_{table}");
+            mart_at(&url)?.load(&load, objects.clone(), &|_| {}).await
+        };
+        let loaded = world.runtime.block_on(futures::future::join_all((0..12).map(load)));
+        for outcome in loaded {
+            assert_eq!(outcome?.rows, 10);
+        }
+    }
     Ok(())
 }
 
