@@ -1,5 +1,7 @@
 //! What a run leaves behind: one record with a result per model.
 
+use std::collections::{BTreeSet, HashSet};
+
 use chrono::{DateTime, Utc};
 use futures::stream::{self, StreamExt, TryStreamExt};
 use serde::{Deserialize, Serialize};
@@ -9,6 +11,9 @@ use crate::layout;
 use crate::names::RunId;
 use crate::ports::{Attribution, Column, Object, ObjectStore};
 use crate::stored;
+
+/// What the key of a model's record ends with, behind the model's name.
+const RECORD: &str = "/record.json";
 
 /// How a model ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -130,23 +135,28 @@ impl ModelRecord {
         Ok(())
     }
 
-    /// The records of the models of a run that have ended, without those that are known and those that were written before `since`, where that
-    /// is said: a run that goes on finds what it left before. What each left before it was published, is left aside. One listing tells which
-    /// there are.
+    /// What models of a run have left so far: a run that goes on finds what it left before.
+    pub async fn left(run: &RunId, objects: &dyn ObjectStore) -> Result<HashSet<Object>, StepError> {
+        let left = objects.list(&layout::work(run)).await?;
+        Ok(left.into_iter().filter(|object| object.key.as_str().ends_with(RECORD)).collect())
+    }
+
+    /// The records of the models of a run that have ended, without those that are known and those that lie as they did `before`. What each left
+    /// before it was published, is left aside. One listing tells which there are.
     pub async fn ended(
         run: &RunId,
         is_known: impl Fn(&str) -> bool,
-        since: Option<DateTime<Utc>>,
+        before: &HashSet<Object>,
         objects: &dyn ObjectStore,
     ) -> Result<Vec<Self>, StepError> {
         let work = layout::work(run);
-        let left = objects.list(&work).await?;
+        let left = Self::left(run, objects).await?;
         let model = |object: &Object| {
             let below = object.key.as_str().strip_prefix(work.as_str())?;
-            below.strip_suffix("/record.json").map(str::to_owned)
+            below.strip_suffix(RECORD).map(str::to_owned)
         };
-        let is_new = |object: &&Object| since.is_none_or(|since| object.modified >= since);
-        let new: Vec<String> = left.iter().filter(is_new).filter_map(model).filter(|model| !is_known(model)).collect();
+        let new: BTreeSet<String> =
+            left.difference(before).filter_map(model).filter(|model| !is_known(model)).collect();
         let read = async |model: String| Self::read(run, &model, objects).await;
         let records: Vec<Option<Self>> = stream::iter(new).map(read).buffered(stored::AT_A_TIME).try_collect().await?;
         Ok(records.into_iter().flatten().filter(Self::has_ended).collect())

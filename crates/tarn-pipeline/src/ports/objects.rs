@@ -11,7 +11,7 @@ use chrono::{DateTime, Utc};
 use crate::names::Key;
 
 /// One object of a listing.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Object {
     /// Its key in the bucket.
     pub key: Key,

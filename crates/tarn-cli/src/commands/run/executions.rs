@@ -3,11 +3,9 @@
 //! The name of an execution is taken for 90 days, so a run that was cut off goes on in another one: after the one that a schedule started, if
 //! one did, come `<run>`, `<run>-2`, `<run>-3` and so on. Each is started only when the one before has failed.
 
-use chrono::{DateTime, SubsecRound, Utc};
 use tarn_aws::{Execution, Workflow};
 use tarn_pipeline::names::RunId;
 use tarn_pipeline::plan::Plan;
-use tarn_pipeline::ports::{Clock, SystemClock};
 
 use crate::outcome::Refusal;
 
@@ -19,12 +17,7 @@ pub(super) enum Begun {
     /// It has just been started, and is the first.
     New(String),
     /// It has just been started: those before failed.
-    Again {
-        /// Its name.
-        name: String,
-        /// What models have left before this time, they have left in those before.
-        since: DateTime<Utc>,
-    },
+    Again(String),
     /// It has been started before, and goes on or has ended well.
     Before(String),
 }
@@ -68,7 +61,6 @@ pub(super) async fn begin(
     request: &str,
 ) -> anyhow::Result<Begun> {
     for _ in 1..=MOST_EXECUTIONS {
-        let since = SystemClock.now().trunc_subsecs(0);
         let before = match last(workflow, run, plan).await? {
             Some(Found { execution: Execution::Failed(_), number, .. }) => Some(number),
             Some(Found { name, .. }) => return Ok(Begun::Before(name)),
@@ -81,7 +73,7 @@ pub(super) async fn begin(
         let name = name(run, number);
         // Where somebody else was faster, it is theirs that is found now.
         if workflow.start(&name, request).await? {
-            return Ok(if before.is_some() { Begun::Again { name, since } } else { Begun::New(name) });
+            return Ok(if before.is_some() { Begun::Again(name) } else { Begun::New(name) });
         }
     }
     let refusal = Refusal::new(format!("run {run} was started {MOST_EXECUTIONS} times and never came to a good end"));

@@ -1,17 +1,16 @@
 //! `tarn run --target aws`: the workflow is started, and followed until it ends or somebody has seen enough.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use chrono::{DateTime, Utc};
 use tarn_aws::{Execution, Workflow};
 use tarn_model::Lake;
 use tarn_pipeline::context::RunSettings;
 use tarn_pipeline::cost::{Money, Price, QueryStatus};
 use tarn_pipeline::names::RunId;
 use tarn_pipeline::plan::{Plan, PlanRequest};
-use tarn_pipeline::ports::{Event, ObjectStore, Observer};
+use tarn_pipeline::ports::{Event, Object, ObjectStore, Observer};
 use tarn_pipeline::record::{ModelRecord, RunRecord, Status};
 use tarn_pipeline::run as pipeline_run;
 
@@ -61,15 +60,16 @@ pub(super) async fn run(
     };
     let plan = Plan::find(&run, cloud.objects.as_ref()).await?;
     let request = serde_json::to_string(&request)?;
-    let (execution, since) = match executions::begin(&workflow, &run, plan.as_ref(), &request).await? {
-        Begun::New(execution) => (execution, None),
-        Begun::Again { name: execution, since } => {
+    let left = ModelRecord::left(&run, cloud.objects.as_ref()).await?;
+    let (execution, before) = match executions::begin(&workflow, &run, plan.as_ref(), &request).await? {
+        Begun::New(execution) => (execution, HashSet::new()),
+        Begun::Again(execution) => {
             terminal.say(&format!("run {name} did not come to its end; it goes on as the execution `{execution}`"));
-            (execution, Some(since))
+            (execution, left)
         }
         Begun::Before(execution) => {
             terminal.say(&format!("run {name} has been started before; this is how it goes"));
-            (execution, None)
+            (execution, HashSet::new())
         }
     };
     let follower = Follower {
@@ -80,7 +80,7 @@ pub(super) async fn run(
         progress,
         terminal,
         price,
-        since,
+        before,
         told: BTreeMap::new(),
         cost: Money::default(),
     };
@@ -108,8 +108,8 @@ struct Follower {
     progress: Arc<Progress>,
     terminal: Terminal,
     price: Price,
-    /// What models have left before that is not of this execution.
-    since: Option<DateTime<Utc>>,
+    /// What models have left in executions before this one.
+    before: HashSet<Object>,
     /// Models that were told of, and how they had ended.
     told: BTreeMap<String, Status>,
     /// What their queries cost.
@@ -130,7 +130,7 @@ impl Follower {
             }
             if let Some(models) = planned {
                 let is_told = |model: &str| self.told.contains_key(model);
-                let ended = ModelRecord::ended(&self.run, is_told, self.since, self.objects.as_ref()).await?;
+                let ended = ModelRecord::ended(&self.run, is_told, &self.before, self.objects.as_ref()).await?;
                 self.tell(ended, models);
             }
             match execution {
