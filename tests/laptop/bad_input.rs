@@ -139,6 +139,8 @@ fn no_lake_no_source_no_file() -> Result<()> {
     let lake = ScratchLake::new()?;
     says(&lake.tarn(&["ingest", "visitz", "data/visits.ndjson"])?.ended(2), &["visitz", "visits"]);
     says(&lake.tarn(&["ingest", "visits", "nothing.ndjson"])?.ended(2), &["nothing.ndjson"]);
+    says(&lake.tarn(&["ingest", "visits", "data"])?.ended(2), &["`data` is a folder", "data/*"]);
+    says(&lake.tarn(&["ingest", "visits", "/dev/null"])?.ended(2), &["`/dev/null` is not a regular file"]);
     says(&lake.tarn(&["run", "visits_per_dya"])?.ended(2), &["visits_per_dya", "visits_per_day"]);
     Ok(())
 }

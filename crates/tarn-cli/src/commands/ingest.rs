@@ -41,9 +41,7 @@ pub(crate) async fn run(args: &Args, global: &GlobalArguments, terminal: Termina
         Refusal::new(format!("there is no source `{}`", args.source))
             .with_hint(format!("known are {}", known.join(", ")))
     })?;
-    if let Some(missing) = args.files.iter().find(|file| !file.is_file()) {
-        return Err(Refusal::new(format!("there is no file `{}`", missing.display())).into());
-    }
+    args.files.iter().try_for_each(|file| refuse_what_is_no_file(file))?;
     if source.kind != SourceKind::Snapshot {
         args.files.iter().try_for_each(|file| refuse_foreign(file, &source.name))?;
     }
@@ -87,6 +85,23 @@ const FOREIGN: [(&[u8], &str); 7] = [
     (b"Obj\x01", "an Avro file"),
     (b"ORC", "an ORC file"),
 ];
+
+/// Refuses a path without a file that can be read twice: its records are counted from its beginning, again when it comes again.
+fn refuse_what_is_no_file(path: &Path) -> anyhow::Result<()> {
+    let shown = path.display();
+    if path.is_file() {
+        return Ok(());
+    }
+    let refusal = if path.is_dir() {
+        Refusal::new(format!("`{shown}` is a folder")).with_hint(format!("name its files, as in `{shown}/*`"))
+    } else if path.exists() {
+        Refusal::new(format!("`{shown}` is not a regular file"))
+            .with_hint("write what comes out of it to a file first, and ingest that")
+    } else {
+        Refusal::new(format!("there is no file `{shown}`"))
+    };
+    Err(refusal.into())
+}
 
 /// Refuses a file that is no JSON by its first bytes: taken for records it would be one broken one.
 fn refuse_foreign(file: &Path, source: &str) -> anyhow::Result<()> {
