@@ -219,6 +219,13 @@ impl Database {
         Ok(command)
     }
 
+    /// Servers that start remove what others left in a folder that they share, so each has its own.
+    fn own_temporary(&self) -> Result<String> {
+        let folder = self.folder.path().join("tmp");
+        std::fs::create_dir_all(&folder)?;
+        Ok(format!("--tmpdir={}", folder.display()))
+    }
+
     fn install(&self) -> Result<()> {
         let data = self.data();
         let mut command = match self.kind {
@@ -233,11 +240,13 @@ impl Database {
                 let mut command = Command::new("mariadb-install-db");
                 command.args(["--no-defaults", "--skip-test-db", "--auth-root-authentication-method=normal"]);
                 command.arg(format!("--datadir={}", data.display())).args(self.as_root());
+                command.arg(self.own_temporary()?);
                 command
             }
             Kind::Mysql => {
                 let mut command = unpacked("usr/sbin/mysqld")?;
                 command.args(["--no-defaults", "--initialize-insecure"]).args(self.as_root());
+                command.arg(self.own_temporary()?);
                 command.arg(format!("--datadir={}", data.display()));
                 command.arg(format!("--basedir={}", unpacked_folder()?.join("usr").display()));
                 command
@@ -270,6 +279,8 @@ impl Database {
                 let mut command = as_nobody("postgres");
                 command.arg("-D").arg(&data).arg("-k").arg(self.folder.path());
                 command.args(["-h", "127.0.0.1", "-p", &self.port.to_string(), "-c", "max_wal_size=4GB"]);
+                // Its shared memory goes with its folder: a server that is killed leaves it.
+                command.args(["-c", "dynamic_shared_memory_type=mmap"]);
                 command
             }
             _ => {
@@ -279,10 +290,7 @@ impl Database {
                 command.arg(format!("--datadir={}", data.display()));
                 command.arg(format!("--socket={}", self.socket().display()));
                 command.arg(format!("--port={}", self.port));
-                // Servers that start remove what others left in a folder that they share.
-                let temporary = self.folder.path().join("tmp");
-                std::fs::create_dir_all(&temporary)?;
-                command.arg(format!("--tmpdir={}", temporary.display()));
+                command.arg(self.own_temporary()?);
                 command.args(["--bind-address=127.0.0.1", "--local-infile=1", "--secure-file-priv="]);
                 command.args([
                     "--skip-log-bin",
