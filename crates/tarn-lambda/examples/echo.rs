@@ -11,6 +11,10 @@ impl Handler for Echo {
     async fn handle(&self, invocation: Invocation) -> Result<Answer, Failure> {
         match invocation.body.as_ref() {
             b"panic" => panic!("as it was asked to"),
+            b"panic beside" => {
+                let beside = std::thread::spawn(|| panic!("as it was asked to"));
+                Err(Failure::permanent(format!("it came to its end: {:?}", beside.join())))
+            }
             b"retryable" => Err(Failure::retryable("the bucket is busy")),
             b"permanent" => Err(Failure::permanent("no such thing")),
             b"remaining" => {
@@ -27,7 +31,8 @@ impl Handler for Echo {
 
 fn main() -> ExitCode {
     tarn_lambda::run(async || {
-        Settings::read(|settings| settings.required("ECHO", "anything; it is asked for to be missed"))?;
+        let echo = Settings::read(|settings| settings.required("ECHO", "anything; it is asked for to be missed"))?;
+        assert_ne!(echo, "panic", "as it was asked to");
         Ok(Echo)
     })
 }

@@ -2,27 +2,16 @@
 //! <https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html>
 
 use bytes::Bytes;
-use http::{HeaderValue, Method, Request};
+use http::{Method, Request};
 use lambda_runtime_api_client::body::Body;
 use lambda_runtime_api_client::{BoxError, PooledClient, build_request};
 
+use crate::current::Current;
 use crate::failure::Failure;
 
-/// Lambda's own name of one try, sent back so that an answer that comes too late is known as such.
-const INVOCATION_ID: &str = "lambda-runtime-invocation-id";
+/// The header of [`Current::invocation_id`].
+pub(crate) const INVOCATION_ID: &str = "lambda-runtime-invocation-id";
 const ERROR_TYPE: &str = "lambda-runtime-function-error-type";
-
-/// Which invocation an answer belongs to.
-pub(crate) struct Addressee<'a> {
-    pub(crate) request_id: &'a str,
-    pub(crate) invocation_id: Option<HeaderValue>,
-}
-
-impl<'a> Addressee<'a> {
-    pub(crate) fn new(request_id: &'a str, headers: &http::HeaderMap) -> Self {
-        Self { request_id, invocation_id: headers.get(INVOCATION_ID).cloned() }
-    }
-}
 
 /// Sends answers.
 pub(crate) struct RuntimeApi {
@@ -37,22 +26,21 @@ impl RuntimeApi {
     }
 
     /// Hands in the response of an invocation, byte for byte.
-    pub(crate) async fn respond(&self, to: &Addressee<'_>, body: Bytes) -> Result<(), BoxError> {
+    pub(crate) async fn respond(&self, to: &Current, body: Bytes) -> Result<(), BoxError> {
         let path = format!("/2018-06-01/runtime/invocation/{}/response", to.request_id);
-        self.send(request(&path, to, None, body)?).await
+        self.send(request(&path, Some(to), None, body)?).await
     }
 
     /// Says that an invocation failed.
-    pub(crate) async fn fail(&self, to: &Addressee<'_>, failure: &Failure) -> Result<(), BoxError> {
+    pub(crate) async fn fail(&self, to: &Current, failure: &Failure) -> Result<(), BoxError> {
         let path = format!("/2018-06-01/runtime/invocation/{}/error", to.request_id);
-        self.send(request(&path, to, Some(failure), serde_json::to_vec(failure)?.into())?).await
+        self.send(request(&path, Some(to), Some(failure), serde_json::to_vec(failure)?.into())?).await
     }
 
     /// Says that the function cannot start.
     pub(crate) async fn fail_to_start(&self, failure: &Failure) -> Result<(), BoxError> {
-        let nobody = Addressee { request_id: "", invocation_id: None };
         let path = "/2018-06-01/runtime/init/error";
-        self.send(request(path, &nobody, Some(failure), serde_json::to_vec(failure)?.into())?).await
+        self.send(request(path, None, Some(failure), serde_json::to_vec(failure)?.into())?).await
     }
 
     async fn send(&self, request: Request<Body>) -> Result<(), BoxError> {
@@ -72,10 +60,15 @@ impl RuntimeApi {
     }
 }
 
-fn request(path: &str, to: &Addressee<'_>, failure: Option<&Failure>, body: Bytes) -> Result<Request<Body>, BoxError> {
+fn request(
+    path: &str,
+    to: Option<&Current>,
+    failure: Option<&Failure>,
+    body: Bytes,
+) -> Result<Request<Body>, BoxError> {
     let mut builder =
         build_request().method(Method::POST).uri(path).header(http::header::CONTENT_TYPE, "application/json");
-    if let Some(id) = &to.invocation_id {
+    if let Some(id) = to.and_then(|to| to.invocation_id.as_ref()) {
         builder = builder.header(INVOCATION_ID, id);
     }
     if let Some(failure) = failure {

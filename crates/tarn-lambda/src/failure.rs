@@ -59,14 +59,14 @@ impl Failure {
         Self { kind: FailureKind::Permanent, message: message.to_string() }
     }
 
-    /// What a handler that panicked left behind.
+    /// What a panic left behind.
     pub(crate) fn panic(payload: &(dyn Any + Send)) -> Self {
         let text = payload
             .downcast_ref::<&str>()
             .copied()
             .or_else(|| payload.downcast_ref::<String>().map(String::as_str))
             .unwrap_or("no message");
-        Self { kind: FailureKind::Panic, message: format!("the handler panicked: {text}") }
+        Self { kind: FailureKind::Panic, message: format!("the function panicked: {text}") }
     }
 }
 
@@ -110,6 +110,6 @@ mod tests {
     #[test]
     fn a_panic_says_what_it_said() {
         let payload = std::panic::catch_unwind(|| panic!("row {}", 7)).unwrap_err();
-        assert_eq!(Failure::panic(payload.as_ref()).message, "the handler panicked: row 7");
+        assert_eq!(Failure::panic(payload.as_ref()).message, "the function panicked: row 7");
     }
 }

@@ -41,6 +41,6 @@ pub struct Answer {
 /// Lambda hands one event at a time to a process, so a handler need not be prepared for two at once. Work that blocks belongs on
 /// a thread of its own (`tokio::task::spawn_blocking`): the ports need this one for their connections.
 pub trait Handler {
-    /// Answers one event. A panic is answered as an error, and the next event finds the handler as the panic left it.
+    /// Answers one event. A panic is answered as an error and ends the process: the next event finds a new handler.
     fn handle(&self, invocation: Invocation) -> impl Future<Output = Result<Answer, Failure>>;
 }

@@ -5,7 +5,6 @@
 //! (`info,tarn_aws=debug`). Libraries below never log under `WARN`: what passes through them may be somebody's data.
 
 use std::io::Write as _;
-use std::sync::{Mutex, PoisonError};
 
 use serde_json::{Map, Value};
 use tracing::field::{Field, Visit};
@@ -17,16 +16,10 @@ use tracing_subscriber::fmt::time::{FormatTime, SystemTime};
 use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
 use tracing_subscriber::util::SubscriberInitExt;
 
+use crate::current;
+
 /// Libraries whose own lines help nobody, by the beginning of their targets.
 const QUIET: [&str; 6] = ["aws_", "hyper", "h2", "lambda_runtime", "rustls", "tower"];
-
-/// The invocation that is being answered. A process answers one at a time, and a blocking thread has no span to ask.
-static REQUEST: Mutex<Option<String>> = Mutex::new(None);
-
-/// Lines from now on belong to this invocation, or to none.
-pub(crate) fn set_request(request_id: Option<&str>) {
-    *REQUEST.lock().unwrap_or_else(PoisonError::into_inner) = request_id.map(str::to_owned);
-}
 
 /// Starts logging; once per process.
 pub(crate) fn start() {
@@ -35,10 +28,6 @@ pub(crate) fn start() {
     // Fails only when a subscriber is set already, and then that one is what is wanted.
     let _ =
         tracing_subscriber::registry().with(JsonLines { write: Box::new(write_line) }.with_filter(filter)).try_init();
-    std::panic::set_hook(Box::new(|panic| {
-        let place = panic.location().map(ToString::to_string).unwrap_or_default();
-        tracing::error!(place, "a panic was caught");
-    }));
 }
 
 /// Writes one line whole, so that lines of two threads do not mix.
@@ -73,8 +62,8 @@ impl<S: Subscriber> Layer<S> for JsonLines {
         let mut line = Map::new();
         line.insert("timestamp".into(), timestamp().into());
         line.insert("level".into(), event.metadata().level().as_str().into());
-        if let Some(request_id) = REQUEST.lock().unwrap_or_else(PoisonError::into_inner).as_deref() {
-            line.insert("requestId".into(), request_id.into());
+        if let Some(current) = current::get() {
+            line.insert("requestId".into(), current.request_id.as_str().into());
         }
         line.insert("target".into(), event.metadata().target().into());
         event.record(&mut Fields(&mut line));
@@ -129,12 +118,13 @@ impl Visit for Fields<'_> {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
+    use std::sync::{Arc, Mutex};
 
     use serde_json::json;
     use tracing::Level;
 
     use super::*;
+    use crate::current::Current;
 
     #[test]
     fn fields_stand_beside_the_message() {
@@ -142,9 +132,9 @@ mod tests {
         let kept = Arc::clone(&lines);
         let layer = JsonLines { write: Box::new(move |line| kept.lock().unwrap().push(line.clone())) };
         tracing::subscriber::with_default(tracing_subscriber::registry().with(layer), || {
-            set_request(Some("r-7"));
+            Current::of("echo", "r-7").begin();
             tracing::warn!(key = %"raw/a", records = 3_u64, "an object was late");
-            set_request(None);
+            current::end();
             tracing::info!("idle");
         });
         let lines = lines.lock().unwrap();

@@ -8,6 +8,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde_json::{Map, Number, Value, json};
 
+use crate::current::Current;
 use crate::failure::Failure;
 
 /// The namespace of all metrics.
@@ -43,15 +44,11 @@ impl Report {
 
 /// All that the closing line tells.
 pub(crate) struct Closing<'a> {
-    pub(crate) function: &'a str,
-    pub(crate) request_id: &'a str,
+    pub(crate) current: &'a Current,
     pub(crate) report: &'a Report,
     pub(crate) failure: Option<&'a Failure>,
-    pub(crate) bytes_in: usize,
     pub(crate) bytes_out: usize,
     pub(crate) taken: Duration,
-    /// Whether this was the first invocation of the process.
-    pub(crate) is_first: bool,
 }
 
 impl Closing<'_> {
@@ -60,7 +57,7 @@ impl Closing<'_> {
         let milliseconds = (self.taken.as_secs_f64() * 1e6).round() / 1e3;
         let mut metrics: Vec<(&str, Value, &str)> =
             self.report.counts.iter().map(|(name, count)| (*name, json!(count), "Count")).collect();
-        metrics.push(("BytesIn", json!(self.bytes_in), "Bytes"));
+        metrics.push(("BytesIn", json!(self.current.bytes_in), "Bytes"));
         metrics.push(("BytesOut", json!(self.bytes_out), "Bytes"));
         metrics.push(("Milliseconds", json!(milliseconds), "Milliseconds"));
         metrics.push(("Failures", json!(u8::from(self.failure.is_some())), "Count"));
@@ -68,20 +65,20 @@ impl Closing<'_> {
         let mut line = Map::new();
         line.insert("level".into(), json!(if self.failure.is_some() { "ERROR" } else { "INFO" }));
         line.insert("message".into(), json!("invocation closed"));
-        line.insert("requestId".into(), json!(self.request_id));
-        line.insert("Function".into(), json!(self.function));
+        line.insert("requestId".into(), json!(self.current.request_id));
+        line.insert("Function".into(), json!(self.current.function));
         let mut dimensions = vec![vec!["Function"]];
         if let Some(source) = &self.report.source {
             line.insert("Source".into(), json!(source));
             // Each set of dimensions is a metric of its own, and is paid for: a function that is named after its source needs no other.
-            if !self.function.ends_with(&format!("-{source}")) {
+            if !self.current.function.ends_with(&format!("-{source}")) {
                 dimensions.push(vec!["Function", "Source"]);
             }
         }
         for (name, value, _) in &metrics {
             line.insert((*name).to_owned(), value.clone());
         }
-        if self.is_first {
+        if self.current.is_first {
             line.insert("coldStart".into(), json!(true));
         }
         if let Some(failure) = self.failure {
@@ -106,24 +103,17 @@ impl Closing<'_> {
 mod tests {
     use super::*;
 
-    fn closing<'a>(report: &'a Report, failure: Option<&'a Failure>) -> Closing<'a> {
-        Closing {
-            function: "firehose-transform",
-            request_id: "r-1",
-            report,
-            failure,
-            bytes_in: 10,
-            bytes_out: 20,
-            taken: Duration::from_micros(1_234),
-            is_first: false,
-        }
+    fn line(function: &str, report: &Report, failure: Option<&Failure>, now: SystemTime) -> Value {
+        let current = Current::of(function, "r-1");
+        let taken = Duration::from_micros(1_234);
+        Closing { current: &current, report, failure, bytes_out: 20, taken }.line(now)
     }
 
     #[test]
     fn every_metric_of_the_definition_stands_in_the_line() {
         let report =
             Report::of_source("clicks").with("Records", 3).with("Dropped", 1).with_amount("Cost", "0.000050000");
-        let line = closing(&report, None).line(UNIX_EPOCH + Duration::from_millis(5));
+        let line = line("firehose-transform", &report, None, UNIX_EPOCH + Duration::from_millis(5));
         let definition = &line["_aws"]["CloudWatchMetrics"][0];
         for metric in definition["Metrics"].as_array().unwrap() {
             assert!(line[metric["Name"].as_str().unwrap()].is_number(), "{metric}");
@@ -140,7 +130,7 @@ mod tests {
     fn a_function_of_one_source_is_counted_once() {
         let sets = |function: &str| {
             let report = Report::of_source("clicks");
-            let line = Closing { function, ..closing(&report, None) }.line(UNIX_EPOCH);
+            let line = line(function, &report, None, UNIX_EPOCH);
             (line["_aws"]["CloudWatchMetrics"][0]["Dimensions"].clone(), line["Source"].clone())
         };
         assert_eq!(sets("tarn-shop-firehose-transform-clicks"), (json!([["Function"]]), json!("clicks")));
@@ -153,7 +143,7 @@ mod tests {
     #[test]
     fn a_failure_says_why() {
         let failure = Failure::retryable("the bucket is busy");
-        let line = closing(&Report::default(), Some(&failure)).line(UNIX_EPOCH);
+        let line = line("firehose-transform", &Report::default(), Some(&failure), UNIX_EPOCH);
         assert_eq!(line["Failures"], 1);
         assert_eq!(line["errorType"], "Tarn.Retryable");
         assert_eq!(line["errorMessage"], "the bucket is busy");

@@ -5,7 +5,6 @@
 use std::cell::Cell;
 use std::convert::Infallible;
 use std::io::Write as _;
-use std::panic::AssertUnwindSafe;
 use std::pin::Pin;
 use std::process::ExitCode;
 use std::rc::Rc;
@@ -13,31 +12,31 @@ use std::task::{Context, Poll};
 use std::time::{Instant, SystemTime};
 
 use bytes::Bytes;
-use futures::FutureExt;
 use lambda_runtime::tower::Layer;
 use lambda_runtime::{LambdaEvent, LambdaInvocation, Runtime, Service, service_fn};
 
-use crate::api::{Addressee, RuntimeApi};
+use crate::api::{INVOCATION_ID, RuntimeApi};
+use crate::current::{self, Current};
 use crate::failure::Failure;
 use crate::handler::{Answer, Handler, Invocation};
 use crate::log;
+use crate::panics;
 use crate::report::{Closing, Report};
 
 type Error = lambda_runtime::Error;
 
+/// Where Lambda is asked and told.
+const RUNTIME_API: &str = "AWS_LAMBDA_RUNTIME_API";
 /// What Lambda sets for every function; without them there is nobody to poll.
-const LAMBDA: [&str; 4] = [
-    "AWS_LAMBDA_RUNTIME_API",
-    "AWS_LAMBDA_FUNCTION_NAME",
-    "AWS_LAMBDA_FUNCTION_MEMORY_SIZE",
-    "AWS_LAMBDA_FUNCTION_VERSION",
-];
+const LAMBDA: [&str; 4] =
+    [RUNTIME_API, "AWS_LAMBDA_FUNCTION_NAME", "AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "AWS_LAMBDA_FUNCTION_VERSION"];
 
 /// Runs a function until Lambda ends it: `start` makes the handler once, then every event goes through it.
 ///
 /// All of it runs on one thread, since a Lambda of usual size has one processor or less.
 pub fn run<H: Handler + 'static>(start: impl AsyncFnOnce() -> Result<H, Failure>) -> ExitCode {
     log::start();
+    panics::end_the_process(std::env::var(RUNTIME_API).ok());
     if let Some(missing) = LAMBDA.iter().find(|name| std::env::var_os(name).is_none()) {
         tracing::error!("`{missing}` is not set: this program is started by AWS Lambda");
         return ExitCode::FAILURE;
@@ -54,6 +53,7 @@ pub fn run<H: Handler + 'static>(start: impl AsyncFnOnce() -> Result<H, Failure>
 /// Does one piece of a function's work outside of Lambda, as a container does, and prints its answer.
 pub fn run_once(work: impl AsyncFnOnce() -> Result<Bytes, Failure>) -> ExitCode {
     log::start();
+    panics::end_the_process(None);
     let answered = on_one_thread(async { work().await.map_err(Error::from) });
     let printed = answered.and_then(|answer| {
         let mut out = std::io::stdout().lock();
@@ -69,12 +69,12 @@ pub fn run_once(work: impl AsyncFnOnce() -> Result<Bytes, Failure>) -> ExitCode 
     }
 }
 
-fn on_one_thread<T>(work: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+pub(crate) fn on_one_thread<T>(work: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
     tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(work)
 }
 
 async fn serve<H: Handler + 'static>(start: impl AsyncFnOnce() -> Result<H, Failure>) -> Result<(), Error> {
-    let api = RuntimeApi::new(&std::env::var("AWS_LAMBDA_RUNTIME_API")?)?;
+    let api = RuntimeApi::new(&std::env::var(RUNTIME_API)?)?;
     let handler = match start().await {
         Ok(handler) => handler,
         Err(failure) => {
@@ -98,45 +98,38 @@ struct Loop<H> {
 
 impl<H: Handler> Loop<H> {
     async fn answer(&self, event: LambdaInvocation) -> Result<(), Error> {
-        let started = Instant::now();
         let LambdaInvocation { parts, body, context } = event;
-        let to = Addressee::new(&context.request_id, &parts.headers);
-        log::set_request(Some(to.request_id));
-        let bytes_in = body.len();
+        let current = Current {
+            function: self.function.clone(),
+            request_id: context.request_id.clone(),
+            invocation_id: parts.headers.get(INVOCATION_ID).cloned(),
+            bytes_in: body.len(),
+            started: Instant::now(),
+            is_first: self.is_first.replace(false),
+        };
+        let current = current.begin();
         let invocation = Invocation {
             body,
             request_id: context.request_id.clone(),
             function_arn: context.invoked_function_arn.clone(),
             deadline: context.deadline(),
         };
-        let outcome = AssertUnwindSafe(async { self.handler.handle(invocation).await })
-            .catch_unwind()
-            .await
-            .unwrap_or_else(|payload| Err(Failure::panic(payload.as_ref())));
-        let taken = started.elapsed();
+        let outcome = self.handler.handle(invocation).await;
+        let taken = current.started.elapsed();
         let (report, failure, bytes_out) = match outcome {
             Ok(Answer { body, report }) => {
                 let bytes_out = body.len();
-                self.api.respond(&to, body).await?;
+                self.api.respond(&current, body).await?;
                 (report, None, bytes_out)
             }
             Err(failure) => {
-                self.api.fail(&to, &failure).await?;
+                self.api.fail(&current, &failure).await?;
                 (Report::default(), Some(failure), 0)
             }
         };
-        let closing = Closing {
-            function: &self.function,
-            request_id: to.request_id,
-            report: &report,
-            failure: failure.as_ref(),
-            bytes_in,
-            bytes_out,
-            taken,
-            is_first: self.is_first.replace(false),
-        };
+        let closing = Closing { current: &current, report: &report, failure: failure.as_ref(), bytes_out, taken };
         log::write_line(&closing.line(SystemTime::now()));
-        log::set_request(None);
+        current::end();
         Ok(())
     }
 }

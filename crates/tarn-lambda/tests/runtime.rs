@@ -24,19 +24,39 @@ fn bytes_go_through_as_they_came() -> Result<()> {
 }
 
 #[test]
-fn errors_and_panics_are_answers_and_the_next_event_works() -> Result<()> {
+fn errors_are_answers_and_the_next_event_works() -> Result<()> {
     let mut function = echo(&[("ECHO", "1")])?;
     for _ in 0..2 {
         assert_eq!(function.invoke("retryable")?.error(), ("Tarn.Retryable".into(), "the bucket is busy".into()));
         assert_eq!(function.invoke("permanent")?.error(), ("Tarn.Permanent".into(), "no such thing".into()));
-        let (error_type, message) = function.invoke("panic")?.error();
-        assert_eq!((error_type.as_str(), message.as_str()), ("Tarn.Panic", "the handler panicked: as it was asked to"));
-        assert_eq!(function.closing()?["errorType"], "Tarn.Panic");
+        assert_eq!(function.closing()?["errorType"], "Tarn.Permanent");
         assert_eq!(function.invoke("{}")?.response(), b"{}");
         assert_eq!(function.closing()?["Failures"], 0);
     }
-    let place = function.log().into_iter().find(|line| line["message"] == "a panic was caught");
-    assert!(place.is_some_and(|line| line["place"].as_str().unwrap_or_default().contains("echo.rs")));
+    Ok(())
+}
+
+#[test]
+fn a_panic_is_an_answer_and_ends_the_process() -> Result<()> {
+    // Of the thread that answers, and of one beside it.
+    for event in ["panic", "panic beside"] {
+        let mut function = echo(&[("ECHO", "1")])?;
+        function.invoke("{}")?;
+        let (error_type, message) = function.invoke(event)?.error();
+        assert_eq!(
+            (error_type.as_str(), message.as_str()),
+            ("Tarn.Panic", "the function panicked: as it was asked to")
+        );
+        assert_eq!(function.exit_code()?, Some(101));
+        let closing = function.closing()?;
+        assert_eq!((&closing["errorType"], &closing["Failures"]), (&json!("Tarn.Panic"), &json!(1)));
+        let line = function.log().into_iter().find(|line| line["message"] == "a panic ends the process");
+        let line = line.unwrap_or_default();
+        assert!(line["place"].as_str().unwrap_or_default().contains("echo.rs"), "{line}");
+        assert_eq!(line["requestId"], "request-2");
+    }
+    let unable = echo(&[("ECHO", "panic")]).err().map(|error| error.to_string()).unwrap_or_default();
+    assert!(unable.contains("Tarn.Panic") && unable.contains("as it was asked to"), "{unable}");
     Ok(())
 }
 

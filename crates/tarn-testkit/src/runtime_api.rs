@@ -183,6 +183,21 @@ impl RuntimeApi {
         Ok(reply)
     }
 
+    /// Waits for the program's end; its exit code, if it was not killed.
+    ///
+    /// # Errors
+    /// When it does not end.
+    pub fn exit_code(&mut self) -> Result<Option<i32>> {
+        let deadline = Instant::now() + PATIENCE;
+        while Instant::now() < deadline {
+            if let Some(status) = self.process.try_wait()? {
+                return Ok(status.code());
+            }
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        bail!("the function does not end\n{}", self.log_text())
+    }
+
     /// The closing line of the last invocation.
     ///
     /// # Errors
