@@ -13,6 +13,7 @@ mod fault;
 mod indexes;
 mod publish;
 mod query;
+mod rebuild;
 mod schema;
 mod session;
 mod work;

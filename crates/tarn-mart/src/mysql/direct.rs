@@ -18,6 +18,7 @@ impl MysqlSession {
         plan: &Plan,
         existing: Option<&[ExistingColumn]>,
         changes: &[Change],
+        rows: u64,
         feed: Feeder<'_>,
         progress: Progress<'_>,
     ) -> Result<Direct, Fault> {
@@ -31,6 +32,9 @@ impl MysqlSession {
             return Ok(Direct::Impossible);
         }
         self.check_key(plan, existing, &indexes).await?;
+        if self.is_to_be_rebuilt(plan, rows).await? {
+            return Ok(Direct::Impossible);
+        }
         self.add_indexes(plan.table(), plan).await?;
         let note = |rows: u64| note(plan, rows, true);
         let transfer = Transfer { plan, table: plan.table(), replaces: true, note: &note, feed, progress };

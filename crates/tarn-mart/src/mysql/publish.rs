@@ -5,6 +5,7 @@ use std::time::Duration;
 use tarn_pipeline::ports::{GoneRows, LoadMode, MartError};
 
 use super::bulk::count;
+use super::rebuild;
 use super::schema::{self, literal, quoted, quoted_list};
 use super::session::{MysqlSession, PARTS};
 use crate::fault::{WithHint, refused};
@@ -49,12 +50,29 @@ impl MysqlSession {
         self.check_key(plan, existing, &indexes).await?;
         self.add_indexes(plan.table(), plan).await?;
         let replaces = plan.merges() && self.may_replace(plan, existing, &indexes).await?;
+        self.forget_copied(plan).await?;
+        let is_rebuilt = replaces && prepared.is_empty() && self.is_to_be_rebuilt(plan, rows).await?;
+        if is_rebuilt && self.rebuild(plan, &indexes, rows).await? {
+            return Ok(());
+        }
         self.in_one_transaction(plan, existing, replaces, rows).await
     }
 
     /// Puts the stage in the place of the table.
     async fn swap(&mut self, plan: &Plan, rows: u64, is_there: bool) -> Result<(), Fault> {
-        let (table, stage) = (quoted(plan.table()), quoted(&plan.stage));
+        self.ready_to_swap(plan, rows).await?;
+        if is_there {
+            self.patiently(&rebuild::swap(plan)).await?;
+        } else {
+            self.run(format!("RENAME TABLE {} TO {}", quoted(&plan.stage), quoted(plan.table()))).await?;
+        }
+        self.clean_up_after_swap(plan).await;
+        Ok(())
+    }
+
+    /// Makes a table of the stage, with so many rows, that names its load: the ledger counts the load from the swap on.
+    pub(super) async fn ready_to_swap(&mut self, plan: &Plan, rows: u64) -> Result<(), Fault> {
+        let stage = quoted(&plan.stage);
         let counted: Vec<(u64,)> = self.rows(format!("SELECT COUNT(*) FROM {stage}")).await?;
         if counted != [(rows,)] {
             let counted = counted.first().map_or(0, |(counted,)| *counted);
@@ -69,17 +87,14 @@ impl MysqlSession {
         let description: String = description.chars().filter(|character| *character != '\0').take(1_900).collect();
         let comment = format!("{description}{}[tarn load {load}]", if description.is_empty() { "" } else { " " });
         self.run(format!("ALTER TABLE {stage} COMMENT = {}", literal(&comment))).await?;
-        let old = quoted(&format!("{}old", stage_prefix(plan.table())));
-        if is_there {
-            self.run(format!("DROP TABLE IF EXISTS {old}")).await?;
-            self.patiently(&format!("RENAME TABLE {table} TO {old}, {stage} TO {table}")).await?;
-        } else {
-            self.run(format!("RENAME TABLE {stage} TO {table}")).await?;
-        }
-        // From here on the load is there: what follows is repeated by the next one if it fails.
-        let _ = self.settle(plan.table()).await;
-        let _ = self.run(format!("DROP TABLE IF EXISTS {old}")).await;
+        self.run(format!("DROP TABLE IF EXISTS {}", quoted(&old(plan)))).await?;
         Ok(())
+    }
+
+    /// The load is there: what is done here is repeated by the next one if it fails.
+    pub(super) async fn clean_up_after_swap(&mut self, plan: &Plan) {
+        let _ = self.settle(plan.table()).await;
+        let _ = self.run(format!("DROP TABLE IF EXISTS {}", quoted(&old(plan)))).await;
     }
 
     /// The stage does not hold what was put into it. It is emptied, so that its rows come again.
@@ -182,6 +197,11 @@ impl MysqlSession {
         self.run(note(plan, rows, true)).await?;
         Ok(count(&info, "Records").unwrap_or(affected))
     }
+}
+
+/// What a table is called that another one has taken the place of.
+pub(super) fn old(plan: &Plan) -> String {
+    format!("{}old", stage_prefix(plan.table()))
 }
 
 /// The row of the ledger.

@@ -141,7 +141,7 @@ impl MysqlSession {
         }
     }
 
-    async fn is_there(&mut self, table: &str) -> Result<bool, Fault> {
+    pub(super) async fn is_there(&mut self, table: &str) -> Result<bool, Fault> {
         let sql = format!(
             "SELECT TABLE_NAME FROM information_schema.TABLES WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME = {}",
             literal(table)
@@ -261,7 +261,9 @@ impl Session for MysqlSession {
                  WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME LIKE '{prefix}%'"
             ))
             .await?;
-        for (stage,) in found.iter().filter(|(stage,)| Some(stage.as_str()) != except) {
+        // What is kept beside a stage goes with it.
+        let goes = |stage: &str| except.is_none_or(|kept| !stage.starts_with(kept));
+        for (stage,) in found.iter().filter(|(stage,)| goes(stage)) {
             self.run(format!("DROP TABLE IF EXISTS {}", quoted(stage))).await?;
         }
         let kept = except.map(|stage| format!(" AND stage <> {}", literal(stage))).unwrap_or_default();
@@ -306,10 +308,11 @@ impl Session for MysqlSession {
         plan: &Plan,
         existing: Option<&[ExistingColumn]>,
         changes: &[Change],
+        rows: u64,
         feed: Feeder<'_>,
         progress: Progress<'_>,
     ) -> Result<Direct, Fault> {
-        self.merge_directly(plan, existing, changes, feed, progress).await
+        self.merge_directly(plan, existing, changes, rows, feed, progress).await
     }
 
     async fn publish(

@@ -139,12 +139,13 @@ pub(crate) trait Session: Send {
 
     /// Puts all rows straight into the table and notes the load, in one transaction, where that comes to the same as a stage.
     ///
-    /// `existing` and `changes` are those of [`Session::publish`].
+    /// `existing`, `changes` and `rows` are those of [`Session::publish`].
     async fn load_directly(
         &mut self,
         _plan: &Plan,
         _existing: Option<&[ExistingColumn]>,
         _changes: &[Change],
+        _rows: u64,
         _feed: Feeder<'_>,
         _progress: Progress<'_>,
     ) -> Result<Direct, Fault> {

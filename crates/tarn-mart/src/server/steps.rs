@@ -184,7 +184,7 @@ impl<S: Server> ServerMart<S> {
         }
         let Held { session, plan, existing, changes, .. } = held;
         let feed = |form| Feed::start(&source.load, &source.all(), &source.objects, form);
-        session.load_directly(plan, existing.as_deref(), changes, &feed, progress).await
+        session.load_directly(plan, existing.as_deref(), changes, source.rows(), &feed, progress).await
     }
 
     async fn publish(&self, mut held: Held<S::Session>, source: &Source) -> Result<LoadOutcome, Fault> {

@@ -1,5 +1,7 @@
 //! What each mode makes of the rows that are there.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use anyhow::Result;
 use tarn_pipeline::ports::{Drift, GoneRows, LoadMode};
 
@@ -15,6 +17,8 @@ on_each_server!(
     merge_needs_transactions,
     merge_tells_keys_apart_by_their_bytes,
     merge_deletes_what_is_gone,
+    merge_of_most_rows_keeps_what_others_write_meanwhile,
+    merge_of_most_rows_waits_for_no_long_reader,
     append_adds_rows_once,
     partition_replaces_the_loaded_ones,
     an_older_run_is_refused_and_a_forced_one_goes_back,
@@ -169,6 +173,78 @@ fn merge_deletes_what_is_gone(world: &World) -> Result<()> {
     load.options.gone = GoneRows::Delete;
     world.load(&load)?;
     assert_eq!(world.sql("select id, day from %T order by id"), "4\td1\n5\td2");
+    Ok(())
+}
+
+/// Whether the table was built anew by a load, which its comment then names.
+fn was_built_by(world: &World, run: &str) -> bool {
+    let table = &world.table;
+    let load = world.sql(&format!("select id from tarn_loads where table_name = '{table}' and run = '{run}'"));
+    let sql = format!(
+        "select table_comment from information_schema.tables where table_schema = database() and table_name = '{table}'"
+    );
+    world.sql(&sql).ends_with(&format!("[tarn load {load}]"))
+}
+
+fn merge_of_most_rows_keeps_what_others_write_meanwhile(world: &World) -> Result<()> {
+    const THEIRS: i64 = 1_000_000;
+    world.load(&world.load_of("r1", merge(&["id"]), &[world.numbers("a.parquet", 0..60_000, "a")]))?;
+    world.sql("create index of_people on %T (id)");
+    // All but the first 10,000 are there, and others are new; not in their order.
+    let ids = (0..60_000).map(|index| 10_000 + index * 7_919 % 60_000);
+    let load = world.load_of("r2", merge(&["id"]), &[world.numbers("b.parquet", ids, "b")]);
+    let is_over = AtomicBool::new(false);
+    let written = std::thread::scope(|scope| -> Result<i64> {
+        let write = |writer: i64| {
+            let mut written = 0;
+            while !is_over.load(Ordering::Acquire) {
+                world.sql(&format!("insert into %T (id, name) values ({}, 'theirs')", THEIRS * writer + written));
+                written += 1;
+            }
+            written
+        };
+        let writers = [1, 2].map(|writer| scope.spawn(move || write(writer)));
+        let loaded = world.load(&load);
+        is_over.store(true, Ordering::Release);
+        let written = writers.into_iter().map(|writer| writer.join().unwrap()).sum();
+        assert_eq!(loaded?.rows, 60_000);
+        Ok(written)
+    })?;
+    assert!(written > 0);
+    assert_eq!(world.sql("select count(*) from %T where name = 'theirs'"), written.to_string());
+    let ours = "select name, count(*), min(id), max(id) from %T where name <> 'theirs' group by name order by name";
+    assert_eq!(world.sql(ours), "a\t10000\t0\t9999\nb\t60000\t10000\t69999");
+    assert_eq!((world.leftovers().as_str(), world.loaded().as_deref()), ("0", Some("r2")));
+    if world.is_mysql() {
+        assert!(was_built_by(world, "r2"));
+        let index = format!(
+            "select count(*) from information_schema.statistics where table_schema = database() and table_name = '{}' and index_name = 'of_people'",
+            world.table
+        );
+        assert_eq!(world.sql(&index), "1");
+    }
+    Ok(())
+}
+
+fn merge_of_most_rows_waits_for_no_long_reader(world: &World) -> Result<()> {
+    world.load(&world.load_of("r1", merge(&["id"]), &[world.numbers("a.parquet", 0..60_000, "a")]))?;
+    let load = world.load_of("r2", merge(&["id"]), &[world.numbers("b.parquet", 5_000..65_000, "b")]);
+    std::thread::scope(|scope| -> Result<()> {
+        let (sleep, sleeping) = match world.is_mysql() {
+            true => ("sleep(15)", "select count(*) from information_schema.processlist where info like '%sleep(15)%'"),
+            false => ("pg_sleep(15)", "select count(*) from pg_stat_activity where query like '%pg_sleep(15)%'"),
+        };
+        let reading =
+            scope.spawn(move || world.sql(&format!("begin; select count(*) from %T; select {sleep}; commit")));
+        // The question itself is one of them.
+        while world.sql(sleeping) != "2" {}
+        assert_eq!(world.load(&load)?.rows, 60_000);
+        assert!(!reading.is_finished());
+        Ok(())
+    })?;
+    assert_eq!(world.state(), "65000|2|2112467500|a|b");
+    assert_eq!((world.leftovers().as_str(), world.loaded().as_deref()), ("0", Some("r2")));
+    assert!(!world.is_mysql() || !was_built_by(world, "r2"));
     Ok(())
 }
 
