@@ -19,6 +19,13 @@ pub(super) struct Index {
     is_whole: bool,
 }
 
+impl Index {
+    /// How an index is dropped that is there for searches alone; `None` for one that keeps keys apart.
+    pub(super) fn of_search(&self) -> Option<String> {
+        (!self.is_unique).then(|| format!("DROP INDEX {}", quoted(&self.name)))
+    }
+}
+
 impl MysqlSession {
     pub(super) async fn indexes(&mut self, table: &str) -> Result<Vec<Index>, Fault> {
         type Row = (String, i64, Option<String>, Option<i64>, String, Option<String>);
