@@ -1,6 +1,6 @@
 //! What is done about a panic, a fault of ours: the invocation is answered, its closing line is written, and the process ends.
 //!
-//! Nothing unwinds. What that takes is a third of a function's program, and Lambda starts the next process afresh.
+//! Nothing unwinds: what that takes would be carried by every program, and Lambda starts the next process afresh.
 
 use std::panic;
 use std::process;
