@@ -88,11 +88,11 @@ run "buckets_and_workgroups" {
     condition = {
       for name, lifecycle in aws_s3_bucket_lifecycle_configuration.this : name => [for rule in lifecycle.rule : rule.id]
       } == {
-      lake    = ["abort-uploads"]
+      lake    = ["abort-uploads", "expire-rows-for-marts"]
       raw     = ["abort-uploads", "expire-old-versions"]
       results = ["abort-uploads", "expire-results"]
     }
-    error_message = "only results and old versions are removed by age"
+    error_message = "only results, old versions and what a killed load left are removed by age"
   }
   assert {
     condition     = !aws_athena_workgroup.runs.configuration[0].enforce_workgroup_configuration && aws_athena_workgroup.people.configuration[0].enforce_workgroup_configuration

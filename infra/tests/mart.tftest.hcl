@@ -61,6 +61,40 @@ run "by_secrets_arn" {
   }
 }
 
+run "rows_by_way_of_the_bucket" {
+  command = plan
+
+  module {
+    source = "./modules/mart"
+  }
+
+  variables {
+    url = "mysql://tarn@db.example.com:3306/reporting?ca=/var/task/rds.pem&load=s3"
+  }
+
+  assert {
+    condition     = local.by_s3
+    error_message = "only a mart that reads rows from the bucket has them written there"
+  }
+}
+
+run "rows_by_the_connection" {
+  command = plan
+
+  module {
+    source = "./modules/mart"
+  }
+
+  variables {
+    url = "mysql://tarn@db.example.com:3306/reporting?load=connection"
+  }
+
+  assert {
+    condition     = !local.by_s3
+    error_message = "a function writes nothing to the bucket unless its mart reads rows there"
+  }
+}
+
 run "a_password_in_the_url" {
   command = plan
 

@@ -2,7 +2,8 @@
 //!
 //! Rows come by `LOAD DATA LOCAL INFILE`, straight from memory. With `LOCAL`, a server takes what does not fit as well as it can, also
 //! in strict mode: numbers are cut, duplicates skipped, all with a mere warning. So each slice is a transaction that is committed only
-//! when the server took every row without a warning. Where the server forbids it, rows come as `INSERT`s.
+//! when the server took every row without a warning. Where the server forbids it, rows come as `INSERT`s. Aurora can be told to read them
+//! from the bucket instead: `s3`.
 //!
 //! Changes of tables commit by themselves in MySQL. A replaced table therefore names its load in its comment: the ledger's row is
 //! there before, and counts from the moment on at which `RENAME TABLE` makes the comment, and with it the rows, visible.
@@ -14,6 +15,7 @@ mod indexes;
 mod publish;
 mod query;
 mod rebuild;
+mod s3;
 mod schema;
 mod session;
 mod work;
@@ -105,7 +107,7 @@ impl Server for MysqlServer {
             }
         };
         let (stall_timeout, given_up) = (self.address.stall_timeout, self.given_up.clone());
-        MysqlSession::start(connection, self.name(), stall_timeout, given_up).await
+        MysqlSession::start(connection, self.name(), stall_timeout, self.address.way, given_up).await
     }
 
     fn name(&self) -> String {

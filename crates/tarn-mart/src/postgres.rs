@@ -21,7 +21,8 @@ use self::fault::explain;
 pub(crate) use self::query::query;
 use self::session::PostgresSession;
 use self::tls::Rustls;
-use crate::server::{Address, Fault, GivenUp, Server, Tls, client_configuration};
+use crate::fault::{WithHint, refused};
+use crate::server::{Address, Fault, GivenUp, Server, Tls, Way, client_configuration};
 
 pub(crate) const PORT: u16 = 5432;
 
@@ -45,8 +46,12 @@ impl PostgresServer {
     /// A server at an address.
     ///
     /// # Errors
-    /// Authorities that cannot be read.
+    /// Authorities that cannot be read, a way for rows that the server does not know.
     pub(crate) fn new(address: Address) -> Result<Self, MartError> {
+        if address.way == Way::S3 {
+            return Err(refused("the url of the mart sets `load=s3`, by which only Aurora MySQL takes rows")
+                .hint("take the setting out of the url: PostgreSQL takes rows by `COPY`"));
+        }
         let tls = match address.tls {
             Tls::Verified => Some(Rustls::new(client_configuration(address.authorities.as_deref())?)),
             Tls::Off => None,

@@ -21,9 +21,9 @@ mod table;
 mod tls;
 mod variables;
 
-pub(crate) use address::{Address, Tls};
+pub(crate) use address::{Address, Tls, Way};
 pub(crate) use fault::Fault;
-pub(crate) use feed::{Chunk, Form, is_unordered};
+pub(crate) use feed::{Chunk, Feed, Form, is_unordered};
 pub(crate) use given_up::GivenUp;
 pub(crate) use notation::{Notation, RowWriter};
 pub(crate) use query::{Answer, Answers, ask};

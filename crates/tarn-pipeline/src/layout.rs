@@ -22,6 +22,7 @@
 //! work/<run>/scan/<model>-<bytes>.json            what the model will read, where a run has a limit; the bytes are in the name
 //! work/<backfill>/slice-<n>.json                  the run of one slice of a backfill on AWS, and how it ended
 //! work/<backfill>/stopped.json                    since when slices of a backfill fail, so that no further one begins
+//! mart/<run>/<rows>.tsv                           rows on their way into a mart that reads them from the bucket
 //! work/shape/…                                    tables without rows, made to learn columns
 //! catalogue/<table>/<hash>.json                   the parts of a table, named by its entry in Glue
 //! runs/tables/<table>/<id>-….parquet              the same as rows of `tarn_runs` and `tarn_queries`
@@ -143,6 +144,11 @@ pub fn run(run: &RunId) -> Key {
 /// The folder of what a run on AWS needs while it goes on.
 pub fn work(run: &RunId) -> Key {
     Key::new(format!("work/{run}/"))
+}
+
+/// Rows on their way into a mart that reads them from the bucket.
+pub fn mart_rows(run: &RunId, name: &str) -> Key {
+    Key::new(format!("mart/{run}/{name}.tsv"))
 }
 
 /// What a run on AWS is to do.

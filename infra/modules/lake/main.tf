@@ -103,6 +103,23 @@ resource "aws_s3_bucket_lifecycle_configuration" "this" {
     }
   }
 
+  # Rows that a mart was to read, of a load that was killed: others are removed by the load itself.
+  dynamic "rule" {
+    for_each = each.key == "lake" ? [1] : []
+    content {
+      id     = "expire-rows-for-marts"
+      status = "Enabled"
+
+      filter {
+        prefix = "mart/"
+      }
+
+      expiration {
+        days = rule.value
+      }
+    }
+  }
+
   dynamic "rule" {
     for_each = each.key == "results" ? [var.result_days] : []
     content {

@@ -25,6 +25,9 @@ locals {
 
   secret_arn = startswith(coalesce(var.secret, "-"), "arn:") ? var.secret : one(values(data.aws_secretsmanager_secret.password)[*].arn)
 
+  # `?load=s3`: Aurora reads rows from the lake's bucket, where they are put for it and removed again.
+  by_s3 = length(regexall("[?&]load=s3(&|$)", var.url)) > 0
+
   log_in = var.secret != null ? {
     sid       = "ReadPassword"
     actions   = ["secretsmanager:GetSecretValue"]
@@ -57,7 +60,7 @@ module "mart_load" {
     { for secret in var.secret[*] : "TARN_MART_SECRET" => secret },
   )
 
-  statements = [
+  statements = concat([
     {
       sid       = "ReadVersions"
       actions   = ["s3:GetObject"]
@@ -65,7 +68,11 @@ module "mart_load" {
     },
     { sid = "TellWhatIsAbsent", actions = ["s3:ListBucket"], resources = [local.lake_arn] },
     local.log_in,
-  ]
+    ], local.by_s3 ? [{
+      sid       = "PassRows"
+      actions   = ["s3:AbortMultipartUpload", "s3:DeleteObject", "s3:PutObject"]
+      resources = ["${local.lake_arn}/mart/*"]
+  }] : [])
 }
 
 # What fails here fails the run that loads, and that is told: its alarm is for the dashboard.

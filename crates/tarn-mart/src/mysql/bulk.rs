@@ -12,7 +12,7 @@ use super::schema::{literal, quoted, quoted_list};
 use super::session::{MysqlSession, PARTS, is_hexadecimal};
 use super::work::Work;
 use crate::fault::{WithHint, broken_off, refused};
-use crate::server::{Chunk, Fault, Feeder, Form, Notation, Plan, Progress};
+use crate::server::{Chunk, Fault, Feed, Feeder, Form, Notation, Plan, Progress, Way};
 
 /// Warnings that a refusal names.
 const WARNINGS: usize = 3;
@@ -63,10 +63,12 @@ impl MysqlSession {
             Notation::MysqlLiteral => self.largest_packet.saturating_sub(insert_head(transfer).len()),
             _ => usize::MAX,
         };
-        let (chunks, writer) = (transfer.feed)(Form { notation, limit, rising: transfer.replaces }).split();
-        let sent = match notation {
-            Notation::MysqlLiteral => self.insert(transfer, chunks).await,
-            _ => self.load_data(transfer, chunks).await,
+        let Feed { chunks, writer, name, objects } =
+            (transfer.feed)(Form { notation, limit, rising: transfer.replaces });
+        let sent = match (notation, self.way) {
+            (Notation::MysqlLiteral, _) => self.insert(transfer, chunks).await,
+            (_, Way::Connection) => self.load_data(transfer, chunks).await,
+            (_, Way::S3) => self.load_from_s3(transfer, chunks, &name, &objects).await,
         };
         let loaded = match (finished(writer).await, sent) {
             // What the writer says comes first, unless it only says that nobody took its rows.
@@ -96,7 +98,7 @@ impl MysqlSession {
 
     /// Sends rows by `LOAD DATA`; returns how many the server took, all of them as they were.
     async fn load_data(&mut self, transfer: &Transfer<'_>, chunks: mpsc::Receiver<Chunk>) -> Result<u64, Fault> {
-        let (told, mut heard) = watch::channel(0);
+        let (told, heard) = watch::channel(0);
         let packet = self.largest_packet;
         let rows = stream::unfold((chunks, told, Bytes::new()), move |(mut chunks, told, mut rest)| async move {
             if rest.is_empty() {
@@ -109,7 +111,22 @@ impl MysqlSession {
             Some((Ok(piece), (chunks, told, rest)))
         });
         self.connection().set_infile_handler(async move { Ok(rows.boxed()) });
-        let (sql, progress) = (load_data(transfer), transfer.progress);
+        let loaded = self.load_watched(transfer, "LOCAL INFILE 'tarn'", heard).await;
+        // A server that refuses the statement never asks for the rows: they must not stay with the connection, or whoever writes
+        // them would wait for it forever.
+        self.connection().set_infile_handler(async { Ok(stream::empty().boxed()) });
+        loaded
+    }
+
+    /// Runs `LOAD DATA` for as long as rows are sent, of which is `heard`, and then for as long as the server is at work on them; returns
+    /// how many it took, all of them as they were.
+    pub(super) async fn load_watched(
+        &mut self,
+        transfer: &Transfer<'_>,
+        from: &str,
+        mut heard: watch::Receiver<u64>,
+    ) -> Result<u64, Fault> {
+        let (sql, progress) = (load_data(transfer, from), transfer.progress);
         let stall_timeout = self.stall_timeout;
         let work = Work::of(self.connection());
         let result = {
@@ -131,9 +148,6 @@ impl MysqlSession {
                 }
             }
         };
-        // A server that refuses the statement never asks for the rows: they must not stay with the connection, or whoever writes
-        // them would wait for it forever.
-        self.connection().set_infile_handler(async { Ok(stream::empty().boxed()) });
         result.ok_or_else(|| self.stalled())?.map_err(|error| explain(error, &self.name))?;
         let Some(counts) = Counts::parse(&self.connection().info()) else {
             return Err(refused(format!("mart `{}` does not say how many rows it took", self.name)).into());
@@ -186,7 +200,7 @@ async fn finished(writer: JoinHandle<Result<u64, MartError>>) -> Result<u64, Mar
     writer.await.unwrap_or_else(|error| Err(broken_off(error)))
 }
 
-fn load_data(transfer: &Transfer<'_>) -> String {
+fn load_data(transfer: &Transfer<'_>, from: &str) -> String {
     let (mut targets, mut conversions) = (Vec::new(), Vec::new());
     for (place, column) in transfer.plan.columns.iter().enumerate() {
         if is_hexadecimal(column.value_type) {
@@ -199,7 +213,7 @@ fn load_data(transfer: &Transfer<'_>) -> String {
     let set = if conversions.is_empty() { String::new() } else { format!(" SET {}", conversions.join(", ")) };
     let replace = if transfer.replaces { "REPLACE " } else { "" };
     format!(
-        "LOAD DATA LOCAL INFILE 'tarn' {replace}INTO TABLE {} CHARACTER SET utf8mb4 \
+        "LOAD DATA {from} {replace}INTO TABLE {} CHARACTER SET utf8mb4 \
          FIELDS TERMINATED BY '\\t' ESCAPED BY '\\\\' LINES TERMINATED BY '\\n' ({}){set}",
         quoted(transfer.table),
         targets.join(", ")

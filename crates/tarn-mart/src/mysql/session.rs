@@ -12,7 +12,9 @@ use super::fault::explain;
 use super::schema::{self, Flavour, literal, quoted};
 use crate::fault::{WithHint, refused};
 use crate::ledger;
-use crate::server::{Change, Direct, ExistingColumn, Fault, Feeder, GivenUp, Plan, Progress, Session, stage_prefix};
+use crate::server::{
+    Change, Direct, ExistingColumn, Fault, Feeder, GivenUp, Plan, Progress, Session, Way, stage_prefix,
+};
 use crate::types::ValueType;
 
 /// How long a load waits for another one of the same table.
@@ -33,6 +35,8 @@ pub(crate) struct MysqlSession {
     pub(super) largest_packet: usize,
     /// How long the server may take no rows.
     pub(super) stall_timeout: Duration,
+    /// Which way rows take.
+    pub(super) way: Way,
     /// Whether it took none for so long: nothing more is asked of it.
     is_stalled: bool,
     given_up: GivenUp,
@@ -43,6 +47,7 @@ impl MysqlSession {
         connection: Conn,
         name: String,
         stall_timeout: Duration,
+        way: Way,
         given_up: GivenUp,
     ) -> Result<Self, Fault> {
         let mut session = Self {
@@ -52,6 +57,7 @@ impl MysqlSession {
             takes_bulk: true,
             largest_packet: usize::MAX,
             stall_timeout,
+            way,
             is_stalled: false,
             given_up,
         };

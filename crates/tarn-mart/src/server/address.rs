@@ -36,6 +36,15 @@ pub(crate) enum Tls {
     Off,
 }
 
+/// Which way rows take to a server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Way {
+    /// The connection.
+    Connection,
+    /// An object of the lake's bucket, which Aurora MySQL reads by itself.
+    S3,
+}
+
 /// A database on a server.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Address {
@@ -53,6 +62,7 @@ pub(crate) struct Address {
     pub(crate) authorities: Option<PathBuf>,
     pub(crate) connect_timeout: Duration,
     pub(crate) stall_timeout: Duration,
+    pub(crate) way: Way,
 }
 
 impl Address {
@@ -77,6 +87,7 @@ impl Address {
             authorities: None,
             connect_timeout: CONNECT,
             stall_timeout: STALL,
+            way: Way::Connection,
             host,
         };
         for (name, value) in url.query_pairs() {
@@ -109,6 +120,13 @@ impl Address {
                 self.socket = Some(PathBuf::from(value));
                 self.tls = Tls::Off;
             }
+            "load" => {
+                self.way = match value {
+                    "connection" => Way::Connection,
+                    "s3" => Way::S3,
+                    _ => return Err(wrong("`connection` and `s3`")),
+                }
+            }
             "schema" => self.schema = Some(value.to_owned()),
             "connect_timeout" | "stall_timeout" => {
                 let seconds: u16 = value.parse().map_err(|_| wrong("the numbers of seconds"))?;
@@ -116,8 +134,9 @@ impl Address {
                 if name == "connect_timeout" { self.connect_timeout = timeout } else { self.stall_timeout = timeout }
             }
             _ => {
-                return Err(refused("the url of the mart has a setting that is not known")
-                    .hint("settings are `tls`, `ca`, `socket`, `schema`, `connect_timeout` and `stall_timeout`"));
+                return Err(refused("the url of the mart has a setting that is not known").hint(
+                    "settings are `tls`, `ca`, `socket`, `schema`, `load`, `connect_timeout` and `stall_timeout`",
+                ));
             }
         }
         Ok(())
@@ -175,6 +194,7 @@ mod tests {
             "mysql://:hunter2@db/reporting",
             "mysql://tarn:hunter2@db:port/reporting",
             "mysql://tarn:hunter2@db/reporting?tls=hunter2",
+            "mysql://tarn:hunter2@db/reporting?load=hunter2",
             "mysql://tarn:x@db/reporting?password=hunter2",
             "mysql://tarn:%ffhunter2@db/reporting",
         ] {

@@ -48,16 +48,22 @@ pub(crate) struct Form {
 pub(crate) struct Feed {
     /// Chunks in order; it ends when all are written, or when writing failed.
     pub(crate) chunks: mpsc::Receiver<Chunk>,
-    writer: JoinHandle<Result<u64, MartError>>,
+    /// Tells how many rows were written, or why not all were.
+    pub(crate) writer: JoinHandle<Result<u64, MartError>>,
+    /// A name that no other rows have.
+    pub(crate) name: String,
+    /// The bucket that the rows come from.
+    pub(crate) objects: Arc<dyn ObjectStore>,
 }
 
 impl Feed {
     /// Starts to write the rows of a slice.
     pub(crate) fn start(load: &Arc<Load>, slice: &Slice, objects: &Arc<dyn ObjectStore>, form: Form) -> Self {
         let (sender, chunks) = mpsc::channel(WAITING);
-        let (load, slice, objects) = (Arc::clone(load), slice.clone(), Arc::clone(objects));
-        let writer = spawn_blocking(move || write(&load, &slice, objects.as_ref(), form, &sender));
-        Self { chunks, writer }
+        let name = slice.name(&load.files);
+        let (load, slice, bucket) = (Arc::clone(load), slice.clone(), Arc::clone(objects));
+        let writer = spawn_blocking(move || write(&load, &slice, bucket.as_ref(), form, &sender));
+        Self { chunks, writer, name, objects: Arc::clone(objects) }
     }
 
     /// How many rows were written; waits for the thread, which ends when nobody takes its chunks.
@@ -67,11 +73,6 @@ impl Feed {
     pub(crate) async fn finish(self) -> Result<u64, MartError> {
         drop(self.chunks);
         self.writer.await.unwrap_or_else(|error| Err(broken_off(error)))
-    }
-
-    /// Parts the chunks from what tells how the writing went.
-    pub(crate) fn split(self) -> (mpsc::Receiver<Chunk>, JoinHandle<Result<u64, MartError>>) {
-        (self.chunks, self.writer)
     }
 }
 

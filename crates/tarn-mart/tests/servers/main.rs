@@ -22,6 +22,7 @@ macro_rules! on_each_server {
     };
 }
 
+mod bucket;
 mod changing;
 mod drift;
 #[path = "../../examples/load/folder.rs"]

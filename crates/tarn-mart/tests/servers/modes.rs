@@ -1,9 +1,11 @@
 //! What each mode makes of the rows that are there.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::Result;
 use tarn_pipeline::ports::{Drift, GoneRows, LoadMode};
+use tarn_testkit::Database;
 
 use crate::world::{World, by_day, mart_at, merge};
 
@@ -19,6 +21,7 @@ on_each_server!(
     merge_deletes_what_is_gone,
     merge_of_most_rows_keeps_what_others_write_meanwhile,
     merge_of_most_rows_waits_for_no_long_reader,
+    merge_of_most_rows_without_the_right_to_lock,
     append_adds_rows_once,
     partition_replaces_the_loaded_ones,
     an_older_run_is_refused_and_a_forced_one_goes_back,
@@ -245,6 +248,22 @@ fn merge_of_most_rows_waits_for_no_long_reader(world: &World) -> Result<()> {
     assert_eq!(world.state(), "65000|2|2112467500|a|b");
     assert_eq!((world.leftovers().as_str(), world.loaded().as_deref()), ("0", Some("r2")));
     assert!(!world.is_mysql() || !was_built_by(world, "r2"));
+    Ok(())
+}
+
+fn merge_of_most_rows_without_the_right_to_lock(world: &World) -> Result<()> {
+    if !world.is_mysql() {
+        return Ok(());
+    }
+    let other = World::on(Arc::new(Database::start_with(world.kind(), &[])?))?;
+    let user = other.sql("select current_user()").replace('@', "'@'");
+    other.database.administer(&format!("revoke lock tables on mart.* from '{user}'"))?;
+    other.load(&other.load_of("r1", merge(&["id"]), &[other.numbers("a.parquet", 0..60_000, "a")]))?;
+    let load = other.load_of("r2", merge(&["id"]), &[other.numbers("b.parquet", 5_000..65_000, "b")]);
+    assert_eq!(other.load(&load)?.rows, 60_000);
+    assert_eq!(other.state(), "65000|2|2112467500|a|b");
+    assert_eq!((other.leftovers().as_str(), other.loaded().as_deref()), ("0", Some("r2")));
+    assert!(!was_built_by(&other, "r2"));
     Ok(())
 }
 
