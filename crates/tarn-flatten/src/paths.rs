@@ -21,7 +21,7 @@ use crate::output::Output;
 use crate::rendered::RenderedKey;
 use crate::scan::equal;
 use crate::simd::{BLOCK, Scan};
-use crate::walk::{Frame, Members};
+use crate::walk::{Frame, Members, PATIENCE};
 
 /// A path, as an index into [`Paths`].
 pub(crate) type NodeId = u32;
@@ -47,10 +47,9 @@ const MAXIMUM_NEW: usize = 1 << 17;
 struct Node {
     /// The first bytes of `"key":` as first written.
     spelling: [u8; BLOCK],
-    /// Which of them count.
-    mask: u32,
-    /// Bytes of `"key":` in all; 0 if nothing is ever spelled so.
+    /// Bytes of `"key":` in all.
     length: u32,
+    parent: NodeId,
     /// The key that stood first below this path, the last time.
     first: NodeId,
     /// The key that came after this one, the last time.
@@ -60,6 +59,8 @@ struct Node {
     exact: ColumnId,
     /// What came between the leaf of this path and the next leaf, as an index into the gaps.
     gap: u32,
+    /// How many of these gaps are known.
+    gaps: u8,
     /// Whether some column may be filled from below this path.
     columns_below: bool,
 }
@@ -68,23 +69,27 @@ struct Node {
 ///
 /// Read from the end of the same leaf, the same text leads to the same next leaf. So one compare, or two, does the work of
 /// closing objects, reading keys and opening objects.
+///
+/// In this order, a gap that is another one from the beginning costs one cache line.
 #[derive(Debug, Clone)]
-#[repr(align(64))]
+#[repr(C, align(64))]
 struct Gap {
-    text: [[u8; BLOCK]; 2],
-    /// Which of the bytes count.
+    text: [u8; BLOCK],
+    /// Which of the bytes of `text` and of `more` count.
     masks: [u32; 2],
     length: u32,
     /// The leaf that follows; [`ROOT`] if the document ends.
     node: NodeId,
     /// Another gap after the same leaf.
     other: u32,
+    /// What does not go into `text`.
+    more: [u8; BLOCK],
 }
 
 /// No gap is known.
 const NO_GAP: u32 = u32::MAX;
 /// The most gaps that are tried after one leaf.
-const MAXIMUM_GAPS_PER_LEAF: usize = 4;
+const MAXIMUM_GAPS_PER_LEAF: u8 = 4;
 
 /// What is needed to learn what lies below a path.
 #[derive(Debug, Clone)]
@@ -147,6 +152,8 @@ pub(crate) struct Paths {
     known_before: usize,
     /// Whether it brought more than [`MAXIMUM_NEW`]; then the last ones are wrong, and it has to be refused.
     overgrown: bool,
+    /// How often in a row something else may come than was foreseen, before the next document is read without foresight.
+    pub(crate) patience: u32,
 }
 
 fn key_hash(parent: NodeId, raw: &str) -> u64 {
@@ -175,6 +182,7 @@ impl Paths {
             collided: HashMap::new(),
             known_before: 0,
             overgrown: false,
+            patience: PATIENCE,
         };
         paths.forget();
         paths
@@ -195,13 +203,14 @@ impl Paths {
         self.nodes.push(Node {
             // No UTF-8 text has these bytes, so that the root, as "no prediction", never matches.
             spelling: [0xff; BLOCK],
-            mask: u32::MAX,
-            length: 0,
+            length: u32::MAX,
+            parent: ROOT,
             first: ROOT,
             next: ROOT,
             name: 0,
             exact: NO_COLUMN,
             gap: NO_GAP,
+            gaps: 0,
             columns_below: true,
         });
         self.origins.push(Origin {
@@ -267,11 +276,11 @@ impl Paths {
     #[inline(always)]
     fn spelled<S: Scan>(&self, bytes: &[u8], at: usize, candidate: NodeId) -> Option<usize> {
         let node = self.node(candidate)?;
-        let same = equal::<S>(bytes, at, &node.spelling);
-        if same & node.mask != node.mask {
+        let length = node.length as usize;
+        let mask = u32::MAX >> BLOCK.saturating_sub(length);
+        if equal::<S>(bytes, at, &node.spelling) & mask != mask {
             return None;
         }
-        let length = node.length as usize;
         (length <= BLOCK || self.long_spelled(bytes, at, candidate)).then_some(at + length)
     }
 
@@ -287,10 +296,9 @@ impl Paths {
     pub(crate) fn expected_gap<S: Scan>(&self, bytes: &[u8], at: usize, from: NodeId) -> Option<(NodeId, usize)> {
         let mut id = self.node(from)?.gap;
         while let Some(gap) = self.gaps.get(id as usize) {
-            let [text, more] = &gap.text;
             let [mask, more_mask] = gap.masks;
-            if equal::<S>(bytes, at, text) & mask == mask
-                && (more_mask == 0 || equal::<S>(bytes, at + BLOCK, more) & more_mask == more_mask)
+            if equal::<S>(bytes, at, &gap.text) & mask == mask
+                && (more_mask == 0 || equal::<S>(bytes, at + BLOCK, &gap.more) & more_mask == more_mask)
             {
                 return Some((gap.node, at + gap.length as usize));
             }
@@ -300,32 +308,40 @@ impl Paths {
     }
 
     /// Remembers what was written between the leaf `from`, which ended at `at`, and the value of `node` at `end`.
-    #[inline(never)]
+    #[inline(always)]
     pub(crate) fn learn_gap(&mut self, bytes: &[u8], from: NodeId, at: usize, end: usize, node: NodeId) {
+        if self.node(from).is_some_and(|from| from.gaps < MAXIMUM_GAPS_PER_LEAF) {
+            self.add_gap(bytes, from, at, end, node);
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn add_gap(&mut self, bytes: &[u8], from: NodeId, at: usize, end: usize, node: NodeId) {
         let written = bytes.get(at..end).unwrap_or_default();
         if written.is_empty() || written.len() > 2 * BLOCK || self.gaps.len() >= MAXIMUM_NODES {
             return;
         }
         let new = u32::try_from(self.gaps.len()).unwrap_or(NO_GAP);
         let Some(from) = self.nodes.get_mut(from as usize) else { return };
+        from.gaps += 1;
         // The new one is tried last: the first ones are the usual ones.
-        let (mut last, mut count) = (from.gap, 1);
+        let mut last = from.gap;
         while let Some(known) = self.gaps.get(last as usize).filter(|known| known.other != NO_GAP) {
-            (last, count) = (known.other, count + 1);
+            last = known.other;
         }
         match self.gaps.get_mut(last as usize) {
             None => from.gap = new,
-            Some(last) if count < MAXIMUM_GAPS_PER_LEAF => last.other = new,
-            Some(_) => return,
+            Some(last) => last.other = new,
         }
-        let mut text = [[0; BLOCK]; 2];
-        for (target, source) in text.as_flattened_mut().iter_mut().zip(written) {
+        let (mut text, mut more) = ([0; BLOCK], [0; BLOCK]);
+        for (target, source) in text.iter_mut().chain(&mut more).zip(written) {
             *target = *source;
         }
         let bits = u64::MAX >> (u64::BITS as usize - written.len());
         let masks = [bits, bits >> BLOCK].map(|bits| u32::try_from(bits & u64::from(u32::MAX)).unwrap_or(0));
         let length = u32::try_from(written.len()).unwrap_or(0);
-        self.gaps.push(Gap { text, masks, length, node, other: NO_GAP });
+        self.gaps.push(Gap { text, masks, length, node, other: NO_GAP, more });
     }
 
     /// Fills the stack with the objects around a leaf; gives the innermost one.
@@ -351,10 +367,46 @@ impl Paths {
         node.exact == NO_COLUMN && !takes_objects
     }
 
-    /// The node of a key that was not expected. `raw` is the key as written, without its quotes.
+    /// The node of a key at `at` that was not expected. `raw` is the key as written, without its quotes.
+    #[inline(always)]
+    pub(crate) fn key<S: Scan>(
+        &mut self,
+        bytes: &[u8],
+        at: usize,
+        parent: NodeId,
+        previous: NodeId,
+        raw: &str,
+        escaped: bool,
+    ) -> NodeId {
+        let node = match self.written_key::<S>(bytes, at, parent, raw) {
+            Some(node) => node,
+            None => self.other_key(parent, raw, escaped),
+        };
+        self.expect(parent, previous, node);
+        node
+    }
+
+    /// The node whose key was first written as it stands at `at`: one compare of 32 bytes, mostly.
+    #[inline(always)]
+    fn written_key<S: Scan>(&self, bytes: &[u8], at: usize, parent: NodeId, raw: &str) -> Option<NodeId> {
+        // A loop and no closure: the instructions of `S` have to be inlined into the walk.
+        for id in self.keys.iter_hash(key_hash(parent, raw)) {
+            if self.node(*id).is_some_and(|node| node.parent == parent) && self.spelled::<S>(bytes, at, *id).is_some() {
+                return Some(*id);
+            }
+        }
+        None
+    }
+
+    /// The node of a key that is new, or written in another way than the first time.
     #[inline(never)]
-    pub(crate) fn key(&mut self, parent: NodeId, previous: NodeId, raw: &str, escaped: bool) -> NodeId {
-        let node = if escaped { self.escaped_key(parent, raw) } else { self.plain_key(parent, raw, raw) };
+    fn other_key(&mut self, parent: NodeId, raw: &str, escaped: bool) -> NodeId {
+        if escaped { self.escaped_key(parent, raw) } else { self.plain_key(parent, raw, raw) }
+    }
+
+    /// From now on, the key of `node` is expected after the one of `previous`.
+    #[inline(always)]
+    fn expect(&mut self, parent: NodeId, previous: NodeId, node: NodeId) {
         let expecting = if previous == ROOT { parent } else { previous };
         if let Some(expecting) = self.nodes.get_mut(expecting as usize) {
             if previous == ROOT {
@@ -363,13 +415,14 @@ impl Paths {
                 expecting.next = node;
             }
         }
-        node
     }
 
     /// The node of an array's element, which is named like the key of its index.
     #[inline(never)]
     pub(crate) fn element(&mut self, parent: NodeId, previous: NodeId, index: u32) -> NodeId {
-        self.key(parent, previous, &index.to_string(), false)
+        let node = self.other_key(parent, &index.to_string(), false);
+        self.expect(parent, previous, node);
+        node
     }
 
     fn plain_key(&mut self, parent: NodeId, key: &str, raw: &str) -> NodeId {
@@ -428,19 +481,19 @@ impl Paths {
         for (target, source) in spelling.iter_mut().zip(written.bytes()) {
             *target = source;
         }
-        let mask = if written.len() >= BLOCK { u32::MAX } else { (1 << written.len()) - 1 };
         let length = u32::try_from(written.len()).unwrap_or(u32::MAX);
         let long_spelling = if written.len() > BLOCK { written.into_bytes().into() } else { Box::default() };
         self.key_bytes += raw.len() + key.len();
         self.nodes.push(Node {
             spelling,
-            mask,
             length,
+            parent,
             first: ROOT,
             next: ROOT,
             name,
             exact,
             gap: NO_GAP,
+            gaps: 0,
             columns_below,
         });
         self.origins.push(Origin { long_spelling, parent, key: key.into(), folded, hash, wanted });

@@ -1,8 +1,8 @@
 //! Looks at 32 bytes at once.
 //!
 //! The parser is written once, generic over [`Scan`], and compiled twice: with plain arithmetic, which is right on every
-//! processor, and with AVX2. Which one runs is chosen per document by [`Level`], so that the AVX2 instructions are
-//! inlined into the whole parser and no string pays for a dispatch. Both give the same masks, hence the same bytes.
+//! processor, and with AVX2 or NEON. Which one runs is chosen per document by [`Level`], so that these instructions are
+//! inlined into the whole parser and no string pays for a dispatch. All give the same masks, hence the same bytes.
 //!
 //! This is the one module with `unsafe` in it.
 
@@ -33,12 +33,14 @@ pub(crate) trait Work {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Level(Instructions);
 
-/// `Avx2` is made only by [`Level::detect`], after the processor said that it has them.
+/// `Avx2` and `Neon` are made only by [`Level::detect`], after the processor said that it has them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Instructions {
     Portable,
     #[cfg(target_arch = "x86_64")]
     Avx2,
+    #[cfg(target_arch = "aarch64")]
+    Neon,
 }
 
 impl Level {
@@ -53,6 +55,10 @@ impl Level {
         if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("bmi1") && is_x86_feature_detected!("bmi2") {
             return Self(Instructions::Avx2);
         }
+        #[cfg(target_arch = "aarch64")]
+        if std::arch::is_aarch64_feature_detected!("neon") {
+            return Self(Instructions::Neon);
+        }
         Self::portable()
     }
 
@@ -63,6 +69,9 @@ impl Level {
             #[cfg(target_arch = "x86_64")]
             // SAFETY: `Instructions::Avx2` exists only after detection of all features that `run_avx2` enables.
             Instructions::Avx2 => unsafe { run_avx2(work) },
+            #[cfg(target_arch = "aarch64")]
+            // SAFETY: `Instructions::Neon` exists only after detection of the feature that `run_neon` enables.
+            Instructions::Neon => unsafe { run_neon(work) },
         }
     }
 }
@@ -181,6 +190,78 @@ mod avx2 {
             let (one, other) = (load(one), load(other));
             // SAFETY: arithmetic on registers; AVX2 is there (see `Avx2`).
             unsafe { _mm256_movemask_epi8(_mm256_cmpeq_epi8(one, other)).cast_unsigned() }
+        }
+    }
+}
+
+#[cfg(target_arch = "aarch64")]
+use neon::run_neon;
+
+#[cfg(target_arch = "aarch64")]
+mod neon {
+    use super::{BLOCK, Scan, Work};
+    use std::arch::aarch64::{
+        uint8x16_t, vandq_u8, vceqq_u8, vcleq_u8, vcltq_u8, vdupq_n_u8, vgetq_lane_u32, vld1q_u8, vorrq_u8, vpaddq_u8,
+        vreinterpretq_u32_u8, vsubq_u8,
+    };
+
+    /// Two times sixteen bytes a step. Not public, and named only in [`run_neon`]: its methods need a processor with NEON.
+    pub(super) struct Neon;
+
+    /// # Safety
+    ///
+    /// The processor has NEON.
+    #[target_feature(enable = "neon")]
+    pub(super) unsafe fn run_neon<W: Work>(work: W) -> W::Output {
+        work.run::<Neon>()
+    }
+
+    /// Both halves of a block.
+    #[inline(always)]
+    fn load(block: &[u8; BLOCK]) -> [uint8x16_t; 2] {
+        let (halves, _) = block.as_chunks::<16>();
+        // SAFETY: each reference covers the 16 bytes that are read, at any alignment; NEON is there (see `Neon`).
+        let load = |half: Option<&[u8; 16]>| unsafe { half.map_or(vdupq_n_u8(0), |half| vld1q_u8(half.as_ptr())) };
+        [load(halves.first()), load(halves.get(1))]
+    }
+
+    /// One bit for each byte, of which all bits are set or none.
+    #[inline(always)]
+    fn gather([low, high]: [uint8x16_t; 2]) -> u32 {
+        const PLACES: [u8; 16] = [1, 2, 4, 8, 16, 32, 64, 128, 1, 2, 4, 8, 16, 32, 64, 128];
+        // SAFETY: sixteen bytes are read of sixteen, the rest is arithmetic on registers; NEON is there (see `Neon`).
+        unsafe {
+            let places = vld1q_u8(PLACES.as_ptr());
+            // Bits of different places do not meet in a sum: eight bytes become one.
+            let pairs = vpaddq_u8(vandq_u8(low, places), vandq_u8(high, places));
+            let fours = vpaddq_u8(pairs, pairs);
+            vgetq_lane_u32::<0>(vreinterpretq_u32_u8(vpaddq_u8(fours, fours)))
+        }
+    }
+
+    impl Scan for Neon {
+        #[inline(always)]
+        fn string_stops(block: &[u8; BLOCK]) -> u32 {
+            // SAFETY: arithmetic on registers; NEON is there (see `Neon`).
+            gather(load(block).map(|bytes| unsafe {
+                let control = vcltq_u8(bytes, vdupq_n_u8(0x20));
+                let quote = vceqq_u8(bytes, vdupq_n_u8(b'"'));
+                let backslash = vceqq_u8(bytes, vdupq_n_u8(b'\\'));
+                vorrq_u8(control, vorrq_u8(quote, backslash))
+            }))
+        }
+
+        #[inline(always)]
+        fn digits(block: &[u8; BLOCK]) -> u32 {
+            // SAFETY: arithmetic on registers; NEON is there (see `Neon`).
+            gather(load(block).map(|bytes| unsafe { vcleq_u8(vsubq_u8(bytes, vdupq_n_u8(b'0')), vdupq_n_u8(9)) }))
+        }
+
+        #[inline(always)]
+        fn equal(one: &[u8; BLOCK], other: &[u8; BLOCK]) -> u32 {
+            let ([one_low, one_high], [other_low, other_high]) = (load(one), load(other));
+            // SAFETY: arithmetic on registers; NEON is there (see `Neon`).
+            gather(unsafe { [vceqq_u8(one_low, other_low), vceqq_u8(one_high, other_high)] })
         }
     }
 }

@@ -90,8 +90,10 @@ pub(crate) struct Reach {
     pub(crate) arrays: bool,
 }
 
-/// How often in a row something else may come than was foreseen, before a document is read without foresight.
-const PATIENCE: u32 = 6;
+/// How much more often something else may come than what was foreseen, before a document is read without foresight.
+pub(crate) const PATIENCE: u32 = 6;
+/// The same for a document after one that was.
+const LITTLE_PATIENCE: u32 = 2;
 
 /// The walk over one document; gives the position after it.
 pub(crate) struct DocumentWalk<'a, V> {
@@ -119,13 +121,17 @@ impl<V: Visitor> Work for DocumentWalk<'_, V> {
         // What lies between two leaves is foreseen only where all of it is keys, and nothing is muted.
         let mut muted = 0usize;
         let mut stack_is_behind = false;
-        let mut patience = PATIENCE;
+        let mut patience = paths.patience;
+        paths.patience = LITTLE_PATIENCE;
         loop {
             // A leaf ended at `position`, or the document begins there.
             let mut foreseen = None;
             if muted == 0 && !reach.arrays && patience > 0 {
                 match paths.expected_gap::<S>(bytes, position, previous) {
-                    Some((ROOT, end)) => return Ok(end),
+                    Some((ROOT, end)) => {
+                        paths.patience = PATIENCE;
+                        return Ok(end);
+                    }
                     Some((node, start)) if is_leaf_start(byte(bytes, start)) => foreseen = Some((node, start)),
                     _ => {}
                 }
@@ -133,7 +139,7 @@ impl<V: Visitor> Work for DocumentWalk<'_, V> {
             let (node, start) = match foreseen {
                 Some(found) => {
                     stack_is_behind = true;
-                    patience = PATIENCE;
+                    patience = PATIENCE.min(patience + 1);
                     found
                 }
                 None => {
@@ -168,6 +174,7 @@ impl<V: Visitor> Work for DocumentWalk<'_, V> {
                                         if learning {
                                             paths.learn_gap(bytes, leaf, gap, position, ROOT);
                                         }
+                                        paths.patience = if patience > 0 { PATIENCE } else { LITTLE_PATIENCE };
                                         return Ok(position);
                                     };
                                     if frame.muted {
@@ -294,7 +301,7 @@ pub(crate) fn unexpected_key<S: Scan>(
         return Err(expected(bytes, colon, "`:`"));
     }
     let raw = slice(text, at + 1, token.end - 1);
-    let node = paths.key(parent, previous, raw, token.escaped);
+    let node = paths.key::<S>(bytes, at, parent, previous, raw, token.escaped);
     paths.check_growth(at)?;
     Ok((node, colon + 1))
 }
