@@ -23,6 +23,7 @@ mod session;
 mod syntax;
 mod temporal;
 mod types;
+mod window;
 
 pub use display::{display_value, json_text};
 pub use error::{SqlError, SqlErrorKind};

@@ -23,12 +23,17 @@ use datafusion::physical_plan::sorts::sort::SortExec;
 use datafusion::physical_plan::windows::{BoundedWindowAggExec, WindowAggExec};
 use datafusion::physical_plan::{ExecutionPlan, replace_children_if_necessary};
 
-/// The engine's rules with [`ShareKeys`] among them: once it is known where rows are dealt out, and before aggregations in two
-/// steps become one where nothing lies between them.
+use crate::window::RunWindows;
+
+/// The engine's rules with ours among them. [`ShareKeys`] comes once it is known where rows are dealt out, and before aggregations in
+/// two steps become one where nothing lies between them; [`RunWindows`] when no other rule looks for windows any more, and before
+/// filters are handed down from operators that must then stay as they are.
 pub(crate) fn rules() -> Vec<Arc<dyn PhysicalOptimizerRule + Send + Sync>> {
     let mut rules = PhysicalOptimizer::new().rules;
     let place = rules.iter().position(|rule| rule.name() == "CombinePartialFinalAggregate");
     rules.insert(place.unwrap_or(rules.len()), Arc::new(ShareKeys));
+    let place = rules.iter().position(|rule| rule.name() == "EnsureCooperative");
+    rules.insert(place.unwrap_or(rules.len()), Arc::new(RunWindows));
     rules
 }
 

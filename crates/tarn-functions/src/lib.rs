@@ -25,6 +25,7 @@ use std::sync::Arc;
 
 use datafusion::logical_expr::{AggregateUDF, ScalarUDF, WindowUDF};
 
+pub use aggregate::RunningTotal;
 pub use datetime::text::cast_text_to_date;
 pub use datetime::zoned::local_variant;
 pub use function::TYPE_METADATA_KEY;

@@ -5,6 +5,7 @@
 mod statements;
 mod stress;
 mod support;
+mod windows;
 
 use support::{rows, session};
 use tarn_dialect::{Session, SqlError};

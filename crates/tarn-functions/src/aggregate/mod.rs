@@ -21,6 +21,8 @@ mod text;
 mod top;
 mod totals;
 
+pub use totals::RunningTotal;
+
 /// Aggregates of this crate.
 pub(crate) fn functions() -> Vec<Arc<AggregateUDF>> {
     let mut functions = totals::functions();

@@ -22,6 +22,10 @@ use crate::failure::{internal, no_overload, out_of_range};
 use crate::math::decimal::divide_rounding;
 use crate::types::{MAX_DECIMAL_PRECISION, array_of, is_number, normal, type_name};
 
+mod running;
+
+pub use running::RunningTotal;
+
 pub(crate) fn functions() -> Vec<Arc<AggregateUDF>> {
     [Total::Sum, Total::Average]
         .into_iter()
@@ -121,17 +125,15 @@ impl AggregateUDFImpl for TotalFunction {
 impl TotalFunction {
     fn groups(&self, args: &AccumulatorArgs<'_>) -> Result<Totals> {
         let argument = args.expr_fields.first().ok_or_else(|| internal("a total takes one argument"))?;
-        let sums = match argument.data_type() {
+        Ok(self.totals(argument.data_type(), args.return_field.data_type()))
+    }
+
+    fn totals(&self, argument: &DataType, gives: &DataType) -> Totals {
+        let sums = match argument {
             DataType::Float32 | DataType::Float64 => Sums::Float(Vec::new()),
             _ => Sums::Exact(Vec::new()),
         };
-        Ok(Totals {
-            total: self.total,
-            argument: argument.data_type().clone(),
-            gives: args.return_field.data_type().clone(),
-            sums,
-            counts: Vec::new(),
-        })
+        Totals { total: self.total, argument: argument.clone(), gives: gives.clone(), sums, counts: Vec::new() }
     }
 }
 
