@@ -14,13 +14,13 @@ use datafusion::physical_plan::windows::WindowExpr;
 use super::rows::Rows;
 use super::running::Running;
 
-/// The state of an aggregate over a partition. Rows are given to it one by one, or peers all together, as the engine does: what
+/// The state of an aggregate over a partition. Rows are given to it one by one, or all of a group together, as the engine does: what
 /// floats add up to may depend on that.
 pub(super) struct Accumulated {
     window: Arc<dyn WindowExpr>,
     gives: DataType,
     accumulator: Box<dyn Accumulator>,
-    /// Arguments of the peers at hand that came with earlier batches.
+    /// Arguments of the group at hand that it was not given yet.
     waiting: Vec<Vec<ArrayRef>>,
 }
 
@@ -51,7 +51,7 @@ impl Accumulated {
         }
     }
 
-    /// The value with the peers that waited.
+    /// The value with the rows that waited.
     fn value(&mut self) -> Result<ScalarValue> {
         let waiting = std::mem::take(&mut self.waiting);
         match waiting.as_slice() {

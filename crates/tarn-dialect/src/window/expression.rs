@@ -21,7 +21,7 @@ use super::accumulated::Accumulated;
 use super::column::WindowColumn;
 use super::kernels::{Choice, Count, Picked};
 use super::rank::{Numbering, Ranks};
-use super::running::{Running, ToPeers, ToRow};
+use super::running::{Group, Running, ToGroupEnd, ToRow};
 use super::shift::{Direction, Shift};
 
 /// The column of a window expression before its first row; `None` where the expression is left to the engine.
@@ -149,14 +149,18 @@ fn is_ordered(argument: &DataType) -> bool {
         )
 }
 
-/// What runs along, over the window's frame: from the first row to the current one, or to its peers.
+/// What runs along, over the window's frame: from the first row to the current one, to its peers, or to the last.
 fn following(window: &Arc<dyn WindowExpr>, running: impl Running + 'static) -> Option<Box<dyn WindowColumn>> {
     let frame: &WindowFrame = window.get_window_frame();
-    let grows = matches!(&frame.start_bound, WindowFrameBound::Preceding(distance) if distance.is_null())
-        && frame.end_bound == WindowFrameBound::CurrentRow;
-    match frame.units {
-        _ if !grows => None,
-        WindowFrameUnits::Rows => Some(Box::new(ToRow::new(running))),
-        WindowFrameUnits::Range | WindowFrameUnits::Groups => Some(Box::new(ToPeers::new(running))),
+    if !matches!(&frame.start_bound, WindowFrameBound::Preceding(distance) if distance.is_null()) {
+        return None;
+    }
+    match (&frame.end_bound, frame.units) {
+        (WindowFrameBound::CurrentRow, WindowFrameUnits::Rows) => Some(Box::new(ToRow::new(running))),
+        (WindowFrameBound::CurrentRow, _) => Some(Box::new(ToGroupEnd::new(running, Group::Peers))),
+        (WindowFrameBound::Following(distance), _) if distance.is_null() => {
+            Some(Box::new(ToGroupEnd::new(running, Group::Partition)))
+        }
+        _ => None,
     }
 }

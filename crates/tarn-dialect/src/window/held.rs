@@ -15,7 +15,7 @@ use futures::TryStreamExt;
 
 use crate::operator::internal;
 
-/// So many batches wait without being counted: more do only for peers, or rows ahead, that fill whole batches.
+/// So many batches wait without being counted: more do only for groups, or rows ahead, that fill whole batches.
 const UNCOUNTED: usize = 2;
 
 /// Batches in their order: on disk those that memory had no room for, and after them those in memory.

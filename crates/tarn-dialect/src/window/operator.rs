@@ -9,7 +9,7 @@ use datafusion::execution::TaskContext;
 use datafusion::physical_expr::{OrderingRequirements, PhysicalExpr};
 use datafusion::physical_plan::execution_plan::{CardinalityEffect, ChildrenPropertiesMode, ReplaceChildrenOptions};
 use datafusion::physical_plan::metrics::{BaselineMetrics, ExecutionPlanMetricsSet, MetricsSet};
-use datafusion::physical_plan::windows::{BoundedWindowAggExec, WindowExpr};
+use datafusion::physical_plan::windows::{BoundedWindowAggExec, WindowAggExec, WindowExpr};
 use datafusion::physical_plan::{
     ChildStats, DisplayAs, DisplayFormatType, ExecutionPlan, InputDistributionRequirements, InputOrderMode,
     PlanProperties, SendableRecordBatchStream, StatisticsArgs,
@@ -26,23 +26,30 @@ use crate::operator::internal;
 #[derive(Debug)]
 pub(super) struct RunningWindowExec {
     /// The engine's operator for the same, which knows all that planning asks.
-    engine: BoundedWindowAggExec,
+    engine: Arc<dyn ExecutionPlan>,
+    /// They have the same partitions and the same order.
+    windows: Vec<Arc<dyn WindowExpr>>,
     metrics: ExecutionPlanMetricsSet,
 }
 
 impl RunningWindowExec {
-    /// In the place of the engine's operator; `None` where that does what cannot be done here.
-    pub(super) fn in_place_of(engine: &BoundedWindowAggExec) -> Option<Self> {
-        let is_sorted = engine.input_order_mode == InputOrderMode::Sorted && engine.state_observer().is_none();
-        let windows = engine.window_expr();
-        let schema = engine.input().schema();
-        let can = is_sorted && !windows.is_empty() && windows.iter().all(|window| column_of(window, &schema).is_some());
-        can.then(|| Self { engine: engine.clone(), metrics: ExecutionPlanMetricsSet::new() })
+    /// In the place of one of the engine's operators; `None` for others, and where it does what cannot be done here.
+    pub(super) fn in_place_of(engine: &Arc<dyn ExecutionPlan>) -> Option<Self> {
+        let windows = if let Some(bounded) = engine.downcast_ref::<BoundedWindowAggExec>() {
+            let is_plain = bounded.input_order_mode == InputOrderMode::Sorted && bounded.state_observer().is_none();
+            Some(bounded.window_expr()).filter(|_| is_plain)?
+        } else {
+            engine.downcast_ref::<WindowAggExec>()?.window_expr()
+        };
+        let schema = input_of(engine).ok()?.schema();
+        let can = !windows.is_empty() && windows.iter().all(|window| column_of(window, &schema).is_some());
+        let metrics = ExecutionPlanMetricsSet::new();
+        can.then(|| Self { engine: Arc::clone(engine), windows: windows.to_vec(), metrics })
     }
 
     fn columns(&self) -> Result<Vec<(Arc<dyn WindowExpr>, Box<dyn WindowColumn>)>> {
-        let schema = self.engine.input().schema();
-        let columns = self.engine.window_expr().iter().map(|window| {
+        let schema = input_of(&self.engine)?.schema();
+        let columns = self.windows.iter().map(|window| {
             let column = column_of(window, &schema).ok_or_else(|| internal("a window was planned that cannot run"))?;
             Ok((Arc::clone(window), column))
         });
@@ -50,9 +57,13 @@ impl RunningWindowExec {
     }
 }
 
+fn input_of(engine: &Arc<dyn ExecutionPlan>) -> Result<&Arc<dyn ExecutionPlan>> {
+    engine.children().first().copied().ok_or_else(|| internal("windows are computed over an input"))
+}
+
 impl DisplayAs for RunningWindowExec {
     fn fmt_as(&self, _format: DisplayFormatType, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let names: Vec<&str> = self.engine.window_expr().iter().map(|window| window.name()).collect();
+        let names: Vec<&str> = self.windows.iter().map(|window| window.name()).collect();
         write!(formatter, "RunningWindowExec: windows=[{}]", names.join(", "))
     }
 }
@@ -94,9 +105,8 @@ impl ExecutionPlan for RunningWindowExec {
         children: Vec<Arc<dyn ExecutionPlan>>,
         options: ReplaceChildrenOptions,
     ) -> Result<Arc<dyn ExecutionPlan>> {
-        let engine = Arc::new(self.engine.clone()).replace_children(children, options)?;
-        let engine = engine.downcast_ref().cloned().ok_or_else(|| internal("a window remains a window"))?;
-        Ok(Arc::new(Self { engine, metrics: ExecutionPlanMetricsSet::new() }))
+        let engine = Arc::clone(&self.engine).replace_children(children, options)?;
+        Ok(Arc::new(Self { engine, windows: self.windows.clone(), metrics: ExecutionPlanMetricsSet::new() }))
     }
 
     fn with_new_children(self: Arc<Self>, children: Vec<Arc<dyn ExecutionPlan>>) -> Result<Arc<dyn ExecutionPlan>> {
@@ -104,9 +114,9 @@ impl ExecutionPlan for RunningWindowExec {
     }
 
     fn execute(&self, partition: usize, context: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
-        let input = self.engine.input();
+        let input = input_of(&self.engine)?;
         let columns = self.columns()?;
-        let window = self.engine.window_expr().first().ok_or_else(|| internal("an operator without windows"))?;
+        let window = self.windows.first().ok_or_else(|| internal("an operator without windows"))?;
         let partitions = window.partition_by().to_vec();
         let orders = window.order_by();
         let needs_peers = !orders.is_empty() && columns.iter().any(|(_, column)| column.needs_peers());

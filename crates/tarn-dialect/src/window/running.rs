@@ -1,4 +1,4 @@
-//! Functions of a partition's rows from its first to the current one, or to the last of its peers.
+//! Functions of a partition's rows from its first to the current one, to the last of its peers, or to the partition's last.
 
 use std::collections::VecDeque;
 use std::fmt::Debug;
@@ -17,7 +17,7 @@ pub(super) trait Running: Debug + Send {
     fn after_each(&mut self, arguments: &[ArrayRef], rows: &Rows) -> Result<ArrayRef>;
 
     /// Takes in rows, and gives the values before some of them, which are in order. Other rows are never looked at on their own:
-    /// what fails among peers, and no more at their end, does not fail.
+    /// what fails within a group, and no more at its end, does not fail.
     fn before(&mut self, arguments: &[ArrayRef], rows: &Rows, wanted: &[usize]) -> Result<ArrayRef>;
 
     /// The value after all rows, in one row.
@@ -52,18 +52,26 @@ impl<R: Running> WindowColumn for ToRow<R> {
     }
 }
 
-/// The values of `RANGE BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW`: peers share the value after the last of them, which is known
-/// when a row comes that is none of them.
+/// Rows that share a value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Group {
+    Peers,
+    Partition,
+}
+
+/// The values of `RANGE BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW`, and of frames that are the whole partition: all rows of a group
+/// have the value after the last of them, which is known when a row comes that is none of them.
 #[derive(Debug)]
-pub(super) struct ToPeers<R> {
+pub(super) struct ToGroupEnd<R> {
     running: R,
+    group: Group,
     /// Rows of the group at hand.
     open: usize,
     ended: VecDeque<Ended>,
     known: usize,
 }
 
-/// Groups of peers that have ended.
+/// Groups that have ended.
 #[derive(Debug)]
 struct Ended {
     /// One for each group.
@@ -76,9 +84,9 @@ struct Ended {
     taken: usize,
 }
 
-impl<R> ToPeers<R> {
-    pub(super) fn new(running: R) -> Self {
-        Self { running, open: 0, ended: VecDeque::new(), known: 0 }
+impl<R> ToGroupEnd<R> {
+    pub(super) fn new(running: R, group: Group) -> Self {
+        Self { running, group, open: 0, ended: VecDeque::new(), known: 0 }
     }
 
     fn end(&mut self, values: ArrayRef, lengths: Vec<usize>) {
@@ -110,14 +118,15 @@ impl Ended {
     }
 }
 
-impl<R: Running> WindowColumn for ToPeers<R> {
+impl<R: Running> WindowColumn for ToGroupEnd<R> {
     fn needs_peers(&self) -> bool {
-        true
+        self.group == Group::Peers
     }
 
     fn push(&mut self, arguments: &[ArrayRef], rows: &Rows) -> Result<()> {
+        let starts = if self.group == Group::Peers { &rows.peers } else { &rows.partitions };
         // Before the first row of all no group has ended.
-        let ends: Vec<usize> = rows.peers.iter().copied().filter(|row| self.open + row > 0).collect();
+        let ends: Vec<usize> = starts.iter().copied().filter(|row| self.open + row > 0).collect();
         let mut lengths = Vec::with_capacity(ends.len());
         let mut start = 0;
         for end in &ends {

@@ -21,7 +21,7 @@ use datafusion::logical_expr::{
 };
 use datafusion::physical_expr::expressions::{Column, Literal};
 use datafusion::physical_expr::{LexOrdering, PhysicalExpr, PhysicalSortExpr};
-use datafusion::physical_plan::windows::{BoundedWindowAggExec, WindowExpr, create_window_expr};
+use datafusion::physical_plan::windows::{BoundedWindowAggExec, WindowAggExec, WindowExpr, create_window_expr};
 use datafusion::physical_plan::{ExecutionPlan, InputOrderMode, collect};
 use proptest::prelude::*;
 
@@ -89,7 +89,8 @@ fn table(rows: &[Seeds], keys: &[&str]) -> RecordBatch {
         ("record", Arc::new(StructArray::from(records))),
     ];
     let _: &Date32Array = columns[14].1.as_any().downcast_ref().unwrap();
-    let table = RecordBatch::try_from_iter_with_nullable(columns.into_iter().map(|(name, column)| (name, column, true)));
+    let table =
+        RecordBatch::try_from_iter_with_nullable(columns.into_iter().map(|(name, column)| (name, column, true)));
     let table = table.unwrap();
     let sorted = keys.iter().map(|key| SortColumn {
         values: Arc::clone(table.column_by_name(key).unwrap()),
@@ -132,18 +133,20 @@ struct Call {
     columns: Vec<&'static str>,
     literals: Vec<ScalarValue>,
     units: WindowFrameUnits,
+    /// To the partition's last row, and not to the current one or its peers.
+    whole: bool,
     distinct: bool,
 }
 
 fn udwf(function: Arc<WindowUDF>, columns: &[&'static str], literals: Vec<ScalarValue>) -> Call {
     let function = WindowFunctionDefinition::WindowUDF(function);
-    Call { function, columns: columns.to_vec(), literals, units: WindowFrameUnits::Rows, distinct: false }
+    Call { function, columns: columns.to_vec(), literals, units: WindowFrameUnits::Rows, whole: false, distinct: false }
 }
 
 fn udaf(function: Arc<AggregateUDF>, columns: &[&'static str]) -> Call {
     let function = WindowFunctionDefinition::AggregateUDF(function);
     let literals = Vec::new();
-    Call { function, columns: columns.to_vec(), literals, units: WindowFrameUnits::Rows, distinct: false }
+    Call { function, columns: columns.to_vec(), literals, units: WindowFrameUnits::Rows, whole: false, distinct: false }
 }
 
 fn of_tarn(name: &str) -> Arc<AggregateUDF> {
@@ -199,16 +202,15 @@ fn calls() -> Vec<Call> {
 fn call() -> impl Strategy<Value = Call> {
     let units =
         prop_oneof![Just(WindowFrameUnits::Rows), Just(WindowFrameUnits::Range), Just(WindowFrameUnits::Groups)];
-    (prop::sample::select(calls()), units).prop_map(|(call, units)| Call { units, ..call })
+    let whole = prop::bool::weighted(0.1);
+    (prop::sample::select(calls()), units, whole).prop_map(|(call, units, whole)| Call { units, whole, ..call })
 }
 
 /// Keys of which windows are partitioned and ordered.
 type Keys = (Vec<&'static str>, Vec<&'static str>);
 
 fn keys() -> impl Strategy<Value = Keys> {
-    let some = |of: [&'static str; 2]| {
-        prop_oneof![2 => Just(vec![of[0]]), 1 => Just(of.to_vec()), 1 => Just(vec![of[1]]), 1 => Just(Vec::new())]
-    };
+    let some = |of: [&'static str; 2]| prop_oneof![2 => Just(vec![of[0]]), 1 => Just(of.to_vec()), 1 => Just(vec![of[1]]), 1 => Just(Vec::new())];
     (some([KEYS[0], KEYS[1]]), some([KEYS[2], KEYS[3]]))
 }
 
@@ -224,7 +226,11 @@ impl Call {
             units => units,
         };
         let start = WindowFrameBound::Preceding(ScalarValue::UInt64(None));
-        let frame = WindowFrame::new_bounds(units, start, WindowFrameBound::CurrentRow);
+        let end = match self.whole {
+            true => WindowFrameBound::Following(ScalarValue::UInt64(None)),
+            false => WindowFrameBound::CurrentRow,
+        };
+        let frame = WindowFrame::new_bounds(units, start, end);
         let name = format!("w{number}");
         let schema = Arc::clone(schema);
         let (frame, distinct) = (Arc::new(frame), self.distinct);
@@ -234,7 +240,8 @@ impl Call {
     }
 }
 
-fn engines(batches: &[RecordBatch], schema: &SchemaRef, keys: &Keys, calls: &[Call]) -> BoundedWindowAggExec {
+/// The operator that the engine would take.
+fn engines(batches: &[RecordBatch], schema: &SchemaRef, keys: &Keys, calls: &[Call]) -> Arc<dyn ExecutionPlan> {
     let source = MemorySourceConfig::try_new(&[batches.to_vec()], Arc::clone(schema), None).unwrap();
     let sorted = keys.0.iter().chain(&keys.1).map(|name| sort(name, schema));
     let source = match LexOrdering::new(sorted) {
@@ -242,8 +249,13 @@ fn engines(batches: &[RecordBatch], schema: &SchemaRef, keys: &Keys, calls: &[Ca
         None => source,
     };
     let input = DataSourceExec::from_data_source(source);
-    let windows = calls.iter().enumerate().map(|(number, call)| call.expression(number, keys, schema)).collect();
-    BoundedWindowAggExec::try_new(windows, input, InputOrderMode::Sorted, false).unwrap()
+    let windows = calls.iter().enumerate().map(|(number, call)| call.expression(number, keys, schema));
+    let windows: Vec<Arc<dyn WindowExpr>> = windows.collect();
+    if windows.iter().all(|window| window.uses_bounded_memory()) {
+        Arc::new(BoundedWindowAggExec::try_new(windows, input, InputOrderMode::Sorted, false).unwrap())
+    } else {
+        Arc::new(WindowAggExec::try_new(windows, input, false).unwrap())
+    }
 }
 
 fn run(plan: Arc<dyn ExecutionPlan>, context: Arc<TaskContext>) -> Result<RecordBatch> {
@@ -268,7 +280,7 @@ proptest! {
         let table = table(&rows, &sorted);
         let engine = engines(&cut(&table, &sizes), &table.schema(), &keys, &calls);
         let ours = Arc::new(RunningWindowExec::in_place_of(&engine).unwrap());
-        let expected = run(Arc::new(engine), Arc::new(TaskContext::default()));
+        let expected = run(engine, Arc::new(TaskContext::default()));
         let given = run(ours, Arc::new(TaskContext::default()));
         match (expected, given) {
             (Ok(expected), Ok(given)) => prop_assert_eq!(expected, given),
@@ -284,8 +296,9 @@ proptest! {
 /// Peers that no memory has room for wait on disk.
 #[test]
 fn many_peers_wait_on_disk() {
-    let rows: Vec<Seeds> =
-        (0..5_000).map(|row| (Some((row / 4_900) as u8), None, Some(u8::from(row >= 2_500)), None, Some(row), None)).collect();
+    let rows: Vec<Seeds> = (0..5_000)
+        .map(|row| (Some((row / 4_900) as u8), None, Some(u8::from(row >= 2_500)), None, Some(row), None))
+        .collect();
     let keys = (vec!["p"], vec!["o"]);
     let table = table(&rows, &["p", "o"]);
     let calls = [
@@ -295,9 +308,10 @@ fn many_peers_wait_on_disk() {
     ];
     let engine = engines(&cut(&table, &[100]), &table.schema(), &keys, &calls);
     let ours = Arc::new(RunningWindowExec::in_place_of(&engine).unwrap());
-    let runtime = RuntimeEnvBuilder::new().with_memory_pool(Arc::new(GreedyMemoryPool::new(1_000))).build_arc().unwrap();
+    let runtime =
+        RuntimeEnvBuilder::new().with_memory_pool(Arc::new(GreedyMemoryPool::new(1_000))).build_arc().unwrap();
     let small = Arc::new(TaskContext::default().with_runtime(runtime));
     let given = run(Arc::clone(&ours) as _, small).unwrap();
-    assert_eq!(given, run(Arc::new(engine), Arc::new(TaskContext::default())).unwrap());
+    assert_eq!(given, run(engine, Arc::new(TaskContext::default())).unwrap());
     assert!(ours.metrics().unwrap().spill_count().unwrap() > 5);
 }

@@ -9,7 +9,8 @@ use tarn_dialect::{Session, Statement};
 use crate::support::session;
 
 /// Twenty visitors' events, some at the same time.
-const EVENTS: &str = "with events as (select n % 20 as visitor, n * 7919 % 500 as at, n % 3 as kind, n * 31 % 101 as price,
+const EVENTS: &str =
+    "with events as (select n % 20 as visitor, n * 7919 % 500 as at, n % 3 as kind, n * 31 % 101 as price,
     if(n % 5 = 0, null, concat('page ', cast(n % 50 as varchar))) as page from unnest(sequence(1, 2000)) as t(n))";
 
 /// The operators of a statement's plan, and its rows in order.
@@ -60,7 +61,7 @@ async fn sessions_run_along() {
 }
 
 #[tokio::test]
-async fn frames_to_the_current_row_or_its_peers_run_along() {
+async fn frames_from_the_first_row_run_along() {
     for window in [
         "row_number() over (partition by visitor order by at, price, page)",
         "rank() over (partition by kind order by at)",
@@ -79,11 +80,17 @@ async fn frames_to_the_current_row_or_its_peers_run_along() {
         "last_value(at) over (partition by visitor order by at)",
         "count_if(kind = 1) over (partition by visitor order by at)",
         "max_by(at, price * 1000 + at) over (partition by visitor order by at)",
+        "count(*) over (partition by visitor, at)",
+        "max(page) over (partition by visitor)",
+        "sum(price) over ()",
+        "last_value(page) over (partition by kind order by at, price, page rows between unbounded preceding and unbounded following)",
     ] {
         check(&format!("select visitor, at, kind, price, page, {window} as w from events"), 1, 0).await;
     }
-    let several = "select visitor, at, sum(price) over w, lag(at) over w, rank() over w, lead(at, 5, bigint '0') over w from events
-        window w as (partition by visitor order by at)";
+    let several =
+        "select visitor, at, sum(price) over w, lag(at) over w, rank() over w, lead(at, 5, bigint '0') over w,
+        count(*) over (partition by visitor order by at range between unbounded preceding and unbounded following)
+        from events window w as (partition by visitor order by at)";
     check(several, 1, 0).await;
     check("select visitor, row_number() over (partition by visitor order by at, price, page) as n from events order by visitor, n limit 5", 1, 0)
         .await;
@@ -98,7 +105,6 @@ async fn what_is_not_known_is_left_to_the_engine() {
         "sum(price) filter (where kind = 1) over (partition by visitor order by at)",
         "sum(price) over (partition by visitor order by at, price, page rows between 2 preceding and current row)",
         "sum(price) over (partition by visitor order by at, price, page rows between unbounded preceding and 1 following)",
-        "sum(price) over (partition by visitor)",
         "nth_value(at, 2) over (partition by visitor order by at)",
         "ntile(3) over (partition by visitor order by at, price, page)",
         "cume_dist() over (partition by visitor order by at)",
