@@ -15,11 +15,10 @@ use datafusion::physical_plan::{
     PlanProperties, SendableRecordBatchStream, StatisticsArgs,
 };
 
-use super::column::WindowColumn;
 use super::expression::column_of;
 use super::held::Held;
 use super::rows::Breaks;
-use super::stream::Windows;
+use super::stream::{Window, Windows};
 use crate::operator::internal;
 
 /// Appends the columns of windows to its input, which comes sorted by what they are partitioned and ordered by.
@@ -47,7 +46,7 @@ impl RunningWindowExec {
         can.then(|| Self { engine: Arc::clone(engine), windows: windows.to_vec(), metrics })
     }
 
-    fn columns(&self) -> Result<Vec<(Arc<dyn WindowExpr>, Box<dyn WindowColumn>)>> {
+    fn columns(&self) -> Result<Vec<Window>> {
         let schema = input_of(&self.engine)?.schema();
         let columns = self.windows.iter().map(|window| {
             let column = column_of(window, &schema).ok_or_else(|| internal("a window was planned that cannot run"))?;

@@ -52,8 +52,11 @@ impl Breaks {
             Some(before) => is_same(&before, &keys)?,
             None => false,
         };
-        let starts = if keys.is_empty() { vec![0..batch.num_rows()] } else { partition(&keys)?.ranges() };
-        Ok(starts.into_iter().map(|rows| rows.start).filter(|start| *start > 0 || !goes_on).collect())
+        let starts = match keys.is_empty() {
+            true => vec![0],
+            false => partition(&keys)?.ranges().into_iter().map(|rows| rows.start).collect(),
+        };
+        Ok(starts.into_iter().filter(|start| *start > 0 || !goes_on).collect())
     }
 }
 

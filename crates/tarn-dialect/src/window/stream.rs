@@ -16,6 +16,9 @@ use super::column::WindowColumn;
 use super::held::Held;
 use super::rows::{Breaks, Rows};
 
+/// A window and the column of its values.
+pub(super) type Window = (Arc<dyn WindowExpr>, Box<dyn WindowColumn>);
+
 /// The windows of one stream of batches.
 pub(super) struct Windows {
     pub(super) input: SendableRecordBatchStream,
@@ -24,7 +27,7 @@ pub(super) struct Windows {
     pub(super) partitions: Breaks,
     /// `None` where no column looks at them, or nothing is ordered by: then all rows of a partition are peers.
     pub(super) peers: Option<Breaks>,
-    pub(super) columns: Vec<(Arc<dyn WindowExpr>, Box<dyn WindowColumn>)>,
+    pub(super) columns: Vec<Window>,
     pub(super) held: Held,
     pub(super) metrics: BaselineMetrics,
 }
