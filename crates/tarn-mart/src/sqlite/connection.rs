@@ -10,7 +10,7 @@ use super::fault::SqliteFault;
 use crate::fault::refused;
 
 /// Pages held in memory, in KiB; more only helps keys in random order.
-const CACHE_KIB: i64 = 16 * 1024;
+const CACHE_KIB: i64 = 12 * 1024;
 
 /// Opens the database to load into it; makes it, and its folder, when it is not there.
 pub(super) fn open_to_write(path: &Path, wait: Duration) -> Result<Connection, SqliteFault> {
